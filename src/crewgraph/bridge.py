@@ -1,0 +1,98 @@
+"""Synchronous code calls asynchronous code: one call that runs now, or waits to be awaited.
+
+``pipeline.kickoff(inputs)`` in a script returns the result. The same line in a running event loop (async code, a
+notebook) returns a :class:`Pending` that must be awaited. What a script gets back can be awaited too, so that
+``asyncio.run(pipeline.kickoff(inputs))`` and ``await pipeline.kickoff(inputs)`` work wherever they are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import warnings
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Generic, Self, TypeVar
+
+import anyio
+
+__all__ = ["Awaited", "Pending", "in_event_loop", "run_or_pend"]
+
+T = TypeVar("T")
+
+
+def in_event_loop() -> bool:
+    """Whether this thread is running an event loop (asyncio or trio)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        trio = sys.modules.get("trio")
+        return trio is not None and bool(trio.lowlevel.in_trio_run())
+    return True
+
+
+class Awaited:
+    """A finished value that may be awaited, once or often: it answers with itself.
+
+    It has the methods of a coroutine because ``asyncio.run`` accepts nothing else.
+    """
+
+    def __await__(self) -> Generator[Any, Any, Self]:
+        return self
+        yield  # an unreachable yield makes this a generator
+
+    def send(self, value: object) -> Any:  # noqa: ARG002 - the signature of a coroutine
+        """Finish at once, as a coroutine that has nothing to wait for."""
+        raise StopIteration(self)
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:  # noqa: ARG002
+        """Raise what the event loop throws in."""
+        raise typ if val is None else val
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+
+class Pending(Coroutine[Any, Any, T], Generic[T]):
+    """A kickoff that has not started: await it."""
+
+    def __init__(self, start: Callable[[], Coroutine[Any, Any, T]], label: str) -> None:
+        self._start = start
+        self._label = label
+        self._running: Coroutine[Any, Any, T] | None = None
+
+    def _coroutine(self) -> Coroutine[Any, Any, T]:
+        if self._running is None:
+            self._running = self._start()
+        return self._running
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self._coroutine().__await__()
+
+    def send(self, value: Any) -> Any:
+        """Advance the kickoff, as the event loop does."""
+        return self._coroutine().send(value)
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+        """Throw an exception into the kickoff, as the event loop does on cancellation."""
+        return self._coroutine().throw(typ if val is None else val)
+
+    def close(self) -> None:
+        """Give the kickoff up."""
+        self._coroutine().close()
+
+    def __repr__(self) -> str:
+        state = "not started" if self._running is None else "started"
+        return f"<{self._label}: {state}; an event loop is running here, so write `await {self._label}`>"
+
+    def __del__(self) -> None:
+        if self._running is None:
+            warnings.warn(f"`{self._label}` was never awaited", RuntimeWarning, stacklevel=2, source=self)
+
+
+def run_or_pend(work: Callable[[], Awaitable[T]], label: str) -> T | Pending[T]:
+    """Run ``work()`` now where no event loop runs, else hand back a :class:`Pending` of it."""
+
+    async def start() -> T:
+        return await work()
+
+    return Pending(start, label) if in_event_loop() else anyio.run(start)

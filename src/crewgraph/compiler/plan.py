@@ -1,0 +1,87 @@
+"""The plan: a checked graph as numbers and tuples, ready for an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crewgraph.compiler.needs import Demand
+from crewgraph.frontier import Wiring
+from crewgraph.graph import Graph, GraphNode, Switch, Work
+from crewgraph.template import placeholder_name
+
+__all__ = ["Plan", "plan_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What engines run. Nodes are numbers in plan order: the order of the text.
+
+    Attributes:
+        graph: the graph it was made of.
+        nodes: by number.
+        number: of each node by name.
+        wiring: successors and indegrees, for the frontier.
+        sources: for each node its direct predecessors.
+        upstream: for each node the nearest crews and steps before it, whose outputs are its direct context.
+        texts: for each node the placeholders that stand for an earlier crew's text, with that crew.
+        demand: the keys that inputs must bring.
+    """
+
+    graph: Graph
+    nodes: tuple[GraphNode, ...]
+    number: Mapping[str, int]
+    wiring: Wiring
+    sources: tuple[tuple[int, ...], ...]
+    upstream: tuple[tuple[int, ...], ...]
+    texts: tuple[tuple[tuple[str, int], ...], ...]
+    demand: Demand
+
+
+def plan_of(graph: Graph, order: list[str], demand: Demand) -> Plan:
+    """Number a graph without cycles."""
+    number = {name: place for place, name in enumerate(order)}
+    nodes = tuple(graph.nodes[name] for name in order)
+    sources = tuple(tuple(number[edge.source] for edge in graph.predecessors(name)) for name in order)
+    wiring = Wiring(
+        tuple(tuple((number[edge.target], edge.route) for edge in graph.successors(name)) for name in order),
+        tuple(map(len, sources)),
+        tuple(not isinstance(node, Work | Switch) for node in nodes),
+    )
+    return Plan(graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(graph, nodes, number), demand)
+
+
+def _upstream(nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """The nearest crews and steps before each node; nodes behind one join share one tuple."""
+    behind = list[tuple[int, ...]]()
+    nearest = list[tuple[int, ...]]()
+    for place, before in enumerate(sources):
+        near = behind[before[0]] if len(before) == 1 else tuple(sorted({n for source in before for n in behind[source]}))
+        nearest.append(near)
+        behind.append((place,) if _gives(nodes[place]) else near)
+    return tuple(nearest)
+
+
+def _gives(node: GraphNode) -> bool:
+    return isinstance(node, Work) or (isinstance(node, Switch) and node.is_open)
+
+
+def _texts(
+    graph: Graph, nodes: tuple[GraphNode, ...], number: Mapping[str, int]
+) -> tuple[tuple[tuple[str, int], ...], ...]:
+    """Bind each placeholder that is a crew's name to the last crew of that name upstream."""
+    named = dict[str, list[Work]]()
+    for work in graph.works:
+        named.setdefault(placeholder_name(work.label), []).append(work)
+    bound = list[tuple[tuple[str, int], ...]]()
+    for place, node in enumerate(nodes):
+        found = dict[str, int]()
+        wanted = {need.key for need in node.interface.needs} & named.keys() if isinstance(node, Work) else set[str]()
+        for key in wanted:
+            before = [number[work.name] for work in named[key] if number[work.name] < place]
+            ancestors = (early for early in sorted(before, reverse=True) if graph.is_upstream(nodes[early].name, node.name))
+            last = next(ancestors, None)
+            if last is not None:
+                found[key] = last
+        bound.append(tuple(sorted(found.items())))
+    return tuple(bound)

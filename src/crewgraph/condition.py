@@ -1,0 +1,266 @@
+"""Declarative route conditions: ``"urgency_score > 7"`` is parsed into a bounded tree and never ``eval``ed.
+
+A condition compares, counts and combines what was handed over: comparisons, ``and``/``or``/``not``, ``in``,
+arithmetic on numbers, paths into nested values (``risk.score``, ``tags[0]``) and the functions of :data:`FUNCTIONS`.
+The text is read with Python's own parser; only the node types named here are accepted, and they only ever look up
+keys: there is no attribute access, no call of anything else, and nothing that grows.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel
+
+from crewgraph.errors import ConditionError
+
+__all__ = ["FUNCTIONS", "Condition", "parse_condition"]
+
+MAX_LENGTH = 2_000
+MAX_DEPTH = 40
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "len": len,
+    "lower": lambda text: _typed(text, str).lower(),
+    "max": max,
+    "min": min,
+    "round": round,
+    "upper": lambda text: _typed(text, str).upper(),
+}
+"""What a condition may call; beside them ``has(path)``, which asks whether a key is there at all."""
+
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda item, container: item in container,
+    ast.NotIn: lambda item, container: item not in container,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.Not: operator.not_,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A parsed condition.
+
+    Attributes:
+        text: what the user wrote.
+        reads: the top-level keys it looks up, in order, once each; those asked for by ``has`` are not among them.
+        tree: the checked expression.
+    """
+
+    text: str
+    reads: tuple[str, ...]
+    tree: ast.expr
+
+    def __call__(self, values: Mapping[str, Any]) -> bool:
+        """Decide.
+
+        Raises:
+            ConditionError: a key is missing or the values do not fit the operation. It is never just false.
+        """
+        try:
+            return bool(_value(self.tree, values))
+        except ConditionError as error:
+            raise ConditionError(f"condition `{self.text}` cannot be decided: {error}") from None
+        except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+            message = f"condition `{self.text}` cannot be decided: {error}"
+            raise ConditionError(message) from error
+
+
+@lru_cache(maxsize=1024)
+def parse_condition(text: str) -> Condition:
+    """Parse a condition.
+
+    Raises:
+        ConditionError: it is too long, no expression, or uses something that conditions do not have.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ConditionError(f"a condition has at most {MAX_LENGTH} characters, this one has {len(text)}")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise ConditionError(f"condition `{text}` is not an expression: {reason}") from None
+    reads = dict[str, None]()
+    try:
+        _check(tree, reads, MAX_DEPTH)
+    except ConditionError as error:
+        raise ConditionError(f"condition `{text}`: {error}") from None
+    return Condition(text, tuple(reads), tree)
+
+
+# ---- checking --------------------------------------------------------------------------------------------------
+
+
+def _check(node: ast.expr, reads: dict[str, None], depth: int) -> None:
+    """Refuse whatever conditions do not have; note the keys that are read."""
+    if depth == 0:
+        raise ConditionError(f"it is nested deeper than {MAX_DEPTH} levels")
+    match node:
+        case ast.Constant(value=str() | int() | float() | None):
+            return
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            reads[_path(node)[0]] = None
+        case ast.Call(func=ast.Name(id="has"), args=[argument], keywords=[]):
+            _path(argument)
+        case ast.Call(func=ast.Name(id=name), keywords=[]) if name in FUNCTIONS:
+            _check_all(node.args, reads, depth)
+        case ast.Compare(left=left, ops=ops, comparators=right):
+            _check_identity(ops, right)
+            _check_all([left, *right], reads, depth)
+        case ast.BoolOp(values=parts) | ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            _check_all(parts, reads, depth)
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
+            _check(operand, reads, depth - 1)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+            _check_all([left, right], reads, depth)
+        case _:
+            raise ConditionError(_refusal(node))
+
+
+def _check_all(nodes: Sequence[ast.expr], reads: dict[str, None], depth: int) -> None:
+    for node in nodes:
+        _check(node, reads, depth - 1)
+
+
+def _check_identity(ops: Sequence[ast.cmpop], right: Sequence[ast.expr]) -> None:
+    for op, operand in zip(ops, right, strict=True):
+        if isinstance(op, ast.Is | ast.IsNot) and not isinstance(operand, ast.Constant):
+            raise ConditionError("`is` only compares with None, True or False; use ==")
+
+
+def _refusal(node: ast.expr) -> str:
+    if isinstance(node, ast.Call):
+        known = ", ".join(sorted([*FUNCTIONS, "has"]))
+        return f"`{ast.unparse(node)}` is not a known function; there are: {known}"
+    return f"`{ast.unparse(node)}` is not allowed in a condition"
+
+
+def _path(node: ast.expr) -> tuple[Any, ...]:
+    """``risk.score`` and ``tags[0]`` as a tuple of keys."""
+    match node:
+        case ast.Name(id=name):
+            return (name,)
+        case ast.Attribute(value=value, attr=key) if not key.startswith("_"):
+            return (*_path(value), key)
+        case ast.Subscript(value=value, slice=ast.Constant(value=str() | int() as key)):
+            return (*_path(value), key)
+        case ast.Subscript(value=value, slice=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as key))):
+            return (*_path(value), -key)
+        case _:
+            raise ConditionError(f"`{ast.unparse(node)}` is not a path such as risk.score or tags[0]")
+
+
+# ---- evaluating ------------------------------------------------------------------------------------------------
+
+
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            return _look_up(_path(node), values)
+        case ast.BoolOp(op=op, values=parts):
+            return _either(parts, values) if isinstance(op, ast.Or) else _both(parts, values)
+        case ast.Compare():
+            return _compare(node, values)
+        case ast.UnaryOp(op=op, operand=operand):
+            return _UNARY[type(op)](_value(operand, values))
+        case ast.BinOp(left=left, op=op, right=right):
+            return _ARITHMETIC[type(op)](_number(_value(left, values)), _number(_value(right, values)))
+        case ast.Call(func=ast.Name(id="has"), args=[argument]):
+            return _has(_path(argument), values)
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return FUNCTIONS[name](*(_value(argument, values) for argument in arguments))
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+            return [_value(part, values) for part in parts]
+        case _:  # pragma: no cover - _check let nothing else through
+            raise ConditionError(_refusal(node))
+
+
+def _either(parts: Sequence[ast.expr], values: Mapping[str, Any]) -> Any:
+    found: Any = False
+    for part in parts:
+        found = _value(part, values)
+        if found:
+            break
+    return found
+
+
+def _both(parts: Sequence[ast.expr], values: Mapping[str, Any]) -> Any:
+    found: Any = True
+    for part in parts:
+        found = _value(part, values)
+        if not found:
+            break
+    return found
+
+
+def _compare(node: ast.Compare, values: Mapping[str, Any]) -> bool:
+    left = _value(node.left, values)
+    for op, operand in zip(node.ops, node.comparators, strict=True):
+        right = _value(operand, values)
+        if not _COMPARE[type(op)](left, right):
+            return False
+        left = right
+    return True
+
+
+def _look_up(path: Sequence[Any], values: Mapping[str, Any]) -> Any:
+    found: Any = values
+    for depth, key in enumerate(path):
+        fields = found.__dict__ if isinstance(found, BaseModel) else found
+        try:
+            if not isinstance(fields, Mapping | list | tuple):
+                raise KeyError(key)
+            found = fields[key]
+        except (KeyError, IndexError, TypeError):
+            where = f" in '{'.'.join(map(str, path[:depth]))}'" if depth else ""
+            there = f"; there is: {', '.join(sorted(map(str, fields))) or 'nothing'}" if isinstance(fields, Mapping) else ""
+            raise ConditionError(f"there is no '{key}'{where}{there}") from None
+    return found
+
+
+def _has(path: Sequence[Any], values: Mapping[str, Any]) -> bool:
+    try:
+        _look_up(path, values)
+    except ConditionError:
+        return False
+    return True
+
+
+def _typed(value: Any, kind: type[str]) -> str:
+    if not isinstance(value, kind):
+        raise ConditionError(f"{value!r} is not text")
+    return value
+
+
+def _number(value: Any) -> Any:
+    """Arithmetic is for numbers: a text times a number would be a way to fill the memory."""
+    if not isinstance(value, int | float):
+        raise ConditionError(f"{value!r} is not a number")
+    return value

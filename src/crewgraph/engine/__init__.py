@@ -1,0 +1,1 @@
+"""Engines run plans. The port is in ``port``, the engine for one process in ``local``, the verbs in ``kickoff``."""

@@ -1,0 +1,71 @@
+"""Inputs of a kickoff: one dict, many, or a stream of them, checked before anything is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any
+
+from crewgraph.compiler.needs import Demand
+from crewgraph.engine.port import Row
+from crewgraph.errors import InputError, InputTypeError
+
+__all__ = ["arows", "complete", "rows", "unrolled"]
+
+HINT = "add the keys to the inputs; write {{…}} where literal braces are meant"
+
+
+def unrolled(inputs: Any) -> Iterable[Any] | AsyncIterable[Any]:
+    """The inputs as an iterable of rows.
+
+    Raises:
+        InputTypeError: they are neither a dict nor an iterable of something.
+    """
+    if isinstance(inputs, Mapping):
+        return [inputs]
+    if isinstance(inputs, str | bytes) or not isinstance(inputs, Iterable | AsyncIterable):
+        kind = type(inputs).__name__
+        raise InputTypeError(f"inputs are a list of dicts, or one dict, not {kind}. hint: kickoff([{{'topic': 'tea'}}])")
+    return inputs
+
+
+def rows(inputs: Iterable[Any], demand: Demand) -> Iterator[Row]:
+    """Number the rows; a row that cannot run carries its error."""
+    for index, values in enumerate(inputs):
+        yield _row(index, values, demand)
+
+
+async def arows(inputs: AsyncIterable[Any], demand: Demand) -> AsyncIterator[Row]:
+    """As :func:`rows`, from an async iterable."""
+    index = 0
+    async for values in inputs:
+        yield _row(index, values, demand)
+        index += 1
+
+
+def complete(checked: Iterable[Row]) -> list[Row]:
+    """All rows, or one error about all that cannot run.
+
+    Raises:
+        InputTypeError: a row is not a mapping of text to values.
+        InputError: rows lack keys; every row and key is named.
+    """
+    every = list(checked)
+    missing = dict[int, Mapping[str, tuple[str, ...]]]()
+    for row in every:
+        if isinstance(row.error, InputError):
+            missing |= row.error.missing
+        elif row.error is not None:
+            raise row.error
+    if missing:
+        raise InputError(missing, hint=HINT)
+    return every
+
+
+def _row(index: int, values: Any, demand: Demand) -> Row:
+    if not isinstance(values, Mapping):
+        return Row(index, {}, InputTypeError(f"input {index} is a {type(values).__name__}, not a dict"))
+    odd = next((key for key in values if not isinstance(key, str)), None)
+    if odd is not None:
+        return Row(index, {}, InputTypeError(f"input {index} has the key {odd!r}; keys are text"))
+    missing = demand.missing(values)
+    return Row(index, values, InputError({index: missing}, hint=HINT) if missing else None)

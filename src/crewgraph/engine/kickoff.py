@@ -1,0 +1,189 @@
+"""The verbs of running: kickoff, stream and events, whatever the engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from crewgraph.bridge import run_or_pend
+from crewgraph.compiler import compile_pipeline
+from crewgraph.engine.background import Background
+from crewgraph.engine.inputs import arows, complete, rows, unrolled
+from crewgraph.engine.named import engine_named
+from crewgraph.engine.port import Engine, Job, Rows
+from crewgraph.engine.results import kickoff_result, results_of
+from crewgraph.engine.run import Run
+from crewgraph.errors import MAX_NAMED, KickoffError, KickoffInterrupted
+from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult, RunStatus
+from crewgraph.syntax import Inputs, OnError, Pipeline
+from crewgraph.trace import Event, Observer
+
+__all__ = ["events", "kickoff", "kickoff_async", "stream"]
+
+MAX_BACKLOG = 1_000
+"""Events that wait for their reader before the engine waits too."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kickoff:
+    """A kickoff whose options are checked."""
+
+    pipeline: Pipeline
+    inputs: Any
+    max_concurrency: int
+    on_error: OnError
+    observer: Observer | None
+    engine: Engine
+
+    async def execute(self, deliver: Callable[[Run], Awaitable[None]], *, strict: bool) -> None:
+        """Compile, check the inputs and run.
+
+        Args:
+            deliver: awaited with every run that ended.
+            strict: whether one bad row keeps everything from running.
+        """
+        plan = compile_pipeline(self.pipeline)
+        source: Rows
+        if isinstance(self.inputs, AsyncIterable):
+            source = arows(self.inputs, plan.demand)
+        else:
+            source = rows(self.inputs, plan.demand)
+            source = complete(source) if strict else source
+        fail_fast = self.on_error == "fail_fast"
+        job = Job(self.max_concurrency, fail_fast, self.observer, deliver)
+        await self.engine.execute(plan, source, job)
+
+    async def collect(self, runs: list[Run]) -> PipelineKickoffResult:
+        """Run everything and return all of it; ``runs`` holds what has ended, also when this is interrupted."""
+
+        async def deliver(run: Run) -> None:
+            runs.append(run)
+
+        await self.execute(deliver, strict=self.on_error != "collect")
+        result = kickoff_result(runs)
+        failed = sorted((run for run in runs if run.error is not None), key=lambda run: run.index)
+        if failed and self.on_error != "collect":
+            failures = [(run.index, run.error) for run in failed if run.error is not None]
+            raise KickoffError(failures, failed=len(failed), total=len(runs), result=result)
+        return result
+
+
+def _kickoff(
+    pipeline: Pipeline,
+    inputs: Inputs,
+    *,
+    max_concurrency: int,
+    on_error: OnError,
+    observer: Observer | None = None,
+    engine: str,
+) -> _Kickoff:
+    if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
+        raise ValueError(f"max_concurrency is a whole number of at least 1, not {max_concurrency!r}")
+    if on_error not in ("raise", "collect", "fail_fast"):
+        raise ValueError(f'on_error is "raise", "collect" or "fail_fast", not {on_error!r}')
+    return _Kickoff(pipeline, unrolled(inputs), max_concurrency, on_error, observer, engine_named(engine))
+
+
+def kickoff(pipeline: Pipeline, inputs: Inputs, **options: Any) -> Any:
+    """Run now, or hand back an awaitable where an event loop runs; see :meth:`Pipeline.kickoff`."""
+    job, runs = _kickoff(pipeline, inputs, **options), list[Run]()
+    try:
+        return run_or_pend(lambda: job.collect(runs), "pipeline.kickoff(…)")
+    except KeyboardInterrupt:
+        raise KickoffInterrupted(kickoff_result(runs)) from None
+
+
+async def kickoff_async(pipeline: Pipeline, inputs: Inputs, **options: Any) -> PipelineKickoffResult:
+    """Run; see :meth:`Pipeline.kickoff_async`."""
+    return await _kickoff(pipeline, inputs, **options).collect([])
+
+
+async def stream(
+    pipeline: Pipeline, inputs: Inputs, **options: Any
+) -> AsyncIterator[PipelineRunResult | ProcedureRunResult]:
+    """Yield results as runs end; see :meth:`Pipeline.stream`."""
+    job, tally = _kickoff(pipeline, inputs, **options), _Tally()
+    send, receive = anyio.create_memory_object_stream[Run](0)
+
+    async def work() -> None:
+        async with send:
+            await job.execute(send.send, strict=False)
+
+    background = Background(work)
+    background.start()
+    try:
+        async with receive:
+            async for run in receive:
+                tally.count(run)
+                for result in results_of(run):
+                    yield result
+    finally:
+        await background.stop()
+    if background.error is not None:
+        raise background.error
+    if job.on_error != "collect":
+        tally.raise_failures()
+
+
+async def events(pipeline: Pipeline, inputs: Inputs, **options: Any) -> AsyncIterator[Event]:
+    """Yield events as they happen; see :meth:`Pipeline.events`."""
+    send, receive = anyio.create_memory_object_stream[Event](math.inf)
+    job, tally = _kickoff(pipeline, inputs, observer=send.send_nowait, **options), _Tally()
+    caught_up = anyio.Event()
+
+    async def deliver(run: Run) -> None:
+        nonlocal caught_up
+        tally.count(run)
+        if receive.statistics().current_buffer_used > MAX_BACKLOG:
+            caught_up = anyio.Event()
+            await caught_up.wait()
+
+    async def work() -> None:
+        async with send:
+            await job.execute(deliver, strict=False)
+
+    background = Background(work)
+    background.start()
+    try:
+        async with receive:
+            async for event in receive:
+                yield event
+                if receive.statistics().current_buffer_used == 0:
+                    caught_up.set()
+    finally:
+        await background.stop()
+    if background.error is not None:
+        raise background.error
+    if job.on_error != "collect":
+        tally.raise_failures()
+
+
+class _Tally:
+    """Counts runs and keeps the first failures: a stream must not keep them all."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.failed = 0
+        self.first = list[Run]()
+
+    def count(self, run: Run) -> None:
+        """Note a run that ended."""
+        self.total += 1
+        if run.status is RunStatus.FAILED:
+            self.failed += 1
+            if len(self.first) < MAX_NAMED:
+                self.first.append(run)
+
+    def raise_failures(self) -> None:
+        """Raise what was counted, if anything.
+
+        Raises:
+            KickoffError: its result holds the first failed runs.
+        """
+        failures = [(run.index, run.error) for run in self.first if run.error is not None]
+        if failures:
+            raise KickoffError(failures, failed=self.failed, total=self.total, result=kickoff_result(self.first))

@@ -1,0 +1,278 @@
+"""The engine for one process: a pool of anyio tasks that walk runs through their plans.
+
+A worker takes a ready node and keeps walking: of the nodes that become ready it continues with the first in place
+and hands the others out. It opens the next input only when no node of an open run waits, so that memory is bounded
+by ``max_concurrency`` whatever the number of inputs, and runs are finished before new ones are begun.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterable, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from crewgraph.compiler import compile_pipeline
+from crewgraph.compiler.plan import Plan
+from crewgraph.engine.port import Job, Row, Rows
+from crewgraph.engine.run import Mark, Run
+from crewgraph.frontier import SKIPPED
+from crewgraph.graph import Switch, Work
+from crewgraph.handoff import isolated
+from crewgraph.node import call
+from crewgraph.syntax import Pipeline
+from crewgraph.trace import (
+    Event,
+    NodeFailed,
+    NodeFinished,
+    NodeSkipped,
+    NodeStarted,
+    RouteTaken,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+)
+
+__all__ = ["LocalEngine"]
+
+_log = logging.getLogger("crewgraph.engine")
+
+BREATH = 64
+"""After how many nodes a worker lets others run, where nodes themselves never wait."""
+
+
+class LocalEngine:
+    """Runs plans in this process; nothing of it outlives a kickoff."""
+
+    async def execute(self, plan: Plan, rows: Rows, job: Job) -> None:
+        """Run every row and deliver every run."""
+        async with anyio.create_task_group() as tasks:
+            pool = _Pool(plan, job, tasks)
+            if isinstance(rows, AsyncIterable):
+                tasks.start_soon(pool.feed, rows)
+            else:
+                pool.rows = iter(rows)
+                pool.hire()
+        for run in pool.open_runs():
+            run.cancelled = run.unsettled > 0
+            await job.deliver(run)
+
+
+@dataclass(eq=False, slots=True)
+class _Pool:
+    """The workers of one kickoff, and what they have to do."""
+
+    plan: Plan
+    job: Job
+    tasks: TaskGroup
+    rows: Iterator[Row] = field(default_factory=lambda: iter(()))
+    todo: deque[tuple[Run, int]] = field(default_factory=deque[tuple[Run, int]])
+    workers: int = 0
+    active: dict[Run, int] = field(default_factory=dict[Run, int])
+    """For each open run how many of its nodes are handed out or at work."""
+    scopes: dict[Run, set[anyio.CancelScope]] = field(default_factory=dict[Run, set[anyio.CancelScope]])
+    room: anyio.Event = field(default_factory=anyio.Event)
+
+    # ---- workers -----------------------------------------------------------------------------------------------
+
+    def hire(self) -> None:
+        """Start one more worker, if there may be one."""
+        if self.workers < self.job.max_concurrency:
+            self.workers += 1
+            self.tasks.start_soon(self.work)
+
+    async def work(self) -> None:
+        """Do whatever is to be done, until nothing is."""
+        walked = 0
+        while True:
+            if self.todo:
+                run, node = self.todo.popleft()
+            elif (opened := await self.open_next()) is not None:
+                run, node = opened
+            else:
+                break
+            walked += await self.walk(run, node)
+            if walked >= BREATH:
+                walked = 0
+                await checkpoint()
+        self.workers -= 1
+
+    async def open_next(self) -> tuple[Run, int] | None:
+        """Open the next input that can run; another worker looks for the one after it."""
+        for row in self.rows:
+            run, ready = await self.open(row)
+            if ready:
+                self.hand_out(run, ready[1:])
+                self.hire()
+                return run, ready[0]
+        return None
+
+    async def feed(self, rows: AsyncIterable[Row]) -> None:
+        """Open inputs as they come, as long as there is room for more runs."""
+        async for row in rows:
+            while len(self.active) >= self.job.max_concurrency:
+                self.room = anyio.Event()
+                await self.room.wait()
+            run, ready = await self.open(row)
+            self.hand_out(run, ready)
+
+    async def open(self, row: Row) -> tuple[Run, list[int]]:
+        """Begin a run; one that cannot run is delivered at once."""
+        run = Run(self.plan, row.index, row.values)
+        self.emit(run, RunStarted(inputs=run.inputs))
+        if row.error is not None:
+            run.error = row.error
+            await self.end(run)
+            return run, []
+        ready = run.start()
+        self.active[run] = len(ready)
+        self.scopes[run] = set()
+        return run, ready
+
+    def hand_out(self, run: Run, nodes: list[int]) -> None:
+        """Put nodes where workers find them."""
+        for node in nodes:
+            self.todo.append((run, node))
+            self.hire()
+
+    def open_runs(self) -> list[Run]:
+        """The runs that were begun and not ended."""
+        return list(self.active)
+
+    # ---- walking -----------------------------------------------------------------------------------------------
+
+    async def walk(self, run: Run, node: int) -> int:
+        """Run a node and whatever follows in place; returns how many nodes that were."""
+        root, walked = run.root, 0
+        while True:
+            walked += 1
+            run, ready = (run, []) if root.error else await self.visit(run, node)
+            while run.unsettled == 0 and run.parent and not root.error:
+                subrun, (run, router) = run, run.parent
+                ready = run.adopt(router, subrun)
+            if root.error:
+                ready = []
+            self.active[root] += len(ready) - 1
+            if not ready:
+                if self.active[root] == 0:
+                    await self.end(root)
+                return walked
+            node = ready[0]
+            self.hand_out(run, ready[1:])
+
+    async def visit(self, run: Run, node: int) -> tuple[Run, list[int]]:
+        """Run one node; returns the nodes that are ready because of it, none where it failed."""
+        root = run.root
+        mark = run.marks[node] = Mark(time.time())
+        self.emit(run, NodeStarted(), node)
+        try:
+            if self.active[root] == 1:  # nothing beside it that could fail: a cancel scope costs 10 µs
+                return await self.perform(run, node)
+            with anyio.CancelScope() as scope:
+                self.scopes[root].add(scope)
+                try:
+                    return await self.perform(run, node)
+                finally:
+                    self.scopes[root].discard(scope)
+        except Exception as error:  # noqa: BLE001 - whatever a node raises is a failure of its run, and only of it
+            self.fail(run, node, error)
+        except anyio.get_cancelled_exc_class() as error:
+            if anyio.current_effective_deadline() == -math.inf:
+                raise
+            self.fail(run, node, error)  # the node cancelled itself; nobody asked this kickoff to stop
+        else:
+            mark.ended = time.time()
+            self.emit(run, NodeFailed(error="cancelled: another node of the run failed"), node)
+        return run, []
+
+    async def perform(self, run: Run, node: int) -> tuple[Run, list[int]]:
+        """Run one node; returns the nodes that are ready because of it, with the run they belong to."""
+        kind = run.plan.nodes[node]
+        if isinstance(kind, Switch):
+            return await self.choose(run, node, kind)
+        assert isinstance(kind, Work)  # noqa: S101 - the frontier hands out nothing else
+        output = await call(kind.node, run.handoff(node, self.emitter(run, node)))
+        run.marks[node].ended = time.time()
+        ready = run.settle(node, output=output)
+        self.emit(run, NodeFinished(output=output, tokens=output.token_usage.total_tokens), node)
+        return run, ready
+
+    async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
+        """Ask a router; a pipeline that nobody declared becomes a run inside this one."""
+        verdict: Any = switch.router.route(isolated(run.values(node)))
+        pipeline, route = await verdict if inspect.isawaitable(verdict) else verdict
+        mark = run.marks[node]
+        mark.ended, mark.route = time.time(), str(route)
+        self.emit(run, RouteTaken(route=mark.route), node)
+        self.emit(run, NodeFinished(), node)
+        if route in switch.routes and _declares(switch, route, pipeline):
+            return run, run.settle(node, route=mark.route)
+        target = pipeline if isinstance(pipeline, Pipeline) else Pipeline(stages=[pipeline])
+        taken = {name for inner in run.root.family() for name in inner.plan.graph.nodes}
+        subrun = Run(compile_pipeline(target, taken=taken), run.index, run.values(node), parent=(run, node))
+        run.subruns[node] = subrun
+        return subrun, subrun.start()
+
+    # ---- ending ------------------------------------------------------------------------------------------------
+
+    def fail(self, run: Run, node: int, error: BaseException) -> None:
+        """A node failed: its run ends, its running siblings are cancelled."""
+        run.marks[node].ended = time.time()
+        run.fail(node, error)
+        self.emit(run, NodeFailed(error=f"{type(error).__name__}: {error}"), node)
+        for scope in self.scopes[run.root]:
+            scope.cancel()
+
+    async def end(self, run: Run) -> None:
+        """A run is through: report it, deliver it, forget it."""
+        tokens = sum(usage.total_tokens for usage in run.usage().values())
+        if run.error is None:
+            self.emit_skipped(run)
+            self.emit(run, RunFinished(tokens=tokens))
+        else:
+            self.emit(run, RunFailed(error=str(run.error), tokens=tokens))
+        await self.job.deliver(run)
+        self.active.pop(run, None)
+        self.scopes.pop(run, None)
+        self.room.set()
+        if run.error is not None and self.job.fail_fast:
+            self.tasks.cancel_scope.cancel()
+
+    # ---- events ------------------------------------------------------------------------------------------------
+
+    def emit(self, run: Run, event: Event, node: int | None = None) -> None:
+        """Tell the observer; what it raises must not fail a run that was paid for."""
+        if self.job.observer is None:
+            return
+        name = None if node is None else run.plan.nodes[node].name
+        try:
+            self.job.observer(replace(event, run=run.index, node=name, at=time.time()))
+        except Exception:
+            _log.exception("the observer raised; the run goes on")
+
+    def emitter(self, run: Run, node: int) -> Callable[[Event], None] | None:
+        """Where a node reports its own events."""
+        if self.job.observer is None:
+            return None
+        return lambda event: self.emit(run, event, node)
+
+    def emit_skipped(self, run: Run) -> None:
+        if self.job.observer is not None:
+            for node, state in enumerate(run.frontier.state):
+                if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
+                    self.emit(run, NodeSkipped(), node)
+
+
+def _declares(switch: Switch, route: str, pipeline: object) -> bool:
+    """Whether this is the pipeline that was declared for the route, and so is part of the graph."""
+    if route == "default":
+        return pipeline is switch.router.default
+    return pipeline is switch.router.routes[route].pipeline

@@ -1,0 +1,28 @@
+"""Engines by name: ours, and those that installed packages offer as entry points in ``crewgraph.engines``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from crewgraph.engine.local import LocalEngine
+from crewgraph.engine.port import Engine
+
+__all__ = ["engine_named"]
+
+
+@cache
+def engine_named(name: str) -> Engine:
+    """An engine by its name.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name == "local":
+        return LocalEngine()
+    found = {point.name: point for point in entry_points(group="crewgraph.engines")}
+    if name not in found:
+        known = ", ".join(sorted({"local", *found}))
+        raise ValueError(f"there is no engine '{name}'; installed engines: {known}")
+    engine: Engine = found[name].load()()
+    return engine

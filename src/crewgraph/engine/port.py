@@ -1,0 +1,56 @@
+"""What an engine is: it takes a plan and rows of input, and delivers finished runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from crewgraph.compiler.plan import Plan
+from crewgraph.engine.run import Run
+from crewgraph.trace import Observer
+
+__all__ = ["Engine", "Job", "Row", "Rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One input.
+
+    Attributes:
+        index: which one, counted from 0.
+        values: the input.
+        error: why it cannot run; then it is delivered as a failed run.
+    """
+
+    index: int
+    values: Mapping[str, Any]
+    error: Exception | None = None
+
+
+Rows = Iterable[Row] | AsyncIterable[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How to run.
+
+    Attributes:
+        max_concurrency: how many nodes may be at work at once.
+        fail_fast: whether the first failed run cancels all others.
+        observer: called with every event; ``None`` where nobody listens.
+        deliver: awaited with every run that ended, in the order of ending; it may wait, which slows the engine.
+    """
+
+    max_concurrency: int
+    fail_fast: bool
+    observer: Observer | None
+    deliver: Callable[[Run], Awaitable[None]]
+
+
+class Engine(Protocol):
+    """Runs plans."""
+
+    async def execute(self, plan: Plan, rows: Rows, job: Job) -> None:
+        """Run every row and deliver every run; return when all are delivered."""
+        ...

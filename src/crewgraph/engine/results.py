@@ -1,0 +1,112 @@
+"""From the state of a run to what the user gets: results, journeys and spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from crewgraph.engine.run import Mark, Run
+from crewgraph.frontier import DONE
+from crewgraph.graph import Switch, Work
+from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult, ProcedureRunResult, RunStatus
+from crewgraph.trace import Journey, Shape, Span, journey, journeys, moment
+
+__all__ = ["kickoff_result", "results_of", "spans_of"]
+
+
+def kickoff_result(runs: Iterable[Run]) -> PipelineKickoffResult:
+    """The results of several runs, by input."""
+    ordered = sorted(runs, key=lambda run: run.index)
+    return PipelineKickoffResult(run_results=[result for run in ordered for result in results_of(run)])
+
+
+def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
+    """One result for each end that the run reached; one with the error where it did not get there."""
+    shape, did = run.plan.graph.shape, _journey(run)
+    if run.status is not RunStatus.OK:
+        return [_result(run, journey(shape, did), None)]
+    return [_result(run, way, end) for way, end in journeys(shape, did)]
+
+
+def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | ProcedureRunResult:
+    outputs = {inner.plan.nodes[node].name: output for inner in run.family() for node, output in inner.outputs.items()}
+    final = outputs[end] if end is not None else CrewOutput()
+    record: dict[str, Any] = {
+        "index": run.index,
+        "status": run.status,
+        "error": run.error,
+        "trace": [run.inputs, *way],
+        "crews_outputs": [outputs[name] for name in _names(way) if name in outputs],
+        "raw": final.raw,
+        "pydantic": final.pydantic,
+        "json_dict": final.json_dict,
+    }
+    result: PipelineRunResult | ProcedureRunResult
+    if run.plan.graph.is_procedure:
+        result = ProcedureRunResult(**record, tasks_output=final.tasks_output, token_usage=final.token_usage)
+    else:
+        result = PipelineRunResult(**record, token_usage=run.usage())
+    result.look_back(lambda: list(spans_of(run)))
+    return result
+
+
+def spans_of(run: Run) -> Iterator[Span]:
+    """One span for each crew, step and router, in the order of the text."""
+    for number, node in enumerate(run.plan.nodes):
+        if isinstance(node, Work | Switch):
+            kind = node.interface.kind if isinstance(node, Work) else "router"
+            yield _span(run, number, node.name, kind, run.marks.get(number))
+            if number in run.subruns:
+                yield from spans_of(run.subruns[number])
+
+
+def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Span:
+    if mark is None:
+        return Span(node=name, kind=kind, status="skipped")
+    output = run.outputs.get(number)
+    return Span(
+        node=name,
+        kind=kind,
+        status=_status(run, number, mark),
+        started=moment(mark.started),
+        ended=moment(mark.ended),
+        attempts=1,
+        inputs=run.values(number),
+        output=output,
+        route=mark.route,
+        usage=run.usage_of(number),
+        model=_models(output) or getattr(mark.error, "model", None),
+        error=f"{type(mark.error).__name__}: {mark.error}" if mark.error else None,
+    )
+
+
+def _status(run: Run, number: int, mark: Mark) -> str:
+    if mark.error is not None:
+        return "failed"
+    return "ok" if run.frontier.state[number] == DONE else "cancelled"
+
+
+def _models(output: CrewOutput | None) -> str | None:
+    tasks = output.tasks_output if output else []
+    return ", ".join(dict.fromkeys(task.model for task in tasks if task.model)) or None
+
+
+def _journey(run: Run) -> Journey:
+    ran, taken, found = set[str](), dict[str, str](), dict[str, Shape]()
+    for inner in run.family():
+        for number, mark in inner.marks.items():
+            name = inner.plan.nodes[number].name
+            ran.add(name)
+            if mark.route is not None:
+                taken[name] = mark.route
+        for number, subrun in inner.subruns.items():
+            found[inner.plan.nodes[number].name] = subrun.plan.graph.shape
+    return Journey(ran, taken, found)
+
+
+def _names(way: Iterable[Any]) -> Iterator[str]:
+    for item in way:
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, list):
+            yield from _names(item)

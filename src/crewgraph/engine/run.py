@@ -1,0 +1,210 @@
+"""The state of one run: what each node gave and what the next is handed. Without clock, tasks or event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from crewgraph.compiler.plan import Plan
+from crewgraph.errors import NodeError
+from crewgraph.frontier import DONE, Frontier
+from crewgraph.graph import ANY_ROUTE
+from crewgraph.handoff import Handoff, isolated, structured
+from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics
+from crewgraph.trace import Event
+
+__all__ = ["Mark", "Run"]
+
+
+class Values(NamedTuple):
+    """The merged values at one place of a run, and for each key the number of the node that wrote it."""
+
+    values: dict[str, Any]
+    writer: dict[str, int]
+
+
+@dataclass(slots=True)
+class Mark:
+    """What is noted of a node that was started."""
+
+    started: float
+    ended: float | None = None
+    error: BaseException | None = None
+    route: str | None = None
+
+
+class Run:
+    """One run of a plan, or of a pipeline that an open router came up with inside a run.
+
+    Attributes:
+        plan: what is run.
+        index: which input.
+        inputs: the run's own copy of the input.
+        frontier: which nodes are ready, done or skipped.
+        outputs: by node, what it gave.
+        marks: by node, when it ran and how it ended.
+        subruns: by router, the run of a pipeline that nobody had declared.
+        parent: the run and router this one is inside of.
+        unsettled: how many nodes are handed out and not settled; 0 means the run is through.
+        error: why the run failed.
+        cancelled: whether it was stopped because of something outside of it.
+    """
+
+    __slots__ = (
+        "_after", "cancelled", "error", "frontier", "index", "inputs", "marks", "outputs", "parent", "plan", "subruns",
+        "unsettled",
+    )  # fmt: skip
+
+    def __init__(
+        self, plan: Plan, index: int, inputs: Mapping[str, Any], *, parent: tuple[Run, int] | None = None
+    ) -> None:
+        self.plan = plan
+        self.index = index
+        self.inputs = isolated(inputs)
+        self.parent = parent
+        self.frontier = Frontier(plan.wiring)
+        self.outputs = dict[int, CrewOutput]()
+        self.marks = dict[int, Mark]()
+        self.subruns = dict[int, Run]()
+        self.unsettled = 0
+        self.error: BaseException | None = None
+        self.cancelled = False
+        self._after = dict[int, Values]()
+
+    # ---- advancing ---------------------------------------------------------------------------------------------
+
+    def start(self) -> list[int]:
+        """The first nodes to run."""
+        ready = self.frontier.start()
+        self.unsettled = len(ready)
+        return ready
+
+    def settle(self, node: int, *, output: CrewOutput | None = None, route: str | None = None) -> list[int]:
+        """Note that a node is done and return the nodes that are ready because of it."""
+        if output is not None:
+            self.outputs[node] = output
+            keys = structured(output, parse_raw=self.plan.graph.merge_json)
+            self._after[node] = self._written(node, keys)
+        ready = self.frontier.done(node, route)
+        self.unsettled += len(ready) - 1
+        return ready
+
+    def adopt(self, node: int, subrun: Run) -> list[int]:
+        """Settle an open router whose pipeline has run: take over what it wrote."""
+        end = _merged(subrun._values_after(exit_) for exit_ in subrun.exits())
+        keys = {key: value for key, value in end.values.items() if end.writer[key] >= 0}
+        self._after[node] = self._written(node, keys)
+        ready = self.frontier.done(node, ANY_ROUTE)
+        self.unsettled += len(ready) - 1
+        return ready
+
+    def fail(self, node: int, cause: BaseException) -> None:
+        """Note that a node failed, and with it the whole run."""
+        self.marks[node].error = cause
+        if self.root.error is None:
+            self.root.error = NodeError(self.plan.nodes[node].name, cause)
+
+    @property
+    def root(self) -> Run:
+        """The run of the input, which this one may be inside of."""
+        run = self
+        while run.parent:
+            run = run.parent[0]
+        return run
+
+    # ---- handing over ------------------------------------------------------------------------------------------
+
+    def values(self, node: int) -> dict[str, Any]:
+        """The values that a node is handed; not to be written on."""
+        if self.plan.graph.is_procedure and self.plan.upstream[node]:
+            before = self.outputs[self.plan.upstream[node][0]]
+            return structured(before, parse_raw=self.plan.graph.merge_json)
+        return self._values_before(node).values
+
+    def handoff(self, node: int, emit: Callable[[Event], None] | None) -> Handoff:
+        """What a node receives: values of its own, and what is reachable beside them."""
+        beside: dict[str, Any] = self.inputs if self.plan.graph.is_procedure else {}
+        texts = {key: self.outputs[early].raw for key, early in self.plan.texts[node] if early in self.outputs}
+        return Handoff(
+            isolated(self.values(node)),
+            upstream=dict(self._upstream(node)),
+            beside=isolated(beside) | texts,
+            emit=emit,
+        )
+
+    def exits(self) -> list[int]:
+        """The nodes at which this run ended."""
+        state, successors = self.frontier.state, self.plan.wiring.successors
+        return [node for node in range(len(state)) if not successors[node] and state[node] == DONE]
+
+    def _upstream(self, node: int) -> Iterator[tuple[str, CrewOutput]]:
+        for early in self.plan.upstream[node]:
+            if early in self.outputs:
+                yield self.plan.nodes[early].name, self.outputs[early]
+            elif early in self.subruns:
+                subrun = self.subruns[early]
+                yield from ((subrun.plan.nodes[end].name, subrun.outputs[end]) for end in subrun.exits() if end in subrun.outputs)
+
+    def _values_before(self, node: int) -> Values:
+        """Merged from all predecessors that arrived; of two writers of a key the later one in the text counts."""
+        state = self.frontier.state
+        arrived = [source for source in self.plan.sources[node] if state[source] == DONE]
+        if not arrived:
+            return Values(self.inputs, dict.fromkeys(self.inputs, -1))
+        if len(arrived) == 1:
+            return self._values_after(arrived[0])
+        return _merged(map(self._values_after, arrived))
+
+    def _values_after(self, node: int) -> Values:
+        known = self._after.get(node)
+        if known is None:
+            known = self._after[node] = self._values_before(node)
+        return known
+
+    def _written(self, node: int, keys: dict[str, Any]) -> Values:
+        before = self._values_before(node)
+        if not keys:
+            return before
+        return Values(before.values | keys, before.writer | dict.fromkeys(keys, node))
+
+    # ---- looking back ------------------------------------------------------------------------------------------
+
+    def family(self) -> Iterator[Run]:
+        """This run and those inside of it."""
+        yield self
+        for subrun in self.subruns.values():
+            yield from subrun.family()
+
+    @property
+    def status(self) -> RunStatus:
+        """How it ended."""
+        if self.error is not None:
+            return RunStatus.FAILED
+        return RunStatus.CANCELLED if self.cancelled else RunStatus.OK
+
+    def usage(self) -> dict[str, UsageMetrics]:
+        """Tokens by node, what failed nodes had spent included."""
+        return {
+            run.plan.nodes[node].name: spent
+            for run in self.family()
+            for node in sorted(run.marks)
+            if (spent := run.usage_of(node)) is not None
+        }
+
+    def usage_of(self, node: int) -> UsageMetrics | None:
+        """Tokens of one node; ``None`` for routers and where nothing is known."""
+        if node in self.outputs:
+            return self.outputs[node].token_usage
+        spent = getattr(self.marks[node].error, "usage", None) if node in self.marks else None
+        return spent if isinstance(spent, UsageMetrics) else None
+
+
+def _merged(parts: Iterable[Values]) -> Values:
+    values, writer = dict[str, Any](), dict[str, int]()
+    for part in parts:
+        for key, node in part.writer.items():
+            if node >= writer.get(key, -1):
+                values[key] = part.values[key]
+                writer[key] = node
+    return Values(values, writer)

@@ -1,0 +1,92 @@
+"""Which nodes are ready, running, done or skipped: the scheduler's core, without clock or event loop.
+
+It follows ``graphlib.TopologicalSorter`` (``start``, ``done``) and adds what a workflow needs: routes. A route not
+taken settles everything below it as skipped, up to where the routes meet. A node is ready once all its predecessors
+are settled and at least one of them arrived, so a join waits for every branch that can still come, and for no other.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+__all__ = ["DONE", "IDLE", "READY", "SKIPPED", "Frontier", "Wiring"]
+
+IDLE, READY, DONE, SKIPPED = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """A graph as numbers: nodes are 0 … n-1 in plan order.
+
+    Attributes:
+        successors: for each node its edges, as (target, route or ``None``).
+        indegrees: how many edges lead into each node.
+        passive: whether a node is only wiring (start, join, merge) and done as soon as it is ready.
+    """
+
+    successors: tuple[tuple[tuple[int, str | None], ...], ...]
+    indegrees: tuple[int, ...]
+    passive: tuple[bool, ...]
+
+
+class Frontier:
+    """The state of one run. Every node becomes ready at most once.
+
+    Attributes:
+        state: for each node ``IDLE``, ``READY`` (handed out, not done), ``DONE`` or ``SKIPPED``.
+    """
+
+    __slots__ = ("_arrived", "_waiting", "_wiring", "state")
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._waiting = list(wiring.indegrees)
+        self._arrived = bytearray(len(wiring.indegrees))
+        self.state = bytearray(len(wiring.indegrees))
+
+    def start(self) -> list[int]:
+        """The nodes that are ready at the beginning."""
+        ready = list[int]()
+        for node, waiting in enumerate(self._wiring.indegrees):
+            if waiting == 0:
+                self._arrived[node] = 1
+                ready += self._settle(node, None) if self._wiring.passive[node] else self._hand_out(node)
+        return ready
+
+    def done(self, node: int, route: str | None = None) -> list[int]:
+        """Settle a ready node and return the nodes that are ready because of it, in plan order.
+
+        Args:
+            node: a node that ``start`` or ``done`` handed out.
+            route: the route that a router took; edges of other routes are skipped.
+
+        Raises:
+            ValueError: the node is not ready, or was settled before.
+        """
+        if self.state[node] != READY:
+            raise ValueError(f"node {node} is not ready")
+        return self._settle(node, route)
+
+    def _hand_out(self, node: int) -> list[int]:
+        self.state[node] = READY
+        return [node]
+
+    def _settle(self, node: int, route: str | None) -> list[int]:
+        wiring, waiting, arrived, ready = self._wiring, self._waiting, self._arrived, list[int]()
+        todo = deque([(node, route)])
+        while todo:
+            node, route = todo.popleft()
+            alive = arrived[node]
+            self.state[node] = DONE if alive else SKIPPED
+            for target, label in wiring.successors[node]:
+                if alive and (label is None or label == route):
+                    arrived[target] = 1
+                waiting[target] -= 1
+                if waiting[target] == 0:
+                    if wiring.passive[target] or not arrived[target]:
+                        todo.append((target, None))
+                    else:
+                        ready += self._hand_out(target)
+        ready.sort()
+        return ready

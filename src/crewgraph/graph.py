@@ -1,0 +1,198 @@
+"""The graph that a pipeline becomes: five kinds of nodes, and edges of which some carry a route.
+
+It is in normal form: one start; a parallel stage meets in an explicit join, the routes of a router in an explicit
+merge; every other node has one predecessor. A graph is frozen, and this is the only module that knows networkx.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crewgraph.node import Interface
+from crewgraph.trace import Series, Shape
+
+__all__ = ["ANY_ROUTE", "Edge", "Graph", "GraphNode", "Join", "Merge", "Start", "Switch", "Work"]
+
+ANY_ROUTE = "*"
+"""The route of an edge that stands for whatever pipeline an open router comes up with while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the inputs come in."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A crew or a step.
+
+    Attributes:
+        name: unique in the graph: the label, with ``#2`` where it occurs again.
+        label: the crew's own name.
+        node: the user's object; it is never written to.
+        interface: what it says about itself.
+        path: its place in the syntax tree.
+    """
+
+    name: str
+    label: str
+    node: Any
+    interface: Interface
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A router.
+
+    Attributes:
+        name: unique in the graph.
+        router: the user's object, asked through ``route(values)``.
+        routes: the names of its routes, the default last.
+        conditions: for each route what is drawn on its edge.
+        is_open: whether it may come up with pipelines that nobody declared.
+        path: its place in the syntax tree.
+    """
+
+    name: str
+    router: Any
+    routes: tuple[str, ...]
+    conditions: Mapping[str, str]
+    is_open: bool = False
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Where the branches of a parallel stage meet: it waits for all that can still arrive."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Where the routes of a router meet: one of them arrives."""
+
+    name: str
+
+
+GraphNode = Start | Work | Switch | Join | Merge
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From one node to another, always or only when a router takes this route."""
+
+    source: str
+    target: str
+    route: str | None = None
+
+
+class Graph:
+    """Nodes in the order of the text, and edges.
+
+    Attributes:
+        nodes: by name, in the order of the text.
+        edges: in the order of the text.
+        shape: the series-parallel form the author wrote, from which journeys are folded.
+        name: a title.
+        is_procedure: whether each node is handed the output of the one before it only.
+        merge_json: whether raw text that is one JSON object is handed over as its keys.
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[GraphNode],
+        edges: Iterable[Edge],
+        *,
+        shape: Shape | None = None,
+        name: str | None = None,
+        is_procedure: bool = False,
+        merge_json: bool = True,
+    ) -> None:
+        self.nodes: Mapping[str, GraphNode] = {node.name: node for node in nodes}
+        self.edges = tuple(edges)
+        self.shape: Shape = shape or Series(())
+        self.name = name
+        self.is_procedure = is_procedure
+        self.merge_json = merge_json
+        self._successors: dict[str, list[Edge]] = {name: [] for name in self.nodes}
+        self._predecessors: dict[str, list[Edge]] = {name: [] for name in self.nodes}
+        for edge in self.edges:
+            self._successors[edge.source].append(edge)
+            self._predecessors[edge.target].append(edge)
+
+    def successors(self, name: str) -> list[Edge]:
+        """The edges out of a node, in the order of the text."""
+        return self._successors[name]
+
+    def predecessors(self, name: str) -> list[Edge]:
+        """The edges into a node, in the order of the text."""
+        return self._predecessors[name]
+
+    @property
+    def works(self) -> list[Work]:
+        """The crews and steps, in the order of the text."""
+        return [node for node in self.nodes.values() if isinstance(node, Work)]
+
+    @property
+    def exits(self) -> list[str]:
+        """The nodes after which nothing comes."""
+        return [name for name in self.nodes if not self._successors[name]]
+
+    def to_networkx(self) -> Any:
+        """A new ``networkx.DiGraph``: nodes with their ``kind`` and ``node``, edges with their ``route``."""
+        graph = _networkx().DiGraph(name=self.name or "")
+        for name, node in self.nodes.items():
+            graph.add_node(name, kind=type(node).__name__.lower(), node=node)
+        for edge in self.edges:
+            graph.add_edge(edge.source, edge.target, route=edge.route)
+        return graph
+
+    def cycle(self) -> list[str]:
+        """The nodes of one cycle, in order; empty where there is none."""
+        networkx = _networkx()
+        try:
+            return [edge[0] for edge in networkx.find_cycle(self.to_networkx())]
+        except networkx.NetworkXNoCycle:
+            return []
+
+    def unreachable(self) -> list[str]:
+        """The nodes that no start reaches."""
+        networkx, graph = _networkx(), self.to_networkx()
+        starts = [name for name, node in self.nodes.items() if isinstance(node, Start)]
+        reached = {name for start in starts for name in (start, *networkx.descendants(graph, start))}
+        return [name for name in self.nodes if name not in reached]
+
+    def order(self) -> list[str]:
+        """The nodes in plan order: topological, and as in the text wherever that leaves a choice.
+
+        Raises:
+            ValueError: the graph has a cycle.
+        """
+        networkx = _networkx()
+        place = {name: number for number, name in enumerate(self.nodes)}
+        try:
+            return list(networkx.lexicographical_topological_sort(self.to_networkx(), key=place.__getitem__))
+        except networkx.NetworkXUnfeasible as error:
+            raise ValueError(f"the graph has a cycle: {' → '.join(self.cycle())}") from error
+
+    def is_upstream(self, earlier: str, later: str) -> bool:
+        """Whether a way leads from one node to another."""
+        networkx = _networkx()
+        return bool(networkx.has_path(self._as_networkx(), earlier, later))
+
+    def _as_networkx(self) -> Any:
+        if not hasattr(self, "_graph"):
+            self._graph = self.to_networkx()
+        return self._graph
+
+
+def _networkx() -> Any:
+    """networkx on first use: it takes longer to import than all of crewgraph."""
+    return importlib.import_module("networkx")

@@ -1,0 +1,109 @@
+"""What a node receives: a dict of values, and beside it what is reachable without being handed over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from crewgraph.outputs import CrewOutput
+from crewgraph.trace import Event
+
+__all__ = ["Handoff", "isolated", "json_object", "structured"]
+
+MAX_JSON = 1_000_000
+"""Characters of raw text that are looked at for a JSON object."""
+
+
+class Handoff(dict[str, Any]):
+    """The values handed to a node. It *is* a plain dict to whoever looks at it, with three things beside.
+
+    Attributes:
+        upstream: outputs of the direct predecessors, in the order of the text, by node name: the context of tasks
+            that name none of their own.
+        beside: what placeholders and parameters may reach although it is not handed over: the raw text of upstream
+            crews under the crew's name, and in a procedure the initial inputs.
+        emit: where a node reports its own events (tasks, model calls); ``None`` where nobody listens.
+    """
+
+    __slots__ = ("beside", "emit", "upstream")
+
+    def __init__(
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        upstream: Mapping[str, CrewOutput] | None = None,
+        beside: Mapping[str, Any] | None = None,
+        emit: Callable[[Event], None] | None = None,
+    ) -> None:
+        super().__init__(values or {})
+        self.upstream: Mapping[str, CrewOutput] = upstream or {}
+        self.beside: Mapping[str, Any] = beside or {}
+        self.emit = emit
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Any] | None) -> Handoff:
+        """The inputs of a crew that somebody calls by hand, as a handoff."""
+        return inputs if isinstance(inputs, cls) else cls(inputs)
+
+    def reach(self, key: str) -> Any:
+        """The value of a key, handed over or beside.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return self[key] if key in self else self.beside[key]
+
+    def reaches(self, key: str) -> bool:
+        """Whether :meth:`reach` would find the key."""
+        return key in self or key in self.beside
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that are neither handed over nor beside, in order, once each."""
+        return [key for key in dict.fromkeys(keys) if not self.reaches(key)]
+
+
+def isolated(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy that shares no dict, list or set with the original, so that a node may write on what it gets.
+
+    Objects of other kinds are handed over as they are. Where all values are plain, it is a shallow copy.
+    """
+    return {key: _unshared(value) for key, value in values.items()}
+
+
+def _unshared(value: Any) -> Any:
+    kind = type(value)
+    if kind is dict:
+        return {key: _unshared(item) for key, item in value.items()}
+    if kind is list:
+        return [_unshared(item) for item in value]
+    if kind is tuple:
+        return tuple(_unshared(item) for item in value)
+    if kind is set:
+        return set(value)
+    return value
+
+
+def structured(output: CrewOutput, *, parse_raw: bool = True) -> dict[str, Any]:
+    """The keys that an output hands over: ``to_dict()``, else raw text that is exactly one JSON object."""
+    keys = output.to_dict()
+    if keys or not parse_raw or output.json_dict is not None or output.pydantic is not None:
+        return keys
+    return json_object(output.raw) or {}
+
+
+def json_object(text: object) -> dict[str, Any] | None:
+    """The JSON object that a text consists of, in a ``` fence or bare; ``None`` where it is anything else."""
+    if not isinstance(text, str) or len(text) > MAX_JSON:
+        return None
+    body = text.strip()
+    if body.startswith("```") and body.endswith("```") and len(body) > len("``````"):
+        body = body[3:-3].strip()
+        body = body.removeprefix("json").removeprefix("JSON").strip()
+    if not (body.startswith("{") and body.endswith("}")):
+        return None
+    try:
+        value: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

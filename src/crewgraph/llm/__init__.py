@@ -1,0 +1,10 @@
+"""Language models: the port, the adapter to litellm, and the embedded offline model."""
+
+from __future__ import annotations
+
+from crewgraph.llm.choose import is_configured, model_name, resolve
+from crewgraph.llm.litellm_adapter import LiteLLM
+from crewgraph.llm.offline import OfflineLLM
+from crewgraph.llm.port import LLM, Message, Reply, Request
+
+__all__ = ["LLM", "LiteLLM", "Message", "OfflineLLM", "Reply", "Request", "is_configured", "model_name", "resolve"]

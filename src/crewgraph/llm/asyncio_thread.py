@@ -1,0 +1,90 @@
+"""A thread with an asyncio loop of its own, for a library that runs on nothing else.
+
+Callers on any event loop hand it coroutines. One such loop for the whole process means: the library works under trio
+as it does under asyncio, its connections outlive the caller's loop (``crew.kickoff()`` twice in a script uses them
+twice), its import blocks nobody, and no executor is shared with the user's own blocking calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import anyio
+
+__all__ = ["AsyncioThread"]
+
+T = TypeVar("T")
+
+STOP_SECONDS = 5.0
+"""How long :meth:`AsyncioThread.stop` waits for connections to close; the thread is a daemon and holds nobody up."""
+
+
+class AsyncioThread:
+    """An asyncio loop in a daemon thread, started by the first call and again after a fork."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine over there and wait for its result; cancelling the wait cancels the coroutine."""
+        done, wake = anyio.Event(), _waker()
+
+        def finished(_: object) -> None:
+            with suppress(RuntimeError):  # the caller was cancelled, and its loop is gone
+                wake(done.set)
+
+        future = asyncio.run_coroutine_threadsafe(work(), self._started())
+        future.add_done_callback(finished)
+        try:
+            await done.wait()
+        finally:
+            future.cancel()  # does nothing to one that is done
+        return future.result()
+
+    def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Cancel what still runs, run ``farewell`` in the loop, and end the thread. A later call starts it anew."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None or not thread.is_alive():
+            return
+        leaving = asyncio.run_coroutine_threadsafe(_wind_up(farewell), loop)
+        with suppress(Exception):  # a connection that cannot be closed must not keep the process from ending
+            leaving.result(STOP_SECONDS)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(STOP_SECONDS)
+        if not thread.is_alive():
+            loop.close()
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            # a fork leaves the object behind without its thread
+            if self._loop is None or self._thread is None or not self._thread.is_alive():
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
+                self._thread.start()
+            return self._loop
+
+
+async def _wind_up(farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await farewell()
+
+
+def _waker() -> Callable[[Callable[[], object]], object]:
+    """How another thread calls something in the event loop that runs here."""
+    trio: Any = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        return trio.lowlevel.current_trio_token().run_sync_soon  # type: ignore[no-any-return]
+    return asyncio.get_running_loop().call_soon_threadsafe

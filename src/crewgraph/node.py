@@ -1,0 +1,132 @@
+"""What a node must offer: the small protocol in which the graph and the crews meet.
+
+The graph knows no agents and the crews know no graph. A node is anything with ``async kickoff_async(inputs=…)``; one
+that can say more about itself has ``interface()``. Foreign crews and test doubles need not, so everything is read
+with a fallback.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from crewgraph.outputs import CrewOutput
+
+__all__ = ["Interface", "Need", "Node", "Problem", "call", "interface_of", "is_node", "label_of"]
+
+
+@runtime_checkable
+class Node(Protocol):
+    """Something that can be a node of a graph."""
+
+    async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
+        """Do the work once. Called with ``inputs`` by keyword and nothing else."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A key that a node reads.
+
+    Attributes:
+        key: the key.
+        where: who reads it, in words, such as ``task 'classify'``.
+        required: whether the node fails without it.
+        type: the declared type, ``Any`` where none is declared.
+    """
+
+    key: str
+    where: str
+    required: bool = True
+    type: Any = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong inside the node itself, as code, message and hint of a finding."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What a node says about itself.
+
+    Attributes:
+        kind: "crew" or "step".
+        needs: the keys it reads.
+        gives: the keys it always gives, with their types.
+        may_give: further keys it might give; ``None`` if any key is possible.
+        summary: one line for pictures, such as "sequential · gpt-5-mini".
+        rows: lines for pictures, such as task and agent.
+        problems: what is wrong inside.
+    """
+
+    kind: str = "crew"
+    needs: tuple[Need, ...] = ()
+    gives: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    may_give: frozenset[str] | None = None
+    summary: str = ""
+    rows: tuple[tuple[str, str], ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def is_node(value: object) -> bool:
+    """Whether a value can be a node: it has ``kickoff_async``, and is not a class."""
+    return not isinstance(value, type) and callable(getattr(value, "kickoff_async", None))
+
+
+def interface_of(node: object) -> Interface:
+    """What a node says about itself; nothing, where it cannot or is a double that answers everything."""
+    describe = getattr(node, "interface", None)
+    told = describe() if callable(describe) else None
+    return told if isinstance(told, Interface) else Interface()
+
+
+def label_of(node: object) -> str:
+    """A readable, stable name: the node's own, else one made of its agents' roles, else its class."""
+    name = getattr(node, "name", None)
+    if isinstance(name, str) and name.strip():
+        return name
+    agents = getattr(node, "agents", None)
+    roles = [getattr(agent, "role", None) for agent in agents] if isinstance(agents, list | tuple) else []
+    named = [role.strip() for role in roles if isinstance(role, str) and role.strip()]
+    return " + ".join(dict.fromkeys(named)) or type(node).__name__.lower()
+
+
+async def call(node: Node, inputs: Mapping[str, Any]) -> CrewOutput:
+    """Run a node and bring whatever it returns into the form of a :class:`CrewOutput`.
+
+    A foreign crew's output is read by its attributes; anything else becomes text.
+    """
+    result: Any = node.kickoff_async(inputs=inputs)
+    if inspect.isawaitable(result):
+        result = await result
+    return result if isinstance(result, CrewOutput) else _adopted(result)
+
+
+def _adopted(result: Any) -> CrewOutput:
+    if isinstance(result, Mapping):
+        return CrewOutput(raw=str(result), json_dict=dict(result))
+    raw = getattr(result, "raw", None)
+    if not isinstance(raw, str):
+        return CrewOutput(raw="" if result is None else str(result))
+    tasks: Any = getattr(result, "tasks_output", None) or []
+    usage: Any = getattr(result, "token_usage", None) or {}
+    numbers = usage if isinstance(usage, Mapping) else vars(usage)
+    known = {"total_tokens", "prompt_tokens", "cached_prompt_tokens", "completion_tokens", "successful_requests"}
+    return CrewOutput.model_validate(
+        {
+            "raw": raw,
+            "pydantic": getattr(result, "pydantic", None),
+            "json_dict": getattr(result, "json_dict", None),
+            "tasks_output": [
+                {"raw": str(task), "description": str(getattr(task, "description", ""))} for task in tasks
+            ],
+            "token_usage": {key: value for key, value in numbers.items() if key in known},
+        }
+    )

@@ -1,0 +1,258 @@
+"""What comes out: of a task, of a crew, of one run, of a whole kickoff, and what it cost in tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, overload
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation
+
+from crewgraph.bridge import Awaited
+from crewgraph.trace import Span
+
+__all__ = [
+    "CrewOutput",
+    "OutputFormat",
+    "PipelineKickoffResult",
+    "PipelineRunResult",
+    "ProcedureRunResult",
+    "RunStatus",
+    "TaskOutput",
+    "UsageMetrics",
+]
+
+
+class UsageMetrics(BaseModel):
+    """Tokens and requests, counted. Equal to a plain dict of the same numbers; a number left out counts as 0."""
+
+    total_tokens: int = 0
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    completion_tokens: int = 0
+    successful_requests: int = 0
+    failed_requests: int = 0
+
+    def __add__(self, other: UsageMetrics) -> UsageMetrics:
+        return UsageMetrics.sum((self, other))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, UsageMetrics):
+            return self.__dict__ == other.__dict__
+        if isinstance(other, Mapping):
+            return dict.fromkeys(self.__dict__, 0) | other == self.__dict__
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, as in the ancestor
+
+    def add_usage_metrics(self, usage_metrics: UsageMetrics) -> None:
+        """Add another count to this one, in place."""
+        for name, count in usage_metrics.__dict__.items():
+            setattr(self, name, getattr(self, name) + count)
+
+    @classmethod
+    def sum(cls, parts: Iterable[UsageMetrics]) -> UsageMetrics:
+        """The total of several counts."""
+        total = cls()
+        for part in parts:
+            total.add_usage_metrics(part)
+        return total
+
+
+class OutputFormat(StrEnum):
+    """In which shape a task's answer was asked for."""
+
+    RAW = "raw"
+    JSON = "json"
+    PYDANTIC = "pydantic"
+
+
+class _Answer(BaseModel):
+    """What every output has: the text, and where a shape was declared, the value of that shape."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    raw: str = ""
+    pydantic: Any = None
+    json_dict: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The structured answer as a new dict; empty where the answer is only text."""
+        if self.json_dict:
+            return dict(self.json_dict)
+        return self.pydantic.model_dump() if self.pydantic else {}
+
+    def __str__(self) -> str:
+        return str(self.pydantic or self.json_dict or self.raw)
+
+    def _as_json(self, last_format: str | None) -> str:
+        if last_format != OutputFormat.JSON:
+            message = (
+                "no JSON output: the last task of the last crew does not declare one. "
+                "hint: give that task output_json=Model, or read .raw, .pydantic or .to_dict()"
+            )
+            raise ValueError(message)
+        return json.dumps(self.json_dict, ensure_ascii=False, default=str)
+
+
+class TaskOutput(_Answer):
+    """The answer to one task."""
+
+    description: str = ""
+    name: str | None = None
+    expected_output: str | None = None
+    agent: str = ""
+    output_format: OutputFormat = OutputFormat.RAW
+    model: str | None = None
+    repaired: bool = False
+    """Whether the model's JSON had to be mended (quotes, commas, fences) before it could be read."""
+
+    @property
+    def json(self) -> str:  # type: ignore[override]
+        """The answer as JSON text.
+
+        Raises:
+            ValueError: the task does not declare ``output_json``.
+        """
+        return self._as_json(self.output_format)
+
+
+class CrewOutput(_Answer):
+    """The answer of one crew: that of its last task, with all tasks and the tokens beside it."""
+
+    tasks_output: list[TaskOutput] = Field(default_factory=list[TaskOutput])
+    token_usage: UsageMetrics = Field(default_factory=UsageMetrics)
+
+    @property
+    def json(self) -> str:  # type: ignore[override]
+        """The answer as JSON text.
+
+        Raises:
+            ValueError: the last task does not declare ``output_json``.
+        """
+        return self._as_json(self.tasks_output[-1].output_format if self.tasks_output else None)
+
+    def __getitem__(self, key: str) -> Any:
+        return self.to_dict()[key]
+
+
+class RunStatus(StrEnum):
+    """How a run ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class _RunRecord(BaseModel):
+    """What is known of a run beside its answer.
+
+    Attributes:
+        index: which input, counted from 0.
+        trace: the journey, as in ``[input, "c1", ["c2", "c3"], {"route_taken": "high"}, "c4"]``.
+        crews_outputs: outputs of all nodes on the way to this result, in the order of the text.
+        error: why the run failed, else ``None``.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    id: UUID = Field(default_factory=uuid4, frozen=True)
+    index: int = 0
+    status: RunStatus = RunStatus.OK
+    error: SkipValidation[BaseException | None] = Field(default=None, exclude=True, repr=False)
+    trace: list[Any] = Field(default_factory=list[Any])
+    crews_outputs: list[CrewOutput] = Field(default_factory=list[CrewOutput], repr=False)
+    _spans: Callable[[], list[Span]] | None = PrivateAttr(default=None)
+
+    @property
+    def spans(self) -> list[Span]:
+        """One typed span per node of the run, the skipped ones included, in the order of the text."""
+        return self._spans() if self._spans else []
+
+    def look_back(self, spans: Callable[[], list[Span]]) -> None:
+        """Say how the spans are made when somebody looks; engines call this."""
+        self._spans = spans
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run reached its end."""
+        return self.status is RunStatus.OK
+
+
+class PipelineRunResult(_Answer, _RunRecord):
+    """One result of one run: the run's, or one of several where the pipeline ends in parallel branches.
+
+    Attributes:
+        raw, pydantic, json_dict: the answer of the final crew.
+        token_usage: the tokens of the whole run by node name; a failed node's tokens included.
+    """
+
+    token_usage: dict[str, UsageMetrics] = Field(default_factory=dict[str, UsageMetrics])
+
+    @property
+    def tasks_output(self) -> list[TaskOutput]:
+        """The tasks of the final crew."""
+        return self.crews_outputs[-1].tasks_output if self.crews_outputs else []
+
+    @property
+    def usage(self) -> UsageMetrics:
+        """The tokens of the whole run."""
+        return UsageMetrics.sum(self.token_usage.values())
+
+    @property
+    def json(self) -> str:  # type: ignore[override]
+        """The answer as JSON text.
+
+        Raises:
+            ValueError: the last task of the final crew does not declare ``output_json``.
+        """
+        return self._as_json(self.tasks_output[-1].output_format if self.tasks_output else None)
+
+
+class ProcedureRunResult(CrewOutput, _RunRecord):
+    """One result of a procedure: the output of its last crew with that crew's usage, and the run beside it."""
+
+
+RunResult = PipelineRunResult | ProcedureRunResult
+
+
+class PipelineKickoffResult(BaseModel, Awaited):
+    """What a kickoff returns: its run results as a sequence, by input, then by branch of the final stage.
+
+    It may be awaited and given to ``asyncio.run``; it answers with itself.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    id: UUID = Field(default_factory=uuid4, frozen=True)
+    run_results: list[SkipValidation[Any]] = Field(default_factory=list[Any])
+
+    def add_run_result(self, result: RunResult) -> None:
+        """Append one more result."""
+        self.run_results.append(result)
+
+    @property
+    def failed(self) -> list[Any]:
+        """The results of runs that did not reach their end."""
+        return [run for run in self.run_results if not run.ok]
+
+    def __len__(self) -> int:
+        return len(self.run_results)
+
+    def __bool__(self) -> bool:
+        return bool(self.run_results)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return self.run_results[index]
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # a sequence of runs, not of fields
+        return iter(self.run_results)
+
+    def __contains__(self, run: object) -> bool:
+        return run in self.run_results

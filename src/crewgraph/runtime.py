@@ -1,0 +1,33 @@
+"""The one seam that points upward: verbs of high rooms, looked up by name when first needed.
+
+``pipeline.kickoff()`` is a method of a low room whose work is done in a high one. As anyio finds its event-loop
+backend by name, the syntax finds the compiler, the engine and the renderer here. Nothing else points upward.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Any
+
+__all__ = ["verb"]
+
+_VERBS = {
+    "check": "crewgraph.compiler:check",
+    "compile": "crewgraph.compiler:compile_pipeline",
+    "kickoff": "crewgraph.engine.kickoff:kickoff",
+    "kickoff_async": "crewgraph.engine.kickoff:kickoff_async",
+    "stream": "crewgraph.engine.kickoff:stream",
+    "events": "crewgraph.engine.kickoff:events",
+    "to_dot": "crewgraph.render:to_dot",
+    "to_mermaid": "crewgraph.render:to_mermaid",
+    "to_text": "crewgraph.render:to_text",
+    "draw": "crewgraph.render:draw",
+}
+
+
+@cache
+def verb(name: str) -> Any:
+    """The function behind a method of the syntax; its room is imported on the first call."""
+    module, _, attribute = _VERBS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,181 @@
+"""Plain functions as nodes: ``@step`` takes parameters from the values by name and hands back what it returns."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar, overload
+
+import anyio
+from anyio.lowlevel import RunVar
+from pydantic import BaseModel
+
+from crewgraph.errors import TemplateError
+from crewgraph.handoff import Handoff
+from crewgraph.node import Interface, Need, Problem
+from crewgraph.outputs import CrewOutput
+from crewgraph.syntax import Stage
+
+__all__ = ["Step", "step"]
+
+MAX_THREADS = 100
+ALL_VALUES = "inputs"
+"""The parameter that takes all values as one dict."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_threads: RunVar[anyio.CapacityLimiter] = RunVar("crewgraph step threads")
+
+
+class Step(Stage):
+    """A function as a stage.
+
+    It takes its parameters from the values by name; one called ``inputs`` takes them all as a dict, and so does
+    ``**values``. A dict or pydantic model that it returns is merged into the values; ``None`` hands over nothing; all
+    else is handed over under the step's name. Async functions run in the event loop, others in a worker thread.
+
+    Attributes:
+        name: how it is called in pictures and traces.
+        function: the function.
+        inline: run a synchronous function in the event loop; for short ones that never wait.
+    """
+
+    joins_procedure: ClassVar[bool] = False
+
+    def __init__(self, function: Callable[..., Any], *, name: str | None = None, inline: bool = False) -> None:
+        self.function = function
+        self.name = name or _function_name(function)
+        self.inline = inline
+        self.parameters = dict(inspect.signature(function).parameters)
+        self.is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function itself, as if it were not decorated."""
+        return self.function(*args, **kwargs)
+
+    async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
+        """Call the function once with what it takes of the inputs.
+
+        Raises:
+            TemplateError: parameters without a default have no value.
+        """
+        args, kwargs = self._arguments(Handoff.of(inputs))
+        if self.is_async or self.inline:
+            value = self.function(*args, **kwargs)
+        else:
+            work = functools.partial(self.function, *args, **kwargs)
+            value = await anyio.to_thread.run_sync(work, limiter=_limiter(), abandon_on_cancel=True)
+        return self._output(await value if inspect.isawaitable(value) else value)
+
+    def interface(self) -> Interface:
+        """What the signature says: parameters are needs, the return annotation is what it gives."""
+        hints = _hints(self.function)
+        where = f"step '{self.name}'"
+        named = [
+            Need(key, where, parameter.default is parameter.empty, hints.get(key, Any))
+            for key, parameter in self.parameters.items()
+            if key != ALL_VALUES and parameter.kind in _NAMED
+        ]
+        gives, may_give = _gives(self.name, hints.get("return", Any))
+        stars = [key for key, parameter in self.parameters.items() if parameter.kind is parameter.VAR_POSITIONAL]
+        problems = [Problem("CG503", f"{where} has *{key}, which nothing can fill", f"name the values it takes, or write **{key}") for key in stars]
+        return Interface("step", tuple(named), gives, may_give, "function", (), tuple(problems))
+
+    def __repr__(self) -> str:
+        return f"<step {self.name}>"
+
+    def _arguments(self, given: Handoff) -> tuple[list[Any], dict[str, Any]]:
+        args, kwargs, missing = list[Any](), dict[str, Any](), list[str]()
+        for key, parameter in self.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                kwargs |= {name: value for name, value in given.items() if name not in self.parameters}
+            elif key == ALL_VALUES and parameter.kind in _NAMED:
+                kwargs[key] = dict(given)
+            elif given.reaches(key) and parameter.kind is not parameter.VAR_POSITIONAL:
+                kwargs[key] = given.reach(key)
+            elif parameter.default is parameter.empty:
+                missing.append(key)
+        if missing:
+            raise TemplateError({key: [f"step '{self.name}'"] for key in missing}, known=given)
+        for key, parameter in self.parameters.items():
+            if parameter.kind is parameter.POSITIONAL_ONLY and key in kwargs:
+                args.append(kwargs.pop(key))
+        return args, kwargs
+
+    def _output(self, value: Any) -> CrewOutput:
+        if isinstance(value, CrewOutput):
+            return value
+        if value is None:
+            return CrewOutput()
+        if isinstance(value, BaseModel):
+            return CrewOutput(raw=value.model_dump_json(), pydantic=value)
+        if isinstance(value, Mapping):
+            odd = next((key for key in value if not isinstance(key, str)), None)
+            if odd is not None:
+                raise TypeError(f"step '{self.name}' returned a dict with the key {odd!r}; keys are text")
+            return CrewOutput(raw=json.dumps(value, ensure_ascii=False, default=str), json_dict=dict(value))
+        return CrewOutput(raw=str(value), json_dict={self.name: value})
+
+
+_NAMED = {
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+}
+
+
+@overload
+def step(function: Callable[..., Any], /) -> Step: ...
+@overload
+def step(*, name: str | None = None, inline: bool = False) -> Callable[[Callable[..., Any]], Step]: ...
+def step(function: Callable[..., Any] | None = None, /, *, name: str | None = None, inline: bool = False) -> Any:
+    """Make a function a stage: ``@step`` or ``@step(name="fetch")``.
+
+    Args:
+        function: the function, where the decorator stands without arguments.
+        name: how it is called in pictures and traces; the function's name otherwise.
+        inline: run a synchronous function in the event loop instead of a worker thread.
+    """
+    if function is None:
+        return functools.partial(Step, name=name, inline=inline)
+    return Step(function, name=name, inline=inline)
+
+
+def _function_name(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return "lambda" if name == "<lambda>" else name
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations, as far as they can be resolved here: a hint that cannot is not an error of the pipeline."""
+    try:
+        return typing.get_type_hints(function)
+    except Exception:  # noqa: BLE001 - resolving runs whatever the annotation says
+        return {}
+
+
+def _gives(name: str, returns: Any) -> tuple[dict[str, Any], frozenset[str] | None]:
+    """The keys that a return annotation promises, and the further ones that it allows."""
+    if returns is type(None):
+        return {}, frozenset()
+    if typing.is_typeddict(returns):
+        hints = typing.get_type_hints(returns)
+        return {key: hints[key] for key in returns.__required_keys__}, frozenset(returns.__optional_keys__)
+    if isinstance(returns, type) and issubclass(returns, BaseModel):
+        return {key: info.annotation for key, info in returns.model_fields.items()}, frozenset()
+    if isinstance(returns, type) and issubclass(returns, str | int | float | bool | bytes | list | tuple | set):
+        return {name: returns}, frozenset()
+    return {}, None
+
+
+def _limiter() -> anyio.CapacityLimiter:
+    """One limiter of our own for each event loop: anyio's default one is used by model clients too."""
+    limiter = _threads.get(None)
+    if limiter is None:
+        limiter = anyio.CapacityLimiter(MAX_THREADS)
+        _threads.set(limiter)
+    return limiter

@@ -1,0 +1,286 @@
+"""What a user writes: ``research >> [finance, market] >> router >> write``.
+
+Everything here is inert. A pipeline lists its stages and knows nothing of runs; its verbs (check, compile, kickoff,
+draw) live in higher rooms and are looked up when they are first called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator, model_validator
+
+from crewgraph.diagnostics import Findings
+from crewgraph.node import is_node
+from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
+from crewgraph.runtime import verb
+from crewgraph.trace import Event, Observer
+
+__all__ = ["Inputs", "OnError", "Pipeline", "Procedure", "Stage", "is_function", "is_single"]
+
+Inputs = Mapping[str, Any] | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
+OnError = Literal["raise", "collect", "fail_fast"]
+
+DOUBLE_NESTING = "Double nesting is not allowed in pipeline stages"
+NOT_A_STAGE = "Expected Crew instance, Router instance, or list of Crews, got {}"
+
+
+class Stage:
+    """Whatever can stand left or right of ``>>``: crews, steps, routers and pipelines."""
+
+    __slots__ = ()
+
+    joins_procedure: ClassVar[bool] = True
+    """Whether a chain of such stages alone is a :class:`Procedure`; steps and routers make a pipeline."""
+
+    def __rshift__(self, other: Any) -> Pipeline:
+        """Put ``other`` behind this stage; neither changes.
+
+        Raises:
+            TypeError: ``other`` is no stage.
+        """
+        return _chain(self, other)
+
+    def __rrshift__(self, other: Any) -> Pipeline:
+        """Put this stage behind a list, a function or a foreign crew."""
+        return _chain(other, self)
+
+
+def is_function(value: object) -> bool:
+    """Whether a value is a plain function, which as a stage becomes a step."""
+    return isinstance(value, FunctionType | BuiltinFunctionType | MethodType)
+
+
+def is_single(value: object) -> bool:
+    """Whether a value is one stage by itself: not a list."""
+    return isinstance(value, Stage) or is_node(value) or is_function(value)
+
+
+def _chain(left: Any, right: Any) -> Any:
+    for operand in (left, right):
+        if not (is_single(operand) or isinstance(operand, list | tuple)):
+            return NotImplemented  # Python's own TypeError names both types
+    if _is_crew_chain(left) and _is_crew_chain(right):
+        return Procedure(stages=[left, right])
+    pipelines = [side for side in (left, right) if isinstance(side, Pipeline)]
+    return Pipeline(
+        stages=[left, right],
+        name=next((side.name for side in pipelines if side.name), None),
+        merge_json=all(side.merge_json for side in pipelines),
+    )
+
+
+def _is_crew_chain(value: object) -> bool:
+    if isinstance(value, Pipeline):
+        return isinstance(value, Procedure)
+    return is_node(value) and bool(getattr(value, "joins_procedure", True))
+
+
+def _misfits(stage: object, path: str) -> Iterator[str]:
+    """What is wrong with one element of ``stages``, all of it, with the place."""
+    if isinstance(stage, list | tuple):
+        for number, branch in enumerate(stage, 1):
+            if isinstance(branch, list | tuple):
+                yield f"CG101 {DOUBLE_NESTING} ({path} › branch {number})"
+            elif not is_single(branch):
+                yield f"CG103 {NOT_A_STAGE.format(type(branch))} ({path} › branch {number})"
+    elif not is_single(stage):
+        yield f"CG103 {NOT_A_STAGE.format(type(stage))} ({path})"
+
+
+class Pipeline(BaseModel, Stage):
+    """Stages, one after the other; a list is a parallel stage, a pipeline used as a stage is spliced flat.
+
+    Each crew is handed the run's inputs, updated with the structured output of every crew upstream.
+
+    Attributes:
+        stages: crews, steps, functions, routers, foreign crews, and lists of these.
+        name: a title for pictures and reports.
+        merge_json: whether raw text that is exactly one JSON object is merged into what is handed over.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    joins_procedure: ClassVar[bool] = False
+
+    stages: list[SkipValidation[Any]] = Field(default_factory=list[Any])
+    name: str | None = None
+    merge_json: bool = True
+
+    def __init__(self, stages: Iterable[Any] = (), **options: Any) -> None:
+        super().__init__(stages=stages, **options)
+
+    @field_validator("stages", mode="before")
+    @classmethod
+    def _flat(cls, stages: Any) -> list[Any]:
+        if not isinstance(stages, list | tuple):
+            raise ValueError(f"stages is a list, got {type(stages)}. hint: Pipeline(stages=[crew, …])")  # noqa: TRY004
+        wrong = [line for number, stage in enumerate(stages, 1) for line in _misfits(stage, f"stage {number}")]
+        if wrong:
+            raise ValueError("\n".join(wrong))
+        flat = list[Any]()
+        for stage in stages:
+            if isinstance(stage, Pipeline):
+                flat += stage.stages
+            else:
+                flat.append(list(stage) if isinstance(stage, list | tuple) else stage)
+        return flat
+
+    # ---- compiling ---------------------------------------------------------------------------------------------
+
+    def check(self) -> Findings:
+        """Everything that is wrong or doubtful with this pipeline, without running anything."""
+        return verb("check")(self)
+
+    def compile(self) -> Any:
+        """The plan that engines run.
+
+        Raises:
+            PipelineInvalid: the checker found errors; all of them are in its text.
+        """
+        return verb("compile")(self)
+
+    # ---- running -----------------------------------------------------------------------------------------------
+
+    def kickoff(
+        self,
+        inputs: Inputs,
+        *,
+        max_concurrency: int = 100,
+        on_error: OnError = "raise",
+        observer: Observer | None = None,
+        engine: str = "local",
+    ) -> Any:
+        """Run every input through the pipeline, concurrently.
+
+        In a script it runs now and returns the result; where an event loop runs already (async code, a notebook) it
+        returns an awaitable of it.
+
+        Args:
+            inputs: one dict for one run, or an iterable of dicts for many.
+            max_concurrency: how many nodes may be at work at once, over all inputs.
+            on_error: "raise" lets all runs finish, then raises one error with everything in it; "collect" returns
+                failed runs with their ``error``; "fail_fast" cancels everything at the first failure.
+            observer: called with every event as it happens.
+            engine: which engine runs it.
+
+        Returns:
+            A :class:`PipelineKickoffResult`: by input, then one result for each branch of the final stage.
+
+        Raises:
+            PipelineInvalid: the checker found errors; nothing has run.
+            InputTypeError: the inputs are not mappings.
+            InputError: inputs lack keys that the pipeline needs; nothing has run.
+            KickoffError: runs failed; its ``result`` holds everything.
+            KickoffInterrupted: Ctrl-C; its ``result`` holds what had finished.
+        """
+        return verb("kickoff")(
+            self, inputs, max_concurrency=max_concurrency, on_error=on_error, observer=observer, engine=engine
+        )
+
+    async def kickoff_async(
+        self,
+        inputs: Inputs,
+        *,
+        max_concurrency: int = 100,
+        on_error: OnError = "raise",
+        observer: Observer | None = None,
+        engine: str = "local",
+    ) -> PipelineKickoffResult:
+        """As :meth:`kickoff`, always to be awaited; ``inputs`` may be an async iterable too."""
+        result: PipelineKickoffResult = await verb("kickoff_async")(
+            self, inputs, max_concurrency=max_concurrency, on_error=on_error, observer=observer, engine=engine
+        )
+        return result
+
+    async def process_runs(self, inputs: Inputs, **options: Any) -> PipelineKickoffResult:
+        """The ancestor's name of :meth:`kickoff_async`."""
+        return await self.kickoff_async(inputs, **options)
+
+    def stream(
+        self,
+        inputs: Inputs,
+        *,
+        max_concurrency: int = 100,
+        on_error: OnError = "raise",
+        observer: Observer | None = None,
+        engine: str = "local",
+    ) -> AsyncIterator[PipelineRunResult | ProcedureRunResult]:
+        """Yield results as they finish; memory does not grow with the number of inputs.
+
+        Failed runs are yielded too, with ``error`` and ``status``. With ``on_error="raise"`` the failures are raised
+        once more at the end, as one :class:`KickoffError`.
+        """
+        return verb("stream")(
+            self, inputs, max_concurrency=max_concurrency, on_error=on_error, observer=observer, engine=engine
+        )
+
+    def events(
+        self,
+        inputs: Inputs,
+        *,
+        max_concurrency: int = 100,
+        on_error: OnError = "collect",
+        engine: str = "local",
+    ) -> AsyncIterator[Event]:
+        """Run the inputs and yield typed events as they happen: runs, nodes, routes, tasks, model calls."""
+        return verb("events")(self, inputs, max_concurrency=max_concurrency, on_error=on_error, engine=engine)
+
+    # ---- drawing -----------------------------------------------------------------------------------------------
+
+    def to_dot(self) -> str:
+        """The picture as Graphviz source."""
+        return verb("to_dot")(self)
+
+    def to_mermaid(self) -> str:
+        """The picture as Mermaid source."""
+        return verb("to_mermaid")(self)
+
+    def to_text(self) -> str:
+        """The picture as a tree of plain text."""
+        return verb("to_text")(self)
+
+    def draw(self, path: Any) -> Any:
+        """Write the picture to a file: .dot, .mmd and .txt always, .svg, .png and .pdf with Graphviz installed.
+
+        Returns:
+            The path written.
+
+        Raises:
+            RenderError: Graphviz is needed and not there, or the ending is unknown.
+        """
+        return verb("draw")(self, path)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.stages)} stages{f', {self.name!r}' if self.name else ''})"
+
+    __str__ = __repr__
+
+
+class Procedure(Pipeline):
+    """A chain of single crews, as ``crew >> crew`` makes it.
+
+    Each crew is handed the structured output of the crew before it, and nothing else; earlier text and the initial
+    inputs stay reachable as placeholders. Results are outputs of the last crew.
+    """
+
+    joins_procedure: ClassVar[bool] = True
+
+    def __init__(self, crews: Iterable[Any] = (), **options: Any) -> None:
+        super().__init__(stages=options.pop("stages", crews), **options)
+
+    @property
+    def crews(self) -> list[Any]:
+        """The crews, in order: another name of ``stages``."""
+        return self.stages
+
+    @model_validator(mode="after")
+    def _only_crews(self) -> Self:
+        for number, crew in enumerate(self.stages, 1):
+            if not is_node(crew):
+                raise ValueError(
+                    f"CG103 a procedure is a chain of single crews, got {type(crew)} (stage {number}). "
+                    "hint: use Pipeline(stages=[…]) for lists, routers and functions"
+                )
+        return self

@@ -1,0 +1,110 @@
+"""``{placeholder}`` texts: parsed once, filled in one pass, nothing else.
+
+``{identifier}`` is a placeholder and ``{{``, ``}}`` are literal braces; everything else is text. There is no
+attribute, index, format or conversion syntax, and a value is never scanned again, so neither a hostile template nor a
+hostile value reaches anything (``str.format`` on user text walks attributes and allocates gigabytes).
+
+A ``}}`` that closes two braces of text, as in ``{"a": {"b": 1}}``, is text: pasted JSON stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel
+
+__all__ = ["Template", "as_text", "parse", "placeholder_name"]
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}|[{}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A parsed text.
+
+    Attributes:
+        text: what the user wrote.
+        literals: the pieces of text, one more than there are fields.
+        fields: the placeholders' names, in order, repeated where the text repeats them.
+    """
+
+    text: str
+    literals: tuple[str, ...]
+    fields: tuple[str, ...]
+
+    def render(self, value_of: Callable[[str], Any]) -> str:
+        """Fill the placeholders; ``value_of`` is asked once per occurrence."""
+        filled = [self.literals[0]]
+        for name, literal in zip(self.fields, self.literals[1:], strict=True):
+            filled += (as_text(value_of(name)), literal)
+        return "".join(filled)
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Template:
+    """Split a text into literals and placeholders. Every text is valid."""
+    literals, fields, piece = list[str](), list[str](), list[str]()
+    for token, name in _tokens(text):
+        if name:
+            literals.append("".join(piece))
+            fields.append(name)
+            piece = []
+        else:
+            piece.append(token)
+    return Template(text, (*literals, "".join(piece)), tuple(fields))
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield ``(text, None)`` and ``(…, name of a placeholder)``, braces unescaped."""
+    end, open_braces = 0, list[str]()
+    for match in _TOKEN.finditer(text):
+        yield text[end : match.start()], None
+        end = match.end()
+        token = match.group()
+        if match.group(1):
+            yield token, match.group(1)
+        elif token == "}}":
+            yield _close_two(open_braces), None
+        else:
+            if token == "}":
+                del open_braces[-1:]
+            else:
+                open_braces.append(token)
+            yield token[0], None
+    yield text[end:], None
+
+
+def _close_two(open_braces: list[str]) -> str:
+    """What ``}}`` stands for: the end of two braces of text, or one literal brace."""
+    if open_braces[-2:] == ["{", "{"]:
+        del open_braces[-2:]
+        return "}}"
+    del open_braces[-1:]
+    return "}"
+
+
+def as_text(value: object) -> str:
+    """A value as it stands in a prompt: text as it is, structures as JSON, all else by ``str``."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def placeholder_name(name: str) -> str:
+    """The placeholder by which a crew's text is reached: its name, made an identifier where it is none.
+
+    "Market Research" is reached as ``{market_research}``.
+    """
+    if name.isidentifier():
+        return name
+    slug = re.sub(r"\W+", "_", name.lower()).strip("_")
+    return f"_{slug}" if slug[:1].isdigit() else slug
