@@ -37,8 +37,8 @@ class Awaited:
     """
 
     def __await__(self) -> Generator[Any, Any, Self]:
+        yield from ()  # makes this a generator, which is what an awaitable's iterator has to be
         return self
-        yield  # an unreachable yield makes this a generator
 
     def send(self, value: object) -> Any:  # noqa: ARG002 - the signature of a coroutine
         """Finish at once, as a coroutine that has nothing to wait for."""
@@ -72,7 +72,7 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
         """Advance the kickoff, as the event loop does."""
         return self._coroutine().send(value)
 
-    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any:  # noqa: ARG002
         """Throw an exception into the kickoff, as the event loop does on cancellation."""
         return self._coroutine().throw(typ if val is None else val)
 

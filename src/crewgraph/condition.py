@@ -27,11 +27,11 @@ MAX_DEPTH = 40
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
     "len": len,
-    "lower": lambda text: _typed(text, str).lower(),
+    "lower": lambda text: _text(text).lower(),
     "max": max,
     "min": min,
     "round": round,
-    "upper": lambda text: _typed(text, str).upper(),
+    "upper": lambda text: _text(text).upper(),
 }
 """What a condition may call; beside them ``has(path)``, which asks whether a key is there at all."""
 
@@ -51,8 +51,8 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
+    ast.Div: lambda left, right: left / right,
+    ast.FloorDiv: lambda left, right: left // right,
     ast.Mod: operator.mod,
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
@@ -116,7 +116,7 @@ def parse_condition(text: str) -> Condition:
 # ---- checking --------------------------------------------------------------------------------------------------
 
 
-def _check(node: ast.expr, reads: dict[str, None], depth: int) -> None:
+def _check(node: ast.expr, reads: dict[str, None], depth: int) -> None:  # noqa: C901 - one case per kind of node
     """Refuse whatever conditions do not have; note the keys that are read."""
     if depth == 0:
         raise ConditionError(f"it is nested deeper than {MAX_DEPTH} levels")
@@ -169,7 +169,9 @@ def _path(node: ast.expr) -> tuple[Any, ...]:
             return (*_path(value), key)
         case ast.Subscript(value=value, slice=ast.Constant(value=str() | int() as key)):
             return (*_path(value), key)
-        case ast.Subscript(value=value, slice=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as key))):
+        case ast.Subscript(
+            value=value, slice=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as key))
+        ):
             return (*_path(value), -key)
         case _:
             raise ConditionError(f"`{ast.unparse(node)}` is not a path such as risk.score or tags[0]")
@@ -178,7 +180,7 @@ def _path(node: ast.expr) -> tuple[Any, ...]:
 # ---- evaluating ------------------------------------------------------------------------------------------------
 
 
-def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0911 - one case per kind of node
     match node:
         case ast.Constant(value=value):
             return value
@@ -233,14 +235,18 @@ def _compare(node: ast.Compare, values: Mapping[str, Any]) -> bool:
 def _look_up(path: Sequence[Any], values: Mapping[str, Any]) -> Any:
     found: Any = values
     for depth, key in enumerate(path):
-        fields = found.__dict__ if isinstance(found, BaseModel) else found
+        fields: Any = found.__dict__ if isinstance(found, BaseModel) else found
         try:
             if not isinstance(fields, Mapping | list | tuple):
                 raise KeyError(key)
             found = fields[key]
         except (KeyError, IndexError, TypeError):
             where = f" in '{'.'.join(map(str, path[:depth]))}'" if depth else ""
-            there = f"; there is: {', '.join(sorted(map(str, fields))) or 'nothing'}" if isinstance(fields, Mapping) else ""
+            there = (
+                f"; there is: {', '.join(sorted(map(str, fields))) or 'nothing'}"
+                if isinstance(fields, Mapping)
+                else ""
+            )
             raise ConditionError(f"there is no '{key}'{where}{there}") from None
     return found
 
@@ -253,8 +259,8 @@ def _has(path: Sequence[Any], values: Mapping[str, Any]) -> bool:
     return True
 
 
-def _typed(value: Any, kind: type[str]) -> str:
-    if not isinstance(value, kind):
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
         raise ConditionError(f"{value!r} is not text")
     return value
 

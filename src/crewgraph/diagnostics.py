@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 __all__ = ["CODES", "Diagnostic", "Findings", "Severity"]
 
@@ -81,7 +82,8 @@ class Findings(tuple[Diagnostic, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, diagnostics: Iterable[Diagnostic] = ()) -> Findings:
+    def __new__(cls, diagnostics: Iterable[Diagnostic] = ()) -> Self:
+        """Collect findings."""
         return super().__new__(cls, tuple(diagnostics))
 
     @property

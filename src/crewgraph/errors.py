@@ -201,7 +201,7 @@ class ModelNotConfigured(ModelError):
 
     def __init__(self, who: str) -> None:
         super().__init__(
-            f"no model configured for {who}. Three ways out: pass llm=\"provider/model\" to the agent or "
+            f'no model configured for {who}. Three ways out: pass llm="provider/model" to the agent or '
             "crew; set the environment variable CREWGRAPH_MODEL (or OPENAI_MODEL_NAME); or use "
             'llm="offline" (CREWGRAPH_MODEL=offline), which needs no key and is not a language model'
         )

@@ -194,5 +194,5 @@ class Graph:
 
 
 def _networkx() -> Any:
-    """networkx on first use: it takes longer to import than all of crewgraph."""
+    """Import networkx on first use: it takes longer to import than all of crewgraph."""
     return importlib.import_module("networkx")

@@ -92,8 +92,8 @@ def label_of(node: object) -> str:
     name = getattr(node, "name", None)
     if isinstance(name, str) and name.strip():
         return name
-    agents = getattr(node, "agents", None)
-    roles = [getattr(agent, "role", None) for agent in agents] if isinstance(agents, list | tuple) else []
+    agents: Any = getattr(node, "agents", None)
+    roles: list[Any] = [getattr(agent, "role", None) for agent in agents] if isinstance(agents, list) else []
     named = [role.strip() for role in roles if isinstance(role, str) and role.strip()]
     return " + ".join(dict.fromkeys(named)) or type(node).__name__.lower()
 
@@ -117,8 +117,14 @@ def _adopted(result: Any) -> CrewOutput:
         return CrewOutput(raw="" if result is None else str(result))
     tasks: Any = getattr(result, "tasks_output", None) or []
     usage: Any = getattr(result, "token_usage", None) or {}
-    numbers = usage if isinstance(usage, Mapping) else vars(usage)
-    known = {"total_tokens", "prompt_tokens", "cached_prompt_tokens", "completion_tokens", "successful_requests"}
+    numbers: dict[str, Any] = dict(usage) if isinstance(usage, dict) else vars(usage)
+    known = {
+        "total_tokens",
+        "prompt_tokens",
+        "cached_prompt_tokens",
+        "completion_tokens",
+        "successful_requests",
+    }
     return CrewOutput.model_validate(
         {
             "raw": raw,

@@ -42,7 +42,7 @@ class UsageMetrics(BaseModel):
         if isinstance(other, UsageMetrics):
             return self.__dict__ == other.__dict__
         if isinstance(other, Mapping):
-            return dict.fromkeys(self.__dict__, 0) | other == self.__dict__
+            return dict.fromkeys(self.__dict__, 0) | dict(other) == dict(self)
         return NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # mutable, as in the ancestor
@@ -256,3 +256,9 @@ class PipelineKickoffResult(BaseModel, Awaited):
 
     def __contains__(self, run: object) -> bool:
         return run in self.run_results
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:  # asyncio.gather keeps awaitables in a dict
+        return id(self)

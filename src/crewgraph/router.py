@@ -36,7 +36,9 @@ class Route(BaseModel):
         if isinstance(condition, str):
             parse_condition(condition)
         elif not callable(condition):
-            raise ValueError(f"a condition is a callable or an expression such as 'score > 7', got {type(condition)}")
+            raise ValueError(  # noqa: TRY004 - pydantic turns a ValueError into its ValidationError
+                f"a condition is a callable or an expression such as 'score > 7', got {type(condition)}"
+            )
         return condition
 
     @field_validator("pipeline", mode="before")
@@ -80,10 +82,14 @@ class Router(BaseModel, Stage):
     default: SkipValidation[Any]
     name: str | None = None
 
-    def __init__(self, routes: Mapping[str, Route] | None = None, default: Any = None, **options: Any) -> None:
+    def __init__(
+        self, routes: Mapping[str, Route] | None = None, default: Any = None, **options: Any
+    ) -> None:
         super().__init__(routes=dict(routes or {}), default=default, **options)
 
-    def __class_getitem__(cls, item: object) -> Any:  # the ancestor's Router was generic: Router[dict, Pipeline]
+    def __class_getitem__(
+        cls, item: object
+    ) -> Any:  # the ancestor's Router was generic: Router[dict, Pipeline]
         return cls
 
     @field_validator("routes", mode="after")

@@ -45,11 +45,16 @@ class Step(Stage):
 
     joins_procedure: ClassVar[bool] = False
 
-    def __init__(self, function: Callable[..., Any], *, name: str | None = None, inline: bool = False) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *, name: str | None = None, inline: bool = False
+    ) -> None:
         self.function = function
         self.name = name or _function_name(function)
         self.inline = inline
         self.parameters = dict(inspect.signature(function).parameters)
+        self._positional = [
+            key for key, parameter in self.parameters.items() if parameter.kind is parameter.POSITIONAL_ONLY
+        ]
         self.is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
         functools.update_wrapper(self, function, updated=())
 
@@ -81,15 +86,24 @@ class Step(Stage):
             if key != ALL_VALUES and parameter.kind in _NAMED
         ]
         gives, may_give = _gives(self.name, hints.get("return", Any))
-        stars = [key for key, parameter in self.parameters.items() if parameter.kind is parameter.VAR_POSITIONAL]
-        problems = [Problem("CG503", f"{where} has *{key}, which nothing can fill", f"name the values it takes, or write **{key}") for key in stars]
+        stars = [
+            key for key, parameter in self.parameters.items() if parameter.kind is parameter.VAR_POSITIONAL
+        ]
+        problems = [
+            Problem(
+                "CG503",
+                f"{where} has *{key}, which nothing can fill",
+                f"name the values it takes, or write **{key}",
+            )
+            for key in stars
+        ]
         return Interface("step", tuple(named), gives, may_give, "function", (), tuple(problems))
 
     def __repr__(self) -> str:
         return f"<step {self.name}>"
 
     def _arguments(self, given: Handoff) -> tuple[list[Any], dict[str, Any]]:
-        args, kwargs, missing = list[Any](), dict[str, Any](), list[str]()
+        kwargs, missing = dict[str, Any](), list[str]()
         for key, parameter in self.parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
                 kwargs |= {name: value for name, value in given.items() if name not in self.parameters}
@@ -101,10 +115,7 @@ class Step(Stage):
                 missing.append(key)
         if missing:
             raise TemplateError({key: [f"step '{self.name}'"] for key in missing}, known=given)
-        for key, parameter in self.parameters.items():
-            if parameter.kind is parameter.POSITIONAL_ONLY and key in kwargs:
-                args.append(kwargs.pop(key))
-        return args, kwargs
+        return [kwargs.pop(key) for key in self._positional if key in kwargs], kwargs
 
     def _output(self, value: Any) -> CrewOutput:
         if isinstance(value, CrewOutput):
@@ -114,10 +125,11 @@ class Step(Stage):
         if isinstance(value, BaseModel):
             return CrewOutput(raw=value.model_dump_json(), pydantic=value)
         if isinstance(value, Mapping):
-            odd = next((key for key in value if not isinstance(key, str)), None)
-            if odd is not None:
-                raise TypeError(f"step '{self.name}' returned a dict with the key {odd!r}; keys are text")
-            return CrewOutput(raw=json.dumps(value, ensure_ascii=False, default=str), json_dict=dict(value))
+            keys: dict[Any, Any] = dict(value)
+            for key in keys:
+                if not isinstance(key, str):
+                    raise TypeError(f"step '{self.name}' returned a dict with the key {key!r}; keys are text")
+            return CrewOutput(raw=json.dumps(keys, ensure_ascii=False, default=str), json_dict=keys)
         return CrewOutput(raw=str(value), json_dict={self.name: value})
 
 
@@ -132,7 +144,9 @@ _NAMED = {
 def step(function: Callable[..., Any], /) -> Step: ...
 @overload
 def step(*, name: str | None = None, inline: bool = False) -> Callable[[Callable[..., Any]], Step]: ...
-def step(function: Callable[..., Any] | None = None, /, *, name: str | None = None, inline: bool = False) -> Any:
+def step(
+    function: Callable[..., Any] | None = None, /, *, name: str | None = None, inline: bool = False
+) -> Any:
     """Make a function a stage: ``@step`` or ``@step(name="fetch")``.
 
     Args:
@@ -167,7 +181,9 @@ def _gives(name: str, returns: Any) -> tuple[dict[str, Any], frozenset[str] | No
         return {key: hints[key] for key in returns.__required_keys__}, frozenset(returns.__optional_keys__)
     if isinstance(returns, type) and issubclass(returns, BaseModel):
         return {key: info.annotation for key, info in returns.model_fields.items()}, frozenset()
-    if isinstance(returns, type) and issubclass(returns, str | int | float | bool | bytes | list | tuple | set):
+    if isinstance(returns, type) and issubclass(
+        returns, str | int | float | bool | bytes | list | tuple | set
+    ):
         return {name: returns}, frozenset()
     return {}, None
 

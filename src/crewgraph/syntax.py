@@ -78,7 +78,7 @@ def _is_crew_chain(value: object) -> bool:
     return is_node(value) and bool(getattr(value, "joins_procedure", True))
 
 
-def _misfits(stage: object, path: str) -> Iterator[str]:
+def _misfits(stage: Any, path: str) -> Iterator[str]:
     """What is wrong with one element of ``stages``, all of it, with the place."""
     if isinstance(stage, list | tuple):
         for number, branch in enumerate(stage, 1):
@@ -116,7 +116,9 @@ class Pipeline(BaseModel, Stage):
     def _flat(cls, stages: Any) -> list[Any]:
         if not isinstance(stages, list | tuple):
             raise ValueError(f"stages is a list, got {type(stages)}. hint: Pipeline(stages=[crew, …])")  # noqa: TRY004
-        wrong = [line for number, stage in enumerate(stages, 1) for line in _misfits(stage, f"stage {number}")]
+        wrong = [
+            line for number, stage in enumerate(stages, 1) for line in _misfits(stage, f"stage {number}")
+        ]
         if wrong:
             raise ValueError("\n".join(wrong))
         flat = list[Any]()

@@ -281,7 +281,7 @@ def journey(shape: Shape, did: Journey) -> list[Any]:
             return [{"route_taken": did.taken[router]}, *journey(did.arm(shape), did)]
 
 
-def journeys(shape: Shape, did: Journey) -> Iterator[tuple[list[Any], str]]:
+def journeys(shape: Shape, did: Journey) -> Iterator[tuple[list[Any], str]]:  # noqa: C901 - one case per shape
     """The way to every end that a run reached, with the node there: one for each branch of the final stage."""
     match shape:
         case Leaf(node):

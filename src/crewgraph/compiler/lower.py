@@ -6,7 +6,7 @@ follows are they closed, with a join or a merge, so that the ends of the last st
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,7 +99,7 @@ class _Lowering:
         self.findings.append(Diagnostic(code, message, path, hint))
 
     @contextmanager
-    def inside(self, thing: object, label: str, path: Path) -> Iterator[bool]:
+    def inside(self, thing: object, label: str, path: Path) -> Generator[bool]:
         """Descend into a pipeline or router; false, with a finding, where that leads back or too deep."""
         seen = [number for number, (identity, _) in enumerate(self.within) if identity == id(thing)]
         if seen:
@@ -140,10 +140,16 @@ class _Lowering:
             return self.switch(stage, entry, path)
         if is_function(stage) or is_node(stage):
             return self.work(Step(stage) if is_function(stage) else stage, entry, path)
-        self.report("CG103", NOT_A_STAGE.format(type(stage)), path, "use a crew, a router, a function or a list of them")
+        self.report(
+            "CG103",
+            NOT_A_STAGE.format(type(stage)),
+            path,
+            "use a crew, a router, a function or a list of them",
+        )
         return entry, Series(())
 
     def work(self, node: Any, entry: _One, path: Path) -> tuple[_End, Shape]:
+        """Lower a crew or a step."""
         label = label_of(node)
         path = (*path[:-1], f"{path[-1]} '{label}'")
         interface = interface_of(node)
@@ -153,15 +159,20 @@ class _Lowering:
             self.report(problem.code, problem.message, path, problem.hint)
         return _One(number), Leaf(str(number))
 
-    def parallel(self, branches: list[Any] | tuple[Any, ...], entry: _One, path: Path) -> tuple[_End, Shape]:
+    def parallel(self, branches: Sequence[Any], entry: _One, path: Path) -> tuple[_End, Shape]:
+        """Lower branches side by side; they stay open ends."""
         if not branches:
-            self.report("CG102", "a parallel stage has no branches", path, "put crews into the list, or take it away")
+            self.report(
+                "CG102", "a parallel stage has no branches", path, "put crews into the list, or take it away"
+            )
             return entry, Series(())
         ends, shapes = list[_End](), list[Shape]()
         for number, branch in enumerate(branches, 1):
             place = (*path, f"branch {number}")
             if isinstance(branch, list | tuple):
-                self.report("CG101", DOUBLE_NESTING, place, "write one flat list, or a pipeline as the branch")
+                self.report(
+                    "CG101", DOUBLE_NESTING, place, "write one flat list, or a pipeline as the branch"
+                )
                 continue
             end, shape = self.stage(branch, entry, place)
             ends.append(end)
@@ -169,6 +180,7 @@ class _Lowering:
         return _Several(Join, tuple(ends) or (entry,)), Parallel(tuple(shapes))
 
     def switch(self, router: Router, entry: _One, path: Path) -> tuple[_End, Shape]:
+        """Lower a router and its arms; they stay open ends."""
         label = _router_label(router)
         arms, is_open = _arms(router)
         path = (*path[:-1], f"{path[-1]} '{label}'")
@@ -183,7 +195,9 @@ class _Lowering:
             for name, (condition, target) in arms.items():
                 place = (*path, f"route '{name}'")
                 if condition == OPAQUE:
-                    self.report("CG403", f"the condition of route '{name}' is a callable; it is not checked", place)
+                    self.report(
+                        "CG403", f"the condition of route '{name}' is a callable; it is not checked", place
+                    )
                 arm = target if isinstance(target, Pipeline) else Pipeline.model_construct(stages=[target])
                 with self.inside(arm, f"route '{name}'", place) as fresh_arm:
                     if fresh_arm:
@@ -209,7 +223,9 @@ class _Lowering:
 
     def _names(self, taken: set[str]) -> list[str]:
         names, counts = [""] * len(self.nodes), dict[str, int]()
-        crews_first = sorted(range(len(self.nodes)), key=lambda number: not isinstance(self.nodes[number][0], Work))
+        crews_first = sorted(
+            range(len(self.nodes)), key=lambda number: not isinstance(self.nodes[number][0], Work)
+        )
         for number in crews_first:
             name = label = self.nodes[number][1]
             count = counts.get(label, 1)
@@ -256,9 +272,10 @@ def _arms(router: Any) -> tuple[dict[str, tuple[str, Any]], bool]:
     read as far as it can be.
     """
     routes: Any = getattr(router, "routes", None)
-    if not isinstance(routes, dict):
+    if type(routes) is not dict:
         return {}, True
-    arms = {str(name): (_drawn(route), route.pipeline) for name, route in routes.items() if isinstance(route, Route)}
+    declared: dict[str, Route] = routes
+    arms = {name: (_drawn(route), route.pipeline) for name, route in declared.items()}
     is_open = getattr(router.route, "__func__", None) is not Router.route
     return arms | {"default": ("else", router.default)}, is_open
 

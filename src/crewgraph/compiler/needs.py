@@ -95,7 +95,9 @@ def _readers(graph: Graph, unmet: Mapping[str, int], bit: Mapping[str, int]) -> 
     for work in graph.works:
         for need in work.interface.needs:
             if unmet[work.name] & bit.get(need.key, 0):
-                readers[need.key][f"'{work.name}'" if need.where.startswith("step") else f"'{work.name}', {need.where}"] = None
+                readers[need.key][
+                    f"'{work.name}'" if need.where.startswith("step") else f"'{work.name}', {need.where}"
+                ] = None
     return {key: tuple(whom) for key, whom in readers.items()}
 
 
@@ -111,5 +113,3 @@ def _all_of(sets: list[int]) -> int:
     for keys in sets[1:]:
         common &= keys
     return common
-
-

@@ -48,15 +48,23 @@ def plan_of(graph: Graph, order: list[str], demand: Demand) -> Plan:
         tuple(map(len, sources)),
         tuple(not isinstance(node, Work | Switch) for node in nodes),
     )
-    return Plan(graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(graph, nodes, number), demand)
+    return Plan(
+        graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(graph, nodes, number), demand
+    )
 
 
-def _upstream(nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+def _upstream(
+    nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]
+) -> tuple[tuple[int, ...], ...]:
     """The nearest crews and steps before each node; nodes behind one join share one tuple."""
     behind = list[tuple[int, ...]]()
     nearest = list[tuple[int, ...]]()
     for place, before in enumerate(sources):
-        near = behind[before[0]] if len(before) == 1 else tuple(sorted({n for source in before for n in behind[source]}))
+        near = (
+            behind[before[0]]
+            if len(before) == 1
+            else tuple(sorted({n for source in before for n in behind[source]}))
+        )
         nearest.append(near)
         behind.append((place,) if _gives(nodes[place]) else near)
     return tuple(nearest)
@@ -76,10 +84,18 @@ def _texts(
     bound = list[tuple[tuple[str, int], ...]]()
     for place, node in enumerate(nodes):
         found = dict[str, int]()
-        wanted = {need.key for need in node.interface.needs} & named.keys() if isinstance(node, Work) else set[str]()
+        wanted = (
+            {need.key for need in node.interface.needs} & named.keys()
+            if isinstance(node, Work)
+            else set[str]()
+        )
         for key in wanted:
             before = [number[work.name] for work in named[key] if number[work.name] < place]
-            ancestors = (early for early in sorted(before, reverse=True) if graph.is_upstream(nodes[early].name, node.name))
+            ancestors = (
+                early
+                for early in sorted(before, reverse=True)
+                if graph.is_upstream(nodes[early].name, node.name)
+            )
             last = next(ancestors, None)
             if last is not None:
                 found[key] = last

@@ -49,7 +49,7 @@ class Background:
         try:
             with self._scope:
                 await self._work()
-        except BaseException as error:  # noqa: BLE001 - the consumer raises it
+        except BaseException as error:
             self.error = error
             if isinstance(error, anyio.get_cancelled_exc_class()):
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from crewgraph.compiler.needs import Demand
@@ -24,7 +24,9 @@ def unrolled(inputs: Any) -> Iterable[Any] | AsyncIterable[Any]:
         return [inputs]
     if isinstance(inputs, str | bytes) or not isinstance(inputs, Iterable | AsyncIterable):
         kind = type(inputs).__name__
-        raise InputTypeError(f"inputs are a list of dicts, or one dict, not {kind}. hint: kickoff([{{'topic': 'tea'}}])")
+        raise InputTypeError(
+            f"inputs are a list of dicts, or one dict, not {kind}. hint: kickoff([{{'topic': 'tea'}}])"
+        )
     return inputs
 
 
@@ -50,7 +52,7 @@ def complete(checked: Iterable[Row]) -> list[Row]:
         InputError: rows lack keys; every row and key is named.
     """
     every = list(checked)
-    missing = dict[int, Mapping[str, tuple[str, ...]]]()
+    missing = dict[int, Mapping[str, Sequence[str]]]()
     for row in every:
         if isinstance(row.error, InputError):
             missing |= row.error.missing
@@ -64,8 +66,8 @@ def complete(checked: Iterable[Row]) -> list[Row]:
 def _row(index: int, values: Any, demand: Demand) -> Row:
     if not isinstance(values, Mapping):
         return Row(index, {}, InputTypeError(f"input {index} is a {type(values).__name__}, not a dict"))
-    odd = next((key for key in values if not isinstance(key, str)), None)
-    if odd is not None:
-        return Row(index, {}, InputTypeError(f"input {index} has the key {odd!r}; keys are text"))
+    for key in values:
+        if not isinstance(key, str):
+            return Row(index, {}, InputTypeError(f"input {index} has the key {key!r}; keys are text"))
     missing = demand.missing(values)
     return Row(index, values, InputError({index: missing}, hint=HINT) if missing else None)

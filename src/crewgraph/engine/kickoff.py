@@ -76,12 +76,12 @@ def _kickoff(
     pipeline: Pipeline,
     inputs: Inputs,
     *,
-    max_concurrency: int,
+    max_concurrency: Any,
     on_error: OnError,
     observer: Observer | None = None,
     engine: str,
 ) -> _Kickoff:
-    if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int) or max_concurrency < 1:
+    if type(max_concurrency) is not int or max_concurrency < 1:
         raise ValueError(f"max_concurrency is a whole number of at least 1, not {max_concurrency!r}")
     if on_error not in ("raise", "collect", "fail_fast"):
         raise ValueError(f'on_error is "raise", "collect" or "fail_fast", not {on_error!r}')
@@ -186,4 +186,6 @@ class _Tally:
         """
         failures = [(run.index, run.error) for run in self.first if run.error is not None]
         if failures:
-            raise KickoffError(failures, failed=self.failed, total=self.total, result=kickoff_result(self.first))
+            raise KickoffError(
+                failures, failed=self.failed, total=self.total, result=kickoff_result(self.first)
+            )

@@ -12,8 +12,9 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterator
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import anyio
@@ -54,16 +55,19 @@ class LocalEngine:
 
     async def execute(self, plan: Plan, rows: Rows, job: Job) -> None:
         """Run every row and deliver every run."""
-        async with anyio.create_task_group() as tasks:
-            pool = _Pool(plan, job, tasks)
+        tasks = anyio.create_task_group()
+        pool = _Pool(plan, job, tasks)
+        async with tasks:
             if isinstance(rows, AsyncIterable):
-                tasks.start_soon(pool.feed, rows)
+                tasks.start_soon(pool.guard, partial(pool.feed, rows))
             else:
                 pool.rows = iter(rows)
                 pool.hire()
         for run in pool.open_runs():
             run.cancelled = run.unsettled > 0
             await job.deliver(run)
+        if pool.crash is not None:
+            raise pool.crash
 
 
 @dataclass(eq=False, slots=True)
@@ -80,6 +84,8 @@ class _Pool:
     """For each open run how many of its nodes are handed out or at work."""
     scopes: dict[Run, set[anyio.CancelScope]] = field(default_factory=dict[Run, set[anyio.CancelScope]])
     room: anyio.Event = field(default_factory=anyio.Event)
+    crash: Exception | None = None
+    """What the source of the inputs raised, or whoever takes the results: the kickoff cannot go on."""
 
     # ---- workers -----------------------------------------------------------------------------------------------
 
@@ -87,7 +93,15 @@ class _Pool:
         """Start one more worker, if there may be one."""
         if self.workers < self.job.max_concurrency:
             self.workers += 1
-            self.tasks.start_soon(self.work)
+            self.tasks.start_soon(self.guard, self.work)
+
+    async def guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Keep an error out of the task group, which would wrap it; stop everything and leave it to the engine."""
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - raised again by execute()
+            self.crash = self.crash or error
+            self.tasks.cancel_scope.cancel()
 
     async def work(self) -> None:
         """Do whatever is to be done, until nothing is."""
@@ -198,7 +212,7 @@ class _Pool:
         kind = run.plan.nodes[node]
         if isinstance(kind, Switch):
             return await self.choose(run, node, kind)
-        assert isinstance(kind, Work)  # noqa: S101 - the frontier hands out nothing else
+        assert isinstance(kind, Work), "the frontier hands out nothing else"
         output = await call(kind.node, run.handoff(node, self.emitter(run, node)))
         run.marks[node].ended = time.time()
         ready = run.settle(node, output=output)
@@ -255,7 +269,7 @@ class _Pool:
         name = None if node is None else run.plan.nodes[node].name
         try:
             self.job.observer(replace(event, run=run.index, node=name, at=time.time()))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever the user's observer raises
             _log.exception("the observer raised; the run goes on")
 
     def emitter(self, run: Run, node: int) -> Callable[[Event], None] | None:
@@ -265,6 +279,7 @@ class _Pool:
         return lambda event: self.emit(run, event, node)
 
     def emit_skipped(self, run: Run) -> None:
+        """Tell of the nodes on routes that were not taken."""
         if self.job.observer is not None:
             for node, state in enumerate(run.frontier.state):
                 if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):

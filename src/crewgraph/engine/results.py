@@ -8,7 +8,13 @@ from typing import Any
 from crewgraph.engine.run import Mark, Run
 from crewgraph.frontier import DONE
 from crewgraph.graph import Switch, Work
-from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult, ProcedureRunResult, RunStatus
+from crewgraph.outputs import (
+    CrewOutput,
+    PipelineKickoffResult,
+    PipelineRunResult,
+    ProcedureRunResult,
+    RunStatus,
+)
 from crewgraph.trace import Journey, Shape, Span, journey, journeys, moment
 
 __all__ = ["kickoff_result", "results_of", "spans_of"]
@@ -29,7 +35,11 @@ def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
 
 
 def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | ProcedureRunResult:
-    outputs = {inner.plan.nodes[node].name: output for inner in run.family() for node, output in inner.outputs.items()}
+    outputs = {
+        inner.plan.nodes[node].name: output
+        for inner in run.family()
+        for node, output in inner.outputs.items()
+    }
     final = outputs[end] if end is not None else CrewOutput()
     record: dict[str, Any] = {
         "index": run.index,

@@ -125,7 +125,9 @@ class Run:
     def handoff(self, node: int, emit: Callable[[Event], None] | None) -> Handoff:
         """What a node receives: values of its own, and what is reachable beside them."""
         beside: dict[str, Any] = self.inputs if self.plan.graph.is_procedure else {}
-        texts = {key: self.outputs[early].raw for key, early in self.plan.texts[node] if early in self.outputs}
+        texts = {
+            key: self.outputs[early].raw for key, early in self.plan.texts[node] if early in self.outputs
+        }
         return Handoff(
             isolated(self.values(node)),
             upstream=dict(self._upstream(node)),
@@ -144,7 +146,11 @@ class Run:
                 yield self.plan.nodes[early].name, self.outputs[early]
             elif early in self.subruns:
                 subrun = self.subruns[early]
-                yield from ((subrun.plan.nodes[end].name, subrun.outputs[end]) for end in subrun.exits() if end in subrun.outputs)
+                yield from (
+                    (subrun.plan.nodes[end].name, subrun.outputs[end])
+                    for end in subrun.exits()
+                    if end in subrun.outputs
+                )
 
     def _values_before(self, node: int) -> Values:
         """Merged from all predecessors that arrived; of two writers of a key the later one in the text counts."""

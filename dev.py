@@ -1,0 +1,199 @@
+"""The one task runner of crewgraph. It needs CPython 3.11 or newer with pip, and nothing else.
+
+python3 dev.py demo [ARGS]     set up what crewgraph needs, then run the inbox example offline
+python3 dev.py test [ARGS]     set up everything, then lint, types, layers, docs and tests; ARGS go to pytest
+python3 dev.py setup           only set up; a second time there is nothing to do
+python3 dev.py lint | types | layers | docs      one step of `test`
+python3 dev.py unit [ARGS]     the tests alone; ARGS go to pytest
+python3 dev.py fix             format, and repair what ruff can repair
+python3 dev.py lock [ARGS]     resolve the locks again with uv; ARGS go to it, for instance --upgrade
+python3 dev.py clean           remove .venv and everything generated
+
+Everything is installed into .venv from requirements/*.lock, by hash, and never outside of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "crewgraph-setup.json"
+# The interpreter that brings pip: not .venv's own, which has none.
+HOST = getattr(sys, "_base_executable", sys.executable) if Path(sys.prefix) == VENV else sys.executable
+CACHES = [".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"]
+GENERATED = [".venv", "build", "dist", ".coverage", *CACHES]
+
+CHECKS = {
+    "lint": ["ruff check .", "ruff format --check ."],
+    "types": ["mypy", "basedpyright"],
+    "layers": ["lint-imports --no-logo"],
+    "docs": ["sphinx-build -W -E --keep-going -q -b html docs build/docs"],
+    "unit": ["pytest"],
+}
+COVERAGE = ["--cov", "--cov-report=term-missing:skip-covered"]  # of the whole suite only, not of a part
+FIXES = ["ruff format .", "ruff check --fix .", "ruff format ."]
+COMPILE = (
+    "uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --no-build"
+    " --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet"
+)
+RUN, DEV = "requirements/run.lock", "requirements/dev.lock"
+LOCKS = {RUN: "--group build", DEV: f"--group dev -c {RUN}"}
+
+
+class Stop(Exception):
+    """Ends the run with a message for the person at the keyboard."""
+
+
+def run(command: list[str]) -> int:
+    """Run a command in the checkout, .venv's own if it has it; show what it prints, return its exit code."""
+    program = shutil.which(command[0], path=str(PYTHON.parent)) or command[0]
+    with subprocess.Popen([program, *command[1:]], cwd=ROOT) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:  # the child was told too: let it end in its own way
+            child.wait()
+            raise
+
+
+def quiet(doing: str, command: list[str]) -> None:
+    """Run a command that is only of interest when it fails; then stop with everything it printed."""
+    env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=env, check=False, text=True, capture_output=True)
+    if done.returncode:
+        raise Stop(f"{doing} failed; {Path(command[0]).name} said:\n\n{(done.stdout + done.stderr).strip()}")
+
+
+def pip(*args: str) -> list[str]:
+    """The command for the host's pip working on .venv, which therefore needs no pip of its own."""
+    return [HOST, "-m", "pip", "--python", str(PYTHON), "--quiet", *args]
+
+
+def need_pip() -> None:
+    """Stop unless the host has a pip that can install into another environment."""
+    asked = subprocess.run([HOST, "-m", "pip", "--version"], check=False, text=True, capture_output=True)
+    found = re.match(r"pip (\d+)\.(\d+)", asked.stdout)
+    if not found:
+        raise Stop(f"{HOST} has no pip. Install it (Debian, Ubuntu: apt install python3-pip) and run again.")
+    if tuple(map(int, found.groups())) < (22, 3):
+        raise Stop(f"{HOST} has {found[0]}; 22.3 or newer is needed. Upgrade pip, or use a newer Python.")
+
+
+def digest(path: str) -> str:
+    """The hash of a file of the checkout, to notice when it changes."""
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
+
+
+def install(packages: str) -> None:
+    """Install a lock into .venv, checking each package against its recorded hash."""
+    count = len(re.findall(r"^\w.*==", (ROOT / packages).read_text(encoding="utf-8"), re.MULTILINE))
+    print(f"installing {count} packages into .venv (first time only) ...", end=" ", flush=True)
+    start = time.monotonic()
+    # The lock is complete, so nothing is resolved; wheels only, so nothing runs while installing.
+    options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile"]
+    quiet("installing the packages", pip("install", *options, "-r", packages))
+    print(f"done in {time.monotonic() - start:.0f} s", flush=True)
+
+
+def setup(packages: str) -> None:
+    """Bring .venv to what a lock and pyproject.toml say; do nothing when it is there."""
+    stamp: dict[str, str] = json.loads(STAMP.read_text(encoding="utf-8")) if STAMP.exists() else {}
+    here = f"{sys.version} in {ROOT}"
+    stale = stamp.get("python") != here or not PYTHON.exists()
+    stale = stale or any(stamp[name] != digest(name) for name in LOCKS if name in stamp)
+    have = not stale and (packages in stamp or DEV in stamp)  # DEV holds all of RUN
+    project = digest("pyproject.toml")
+    if have and stamp.get("project") == project:
+        return
+    need_pip()
+    if stale:
+        quiet("making .venv", [HOST, "-m", "venv", "--clear", "--without-pip", str(VENV)])
+        stamp = {"python": here}
+    if not have:
+        install(packages)
+        stamp[packages] = digest(packages)
+    if stamp.get("project") != project:
+        editable = ["--no-deps", "--no-build-isolation", "--editable", "."]
+        quiet("installing crewgraph", pip("install", *editable))
+        stamp["project"] = project
+    STAMP.write_text(json.dumps(stamp, indent=2), encoding="utf-8")
+
+
+def check(steps: list[str], args: list[str]) -> int:
+    """Run the steps, all of them even when one fails; `args` go to pytest. Return the first failing code."""
+    setup(DEV)
+    first, report = 0, ""
+    for step in steps:
+        start, code = time.monotonic(), 0
+        for command in CHECKS[step]:
+            words = command.split()
+            if step == "unit":
+                words += args or COVERAGE
+            print(f"\n== {step}: {' '.join(words)}", flush=True)
+            code = run(words) or code
+        first = first or code
+        report += f"\n  {step:7} {'FAILED' if code else 'ok':7} {time.monotonic() - start:6.1f} s"
+    print(report, flush=True)
+    return first
+
+
+def lock(args: list[str]) -> int:
+    """Resolve both locks again, for every platform and Python, the second within the first."""
+    if not shutil.which("uv"):
+        raise Stop("uv resolves the locks and was not found. Install it (pip install uv) and run again.")
+    commands = [f"{COMPILE} {options} -o {name}".split() for name, options in LOCKS.items()]
+    return run([*commands[0], *args]) or run([*commands[1], *args])
+
+
+def clean() -> int:
+    """Remove what set-up and the steps made."""
+    for name in GENERATED:
+        path = ROOT / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    return 0
+
+
+def perform(task: str, args: list[str]) -> int:
+    """Do one task and return its exit code."""
+    if task == "test" or task in CHECKS:
+        return check(list(CHECKS) if task == "test" else [task], args)
+    if task == "lock":
+        return lock(args)
+    if task == "clean":
+        return clean()
+    setup(RUN if task == "demo" else DEV)
+    if task == "demo":
+        return run([str(PYTHON), "examples/inbox/demo.py", *args])
+    if task == "fix":
+        return max(run(command.split()) for command in FIXES)
+    return 0
+
+
+def main() -> int:
+    """Read the command line; whatever goes wrong ends in a message and an exit code."""
+    task, *args = sys.argv[1:] or ["help"]
+    if task not in {"demo", "test", "setup", "fix", "lock", "clean", *CHECKS}:
+        print(__doc__)
+        return 0 if task in {"help", "-h", "--help"} else 2
+    try:
+        if sys.version_info < (3, 11) and task != "clean":
+            raise Stop(f"crewgraph needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.")
+        return perform(task, args)
+    except Stop as stop:
+        print(f"\nerror: {stop}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
