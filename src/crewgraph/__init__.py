@@ -6,6 +6,70 @@ mistakes in it before a cent is spent, draws it, and runs any number of inputs t
 
 from __future__ import annotations
 
+from crewgraph.crew import Agent, Crew, Process, Task
+from crewgraph.diagnostics import Diagnostic, Findings, Severity
+from crewgraph.errors import (
+    CrewgraphError,
+    InputError,
+    KickoffError,
+    KickoffInterrupted,
+    ModelError,
+    NodeError,
+    OutputInvalid,
+    PipelineInvalid,
+    RenderError,
+)
+from crewgraph.llm import LLM, LiteLLM, OfflineLLM
+from crewgraph.outputs import (
+    CrewOutput,
+    OutputFormat,
+    PipelineKickoffResult,
+    PipelineRunResult,
+    ProcedureRunResult,
+    RunStatus,
+    TaskOutput,
+    UsageMetrics,
+)
 from crewgraph.router import Route, Router
 from crewgraph.step import Step, step
 from crewgraph.syntax import Pipeline, Procedure
+
+PipelineOutput = PipelineKickoffResult
+"""The ancestor's name."""
+
+__all__ = [
+    "LLM",
+    "Agent",
+    "Crew",
+    "CrewOutput",
+    "CrewgraphError",
+    "Diagnostic",
+    "Findings",
+    "InputError",
+    "KickoffError",
+    "KickoffInterrupted",
+    "LiteLLM",
+    "ModelError",
+    "NodeError",
+    "OfflineLLM",
+    "OutputFormat",
+    "OutputInvalid",
+    "Pipeline",
+    "PipelineInvalid",
+    "PipelineKickoffResult",
+    "PipelineOutput",
+    "PipelineRunResult",
+    "Procedure",
+    "ProcedureRunResult",
+    "Process",
+    "RenderError",
+    "Route",
+    "Router",
+    "RunStatus",
+    "Severity",
+    "Step",
+    "Task",
+    "TaskOutput",
+    "UsageMetrics",
+    "step",
+]

@@ -7,7 +7,6 @@ notebook) returns a :class:`Pending` that must be awaited. What a script gets ba
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -22,12 +21,13 @@ T = TypeVar("T")
 
 def in_event_loop() -> bool:
     """Whether this thread is running an event loop (asyncio or trio)."""
+    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")  # a loop that runs has been imported
+    if trio is not None and trio.lowlevel.in_trio_run():
+        return True
     try:
-        asyncio.get_running_loop()
+        return asyncio is not None and asyncio.get_running_loop() is not None
     except RuntimeError:
-        trio = sys.modules.get("trio")
-        return trio is not None and bool(trio.lowlevel.in_trio_run())
-    return True
+        return False
 
 
 class Awaited:

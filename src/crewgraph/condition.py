@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,10 @@ __all__ = ["FUNCTIONS", "Condition", "parse_condition"]
 
 MAX_LENGTH = 2_000
 MAX_DEPTH = 40
+MAX_DIGITS = 15
+"""How far ``round`` goes: rounding to minus a billion digits would compute ten to the power of a billion."""
+
+_TOO_DEEP = f"it is nested deeper than {MAX_DEPTH} levels"
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
@@ -30,7 +35,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "lower": lambda text: _text(text).lower(),
     "max": max,
     "min": min,
-    "round": round,
+    "round": lambda number, digits=0: round(number, _few(digits)),
     "upper": lambda text: _text(text).upper(),
 }
 """What a condition may call; beside them ``has(path)``, which asks whether a key is there at all."""
@@ -54,6 +59,11 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: lambda left, right: left / right,
     ast.FloorDiv: lambda left, right: left // right,
     ast.Mod: operator.mod,
+}
+_LITERAL: dict[type[ast.expr], Callable[[Iterable[Any]], Any]] = {
+    ast.List: list,
+    ast.Tuple: tuple,
+    ast.Set: set,
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.Not: operator.not_,
@@ -86,7 +96,7 @@ class Condition:
             return bool(_value(self.tree, values))
         except ConditionError as error:
             raise ConditionError(f"condition `{self.text}` cannot be decided: {error}") from None
-        except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+        except Exception as error:  # comparing runs the code of whatever was handed over
             message = f"condition `{self.text}` cannot be decided: {error}"
             raise ConditionError(message) from error
 
@@ -108,8 +118,9 @@ def parse_condition(text: str) -> Condition:
     reads = dict[str, None]()
     try:
         _check(tree, reads, MAX_DEPTH)
-    except ConditionError as error:
-        raise ConditionError(f"condition `{text}`: {error}") from None
+    except (ConditionError, RecursionError) as error:
+        reason = _TOO_DEEP if isinstance(error, RecursionError) else str(error)
+        raise ConditionError(f"condition `{text}`: {reason}") from None
     return Condition(text, tuple(reads), tree)
 
 
@@ -119,7 +130,7 @@ def parse_condition(text: str) -> Condition:
 def _check(node: ast.expr, reads: dict[str, None], depth: int) -> None:  # noqa: C901 - one case per kind of node
     """Refuse whatever conditions do not have; note the keys that are read."""
     if depth == 0:
-        raise ConditionError(f"it is nested deeper than {MAX_DEPTH} levels")
+        raise ConditionError(_TOO_DEEP)
     match node:
         case ast.Constant(value=str() | int() | float() | None):
             return
@@ -149,8 +160,12 @@ def _check_all(nodes: Sequence[ast.expr], reads: dict[str, None], depth: int) ->
 
 def _check_identity(ops: Sequence[ast.cmpop], right: Sequence[ast.expr]) -> None:
     for op, operand in zip(ops, right, strict=True):
-        if isinstance(op, ast.Is | ast.IsNot) and not isinstance(operand, ast.Constant):
+        if isinstance(op, ast.Is | ast.IsNot) and not _is_singleton(operand):
             raise ConditionError("`is` only compares with None, True or False; use ==")
+
+
+def _is_singleton(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))
 
 
 def _refusal(node: ast.expr) -> str:
@@ -160,19 +175,21 @@ def _refusal(node: ast.expr) -> str:
     return f"`{ast.unparse(node)}` is not allowed in a condition"
 
 
-def _path(node: ast.expr) -> tuple[Any, ...]:
+def _path(node: ast.expr, depth: int = MAX_DEPTH) -> tuple[Any, ...]:
     """``risk.score`` and ``tags[0]`` as a tuple of keys."""
+    if depth == 0:
+        raise ConditionError(_TOO_DEEP)
     match node:
         case ast.Name(id=name):
             return (name,)
         case ast.Attribute(value=value, attr=key) if not key.startswith("_"):
-            return (*_path(value), key)
+            return (*_path(value, depth - 1), key)
         case ast.Subscript(value=value, slice=ast.Constant(value=str() | int() as key)):
-            return (*_path(value), key)
+            return (*_path(value, depth - 1), key)
         case ast.Subscript(
             value=value, slice=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as key))
         ):
-            return (*_path(value), -key)
+            return (*_path(value, depth - 1), -key)
         case _:
             raise ConditionError(f"`{ast.unparse(node)}` is not a path such as risk.score or tags[0]")
 
@@ -199,7 +216,7 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:  # noqa: C901, PLR
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return FUNCTIONS[name](*(_value(argument, values) for argument in arguments))
         case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-            return [_value(part, values) for part in parts]
+            return _LITERAL[type(node)](_value(part, values) for part in parts)
         case _:  # pragma: no cover - _check let nothing else through
             raise ConditionError(_refusal(node))
 
@@ -239,6 +256,8 @@ def _look_up(path: Sequence[Any], values: Mapping[str, Any]) -> Any:
         try:
             if not isinstance(fields, Mapping | list | tuple):
                 raise KeyError(key)
+            if isinstance(fields, Mapping) and key not in fields:  # a defaultdict would make it
+                raise KeyError(key)
             found = fields[key]
         except (KeyError, IndexError, TypeError):
             where = f" in '{'.'.join(map(str, path[:depth]))}'" if depth else ""
@@ -261,12 +280,18 @@ def _has(path: Sequence[Any], values: Mapping[str, Any]) -> bool:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ConditionError(f"{value!r} is not text")
+        raise ConditionError(f"{reprlib.repr(value)} is not text")
     return value
+
+
+def _few(digits: Any) -> int:
+    if not isinstance(digits, int) or abs(digits) > MAX_DIGITS:
+        raise ConditionError(f"round goes to at most {MAX_DIGITS} digits")
+    return digits
 
 
 def _number(value: Any) -> Any:
     """Arithmetic is for numbers: a text times a number would be a way to fill the memory."""
     if not isinstance(value, int | float):
-        raise ConditionError(f"{value!r} is not a number")
+        raise ConditionError(f"{reprlib.repr(value)} is not a number")
     return value

@@ -112,7 +112,6 @@ class TemplateError(CrewgraphError, ValueError):
 
     Attributes:
         missing: the names of the placeholders, in the order of the text.
-        usage: what was spent before (always nothing: texts are filled before the first call).
     """
 
     def __init__(self, missing: Mapping[str, Sequence[str]], *, known: Iterable[str] = ()) -> None:

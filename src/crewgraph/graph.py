@@ -182,16 +182,6 @@ class Graph:
         except networkx.NetworkXUnfeasible as error:
             raise ValueError(f"the graph has a cycle: {' → '.join(self.cycle())}") from error
 
-    def is_upstream(self, earlier: str, later: str) -> bool:
-        """Whether a way leads from one node to another."""
-        networkx = _networkx()
-        return bool(networkx.has_path(self._as_networkx(), earlier, later))
-
-    def _as_networkx(self) -> Any:
-        if not hasattr(self, "_graph"):
-            self._graph = self.to_networkx()
-        return self._graph
-
 
 def _networkx() -> Any:
     """Import networkx on first use: it takes longer to import than all of crewgraph."""

@@ -11,6 +11,7 @@ from crewgraph.trace import Event
 
 __all__ = ["Handoff", "isolated", "json_object", "structured"]
 
+_CONTAINERS = frozenset({dict, list, tuple, set})
 MAX_JSON = 1_000_000
 """Characters of raw text that are looked at for a JSON object."""
 
@@ -68,20 +69,32 @@ def isolated(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Objects of other kinds are handed over as they are. Where all values are plain, it is a shallow copy.
     """
-    return {key: _unshared(value) for key, value in values.items()}
+    if _CONTAINERS.isdisjoint(map(type, values.values())):
+        return dict(values)
+    copies, todo = dict[int, Any](), list[Any]()
+    copy = {key: _unshared(value, copies, todo) for key, value in values.items()}
+    while todo:
+        value = todo.pop()
+        if type(value) is dict:
+            copies[id(value)].update((key, _unshared(item, copies, todo)) for key, item in value.items())
+        else:
+            copies[id(value)].extend(_unshared(item, copies, todo) for item in value)
+    return copy
 
 
-def _unshared(value: Any) -> Any:
+def _unshared(value: Any, copies: dict[int, Any], todo: list[Any]) -> Any:
+    """A copy of one value; dicts and lists stay empty and are noted: values may be deep, or contain themselves."""
     kind = type(value)
-    if kind is dict:
-        return {key: _unshared(item) for key, item in value.items()}
-    if kind is list:
-        return [_unshared(item) for item in value]
     if kind is tuple:
-        return tuple(_unshared(item) for item in value)
+        return tuple(_unshared(item, copies, todo) for item in value)
     if kind is set:
         return set(value)
-    return value
+    if kind is not dict and kind is not list:
+        return value
+    if id(value) not in copies:
+        copies[id(value)] = kind()
+        todo.append(value)
+    return copies[id(value)]
 
 
 def structured(output: CrewOutput, *, parse_raw: bool = True) -> dict[str, Any]:

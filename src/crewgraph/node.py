@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, UsageMetrics
+from crewgraph.template import as_text
 
 __all__ = ["Interface", "Need", "Node", "Problem", "call", "interface_of", "is_node", "label_of"]
 
@@ -111,28 +112,26 @@ async def call(node: Node, inputs: Mapping[str, Any]) -> CrewOutput:
 
 def _adopted(result: Any) -> CrewOutput:
     if isinstance(result, Mapping):
-        return CrewOutput(raw=str(result), json_dict=dict(result))
+        keys: dict[Any, Any] = dict(result)
+        return CrewOutput(raw=as_text(keys), json_dict=keys)
     raw = getattr(result, "raw", None)
     if not isinstance(raw, str):
         return CrewOutput(raw="" if result is None else str(result))
-    tasks: Any = getattr(result, "tasks_output", None) or []
-    usage: Any = getattr(result, "token_usage", None) or {}
-    numbers: dict[str, Any] = dict(usage) if isinstance(usage, dict) else vars(usage)
-    known = {
-        "total_tokens",
-        "prompt_tokens",
-        "cached_prompt_tokens",
-        "completion_tokens",
-        "successful_requests",
-    }
+    structure: Any = getattr(result, "json_dict", None)
+    tasks: Any = getattr(result, "tasks_output", None)
+    usage: Any = getattr(result, "token_usage", None)
+    numbers: dict[str, Any] = dict(usage) if isinstance(usage, Mapping) else getattr(usage, "__dict__", {})
     return CrewOutput.model_validate(
         {
             "raw": raw,
             "pydantic": getattr(result, "pydantic", None),
-            "json_dict": getattr(result, "json_dict", None),
+            "json_dict": structure if isinstance(structure, dict) else None,
             "tasks_output": [
-                {"raw": str(task), "description": str(getattr(task, "description", ""))} for task in tasks
+                {"raw": str(task), "description": str(getattr(task, "description", ""))}
+                for task in (tasks if isinstance(tasks, list | tuple) else ())
             ],
-            "token_usage": {key: value for key, value in numbers.items() if key in known},
+            "token_usage": {
+                key: count for key in UsageMetrics.model_fields if isinstance(count := numbers.get(key), int)
+            },
         }
     )

@@ -25,8 +25,14 @@ __all__ = [
 ]
 
 
+MAX_SHOWN = 60
+"""Characters of an answer that a repr shows. Results are shown often: asyncio itself does it at every exit."""
+
+
 class UsageMetrics(BaseModel):
     """Tokens and requests, counted. Equal to a plain dict of the same numbers; a number left out counts as 0."""
+
+    model_config = ConfigDict(defer_build=True)  # pydantic's schema machinery is loaded when first needed
 
     total_tokens: int = 0
     prompt_tokens: int = 0
@@ -72,7 +78,7 @@ class OutputFormat(StrEnum):
 class _Answer(BaseModel):
     """What every output has: the text, and where a shape was declared, the value of that shape."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True)
 
     raw: str = ""
     pydantic: Any = None
@@ -82,10 +88,11 @@ class _Answer(BaseModel):
         """The structured answer as a new dict; empty where the answer is only text."""
         if self.json_dict:
             return dict(self.json_dict)
-        return self.pydantic.model_dump() if self.pydantic else {}
+        keys: Any = self.pydantic.model_dump() if isinstance(self.pydantic, BaseModel) else None
+        return keys if isinstance(keys, dict) else {}  # a RootModel may hold a list
 
     def __str__(self) -> str:
-        return str(self.pydantic or self.json_dict or self.raw)
+        return str(self.json_dict or self.raw if self.pydantic is None else self.pydantic)
 
     def _as_json(self, last_format: str | None) -> str:
         if last_format != OutputFormat.JSON:
@@ -137,6 +144,9 @@ class CrewOutput(_Answer):
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]
 
+    def __repr__(self) -> str:
+        return f"CrewOutput({_shortened(str(self))}, {self.token_usage.total_tokens} tokens)"
+
 
 class RunStatus(StrEnum):
     """How a run ended."""
@@ -156,7 +166,7 @@ class _RunRecord(BaseModel):
         error: why the run failed, else ``None``.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True)
 
     id: UUID = Field(default_factory=uuid4, frozen=True)
     index: int = 0
@@ -191,6 +201,12 @@ class PipelineRunResult(_Answer, _RunRecord):
 
     token_usage: dict[str, UsageMetrics] = Field(default_factory=dict[str, UsageMetrics])
 
+    def __repr__(self) -> str:
+        told = _shortened(str(self.error) if self.error else str(self))
+        return (
+            f"PipelineRunResult(input {self.index}: {self.status}, {self.usage.total_tokens} tokens, {told})"
+        )
+
     @property
     def tasks_output(self) -> list[TaskOutput]:
         """The tasks of the final crew."""
@@ -214,6 +230,15 @@ class PipelineRunResult(_Answer, _RunRecord):
 class ProcedureRunResult(CrewOutput, _RunRecord):
     """One result of a procedure: the output of its last crew with that crew's usage, and the run beside it."""
 
+    def __repr__(self) -> str:
+        told = _shortened(str(self.error) if self.error else str(self))
+        return f"ProcedureRunResult(input {self.index}: {self.status}, {self.token_usage.total_tokens} tokens, {told})"
+
+
+def _shortened(text: str) -> str:
+    """A text for a repr: its first line, as far as it fits."""
+    return repr(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…")
+
 
 RunResult = PipelineRunResult | ProcedureRunResult
 
@@ -224,7 +249,7 @@ class PipelineKickoffResult(BaseModel, Awaited):
     It may be awaited and given to ``asyncio.run``; it answers with itself.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True)
 
     id: UUID = Field(default_factory=uuid4, frozen=True)
     run_results: list[SkipValidation[Any]] = Field(default_factory=list[Any])
@@ -237,6 +262,12 @@ class PipelineKickoffResult(BaseModel, Awaited):
     def failed(self) -> list[Any]:
         """The results of runs that did not reach their end."""
         return [run for run in self.run_results if not run.ok]
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        return f"PipelineKickoffResult({len(self)} {'result' if len(self) == 1 else 'results'}{failed})"
+
+    __str__ = __repr__
 
     def __len__(self) -> int:
         return len(self.run_results)

@@ -22,7 +22,7 @@ class Route(BaseModel):
         pipeline: where it leads: a pipeline, or any stage.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True, extra="forbid")
 
     condition: SkipValidation[Callable[[dict[str, Any]], Any] | str]
     pipeline: SkipValidation[Any]
@@ -75,7 +75,7 @@ class Router(BaseModel, Stage):
     taken. A condition that raises fails the run; it never means the default.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True, extra="forbid")
     joins_procedure: ClassVar[bool] = False
 
     routes: dict[str, Route] = Field(default_factory=dict[str, Route])
@@ -85,7 +85,7 @@ class Router(BaseModel, Stage):
     def __init__(
         self, routes: Mapping[str, Route] | None = None, default: Any = None, **options: Any
     ) -> None:
-        super().__init__(routes=dict(routes or {}), default=default, **options)
+        super().__init__(routes={} if routes is None else routes, default=default, **options)
 
     def __class_getitem__(
         cls, item: object

@@ -19,10 +19,10 @@ _VERBS = {
     "kickoff_async": "crewgraph.engine.kickoff:kickoff_async",
     "stream": "crewgraph.engine.kickoff:stream",
     "events": "crewgraph.engine.kickoff:events",
-    "to_dot": "crewgraph.render:to_dot",
-    "to_mermaid": "crewgraph.render:to_mermaid",
-    "to_text": "crewgraph.render:to_text",
-    "draw": "crewgraph.render:draw",
+    "to_dot": "crewgraph.picture:to_dot",
+    "to_mermaid": "crewgraph.picture:to_mermaid",
+    "to_text": "crewgraph.picture:to_text",
+    "draw": "crewgraph.picture:draw",
 }
 
 

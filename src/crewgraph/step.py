@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar, overload
 
 import anyio
 from anyio.lowlevel import RunVar
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from crewgraph.errors import TemplateError
 from crewgraph.handoff import Handoff
 from crewgraph.node import Interface, Need, Problem
 from crewgraph.outputs import CrewOutput
 from crewgraph.syntax import Stage
+from crewgraph.template import as_text
 
 __all__ = ["Step", "step"]
 
@@ -51,11 +51,11 @@ class Step(Stage):
         self.function = function
         self.name = name or _function_name(function)
         self.inline = inline
-        self.parameters = dict(inspect.signature(function).parameters)
+        self.parameters, self._problems = _parameters(function, f"step '{self.name}'")
         self._positional = [
             key for key, parameter in self.parameters.items() if parameter.kind is parameter.POSITIONAL_ONLY
         ]
-        self.is_async = inspect.iscoroutinefunction(inspect.unwrap(function))
+        self.is_async = inspect.iscoroutinefunction(function)
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -78,7 +78,7 @@ class Step(Stage):
 
     def interface(self) -> Interface:
         """What the signature says: parameters are needs, the return annotation is what it gives."""
-        hints = _hints(self.function)
+        hints = _hints(_annotated(self.function))
         where = f"step '{self.name}'"
         named = [
             Need(key, where, parameter.default is parameter.empty, hints.get(key, Any))
@@ -86,27 +86,17 @@ class Step(Stage):
             if key != ALL_VALUES and parameter.kind in _NAMED
         ]
         gives, may_give = _gives(self.name, hints.get("return", Any))
-        stars = [
-            key for key, parameter in self.parameters.items() if parameter.kind is parameter.VAR_POSITIONAL
-        ]
-        problems = [
-            Problem(
-                "CG503",
-                f"{where} has *{key}, which nothing can fill",
-                f"name the values it takes, or write **{key}",
-            )
-            for key in stars
-        ]
-        return Interface("step", tuple(named), gives, may_give, "function", (), tuple(problems))
+        return Interface("step", tuple(named), gives, may_give, "function", (), self._problems)
 
     def __repr__(self) -> str:
         return f"<step {self.name}>"
 
     def _arguments(self, given: Handoff) -> tuple[list[Any], dict[str, Any]]:
         kwargs, missing = dict[str, Any](), list[str]()
+        named = {key for key, parameter in self.parameters.items() if parameter.kind in _NAMED}
         for key, parameter in self.parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
-                kwargs |= {name: value for name, value in given.items() if name not in self.parameters}
+                kwargs |= {name: value for name, value in given.items() if name not in named}
             elif key == ALL_VALUES and parameter.kind in _NAMED:
                 kwargs[key] = dict(given)
             elif given.reaches(key) and parameter.kind is not parameter.VAR_POSITIONAL:
@@ -115,22 +105,29 @@ class Step(Stage):
                 missing.append(key)
         if missing:
             raise TemplateError({key: [f"step '{self.name}'"] for key in missing}, known=given)
-        return [kwargs.pop(key) for key in self._positional if key in kwargs], kwargs
+        return [kwargs.pop(key, self.parameters[key].default) for key in self._positional], kwargs
 
     def _output(self, value: Any) -> CrewOutput:
         if isinstance(value, CrewOutput):
             return value
         if value is None:
             return CrewOutput()
+        if isinstance(value, Iterator | AsyncIterator):
+            kind = type(value).__name__
+            raise TypeError(
+                f"step '{self.name}' returned a {kind}, which can be read only once; return a list"
+            )
         if isinstance(value, BaseModel):
-            return CrewOutput(raw=value.model_dump_json(), pydantic=value)
+            content: Any = value.model_dump()  # a RootModel may hold a list
+            named = None if isinstance(content, dict) else {self.name: content}
+            return CrewOutput(raw=as_text(value), pydantic=value, json_dict=named)
         if isinstance(value, Mapping):
             keys: dict[Any, Any] = dict(value)
             for key in keys:
                 if not isinstance(key, str):
                     raise TypeError(f"step '{self.name}' returned a dict with the key {key!r}; keys are text")
-            return CrewOutput(raw=json.dumps(keys, ensure_ascii=False, default=str), json_dict=keys)
-        return CrewOutput(raw=str(value), json_dict={self.name: value})
+            return CrewOutput(raw=as_text(keys), json_dict=keys)
+        return CrewOutput(raw=as_text(value), json_dict={self.name: value})
 
 
 _NAMED = {
@@ -159,15 +156,48 @@ def step(
     return Step(function, name=name, inline=inline)
 
 
+def _parameters(
+    function: Callable[..., Any], where: str
+) -> tuple[dict[str, inspect.Parameter], tuple[Problem, ...]]:
+    """What a function takes, and what keeps it from being a step."""
+    problems = list[Problem]()
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        problems.append(Problem("CG103", f"{where} is a generator function", "return a list"))
+    try:
+        parameters = dict(inspect.signature(function).parameters)
+    except ValueError:  # some built-in functions do not say
+        hint = "wrap it in a function that names the values it takes"
+        return {}, (*problems, Problem("CG503", f"the parameters of {where} are not known", hint))
+    problems += [
+        Problem(
+            "CG503",
+            f"{where} has *{key}, which nothing can fill",
+            f"name the values it takes, or write **{key}",
+        )
+        for key, parameter in parameters.items()
+        if parameter.kind is parameter.VAR_POSITIONAL
+    ]
+    return parameters, tuple(problems)
+
+
 def _function_name(function: Callable[..., Any]) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
     name = getattr(function, "__name__", type(function).__name__)
     return "lambda" if name == "<lambda>" else name
 
 
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+def _annotated(function: Any) -> Any:
+    """Where the annotations of a function stand: behind its partials; for an object that is called, its method."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function if inspect.isroutine(function) or inspect.isclass(function) else function.__call__
+
+
+def _hints(annotated: Any, *, include_extras: bool = False) -> dict[str, Any]:
     """The annotations, as far as they can be resolved here: a hint that cannot is not an error of the pipeline."""
     try:
-        return typing.get_type_hints(function)
+        return typing.get_type_hints(annotated, include_extras=include_extras)
     except Exception:  # noqa: BLE001 - resolving runs whatever the annotation says
         return {}
 
@@ -177,15 +207,33 @@ def _gives(name: str, returns: Any) -> tuple[dict[str, Any], frozenset[str] | No
     if returns is type(None):
         return {}, frozenset()
     if typing.is_typeddict(returns):
-        hints = typing.get_type_hints(returns)
-        return {key: hints[key] for key in returns.__required_keys__}, frozenset(returns.__optional_keys__)
-    if isinstance(returns, type) and issubclass(returns, BaseModel):
-        return {key: info.annotation for key, info in returns.model_fields.items()}, frozenset()
-    if isinstance(returns, type) and issubclass(
-        returns, str | int | float | bool | bytes | list | tuple | set
-    ):
+        return _typed_dict_gives(returns)
+    kind = typing.get_origin(returns) or returns
+    if not isinstance(kind, type) or issubclass(kind, CrewOutput | RootModel):
+        return {}, None
+    if issubclass(kind, BaseModel):
+        fields = {key: info.annotation for key, info in kind.model_fields.items() if not info.exclude}
+        computed = {key: info.return_type for key, info in kind.model_computed_fields.items()}
+        return fields | computed, None if kind.model_config.get("extra") == "allow" else frozenset()
+    if issubclass(kind, str | int | float | bool | bytes | list | tuple | set):
         return {name: returns}, frozenset()
     return {}, None
+
+
+def _typed_dict_gives(returns: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """As :func:`_gives`, of a TypedDict, in its order; the class itself does not see marks in quoted annotations."""
+    hints, marked = _hints(returns), _hints(returns, include_extras=True)
+    gives, may_give = dict[str, Any](), set[str]()
+    for key in returns.__annotations__:
+        mark = typing.get_origin(marked.get(key))
+        is_required = mark is typing.Required or (
+            key in returns.__required_keys__ and mark is not typing.NotRequired
+        )
+        if is_required:
+            gives[key] = hints.get(key, Any)
+        else:
+            may_give.add(key)
+    return gives, frozenset(may_give)
 
 
 def _limiter() -> anyio.CapacityLimiter:

@@ -7,6 +7,8 @@ draw) live in higher rooms and are looked up when they are first called.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from os import PathLike
+from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, ClassVar, Literal, Self
 
@@ -62,10 +64,9 @@ def _chain(left: Any, right: Any) -> Any:
     for operand in (left, right):
         if not (is_single(operand) or isinstance(operand, list | tuple)):
             return NotImplemented  # Python's own TypeError names both types
-    if _is_crew_chain(left) and _is_crew_chain(right):
-        return Procedure(stages=[left, right])
+    kind = Procedure if _is_crew_chain(left) and _is_crew_chain(right) else Pipeline
     pipelines = [side for side in (left, right) if isinstance(side, Pipeline)]
-    return Pipeline(
+    return kind(
         stages=[left, right],
         name=next((side.name for side in pipelines if side.name), None),
         merge_json=all(side.merge_json for side in pipelines),
@@ -101,7 +102,7 @@ class Pipeline(BaseModel, Stage):
         merge_json: whether raw text that is exactly one JSON object is merged into what is handed over.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True, extra="forbid")
     joins_procedure: ClassVar[bool] = False
 
     stages: list[SkipValidation[Any]] = Field(default_factory=list[Any])
@@ -231,28 +232,32 @@ class Pipeline(BaseModel, Stage):
 
     # ---- drawing -----------------------------------------------------------------------------------------------
 
-    def to_dot(self) -> str:
-        """The picture as Graphviz source."""
-        return verb("to_dot")(self)
+    def to_dot(self, *, orientation: Literal["LR", "TB"] = "LR") -> str:
+        """The picture as Graphviz source, from left to right or from top to bottom."""
+        return verb("to_dot")(self, orientation=orientation)
 
-    def to_mermaid(self) -> str:
-        """The picture as Mermaid source."""
-        return verb("to_mermaid")(self)
+    def to_mermaid(self, *, orientation: Literal["LR", "TB"] = "LR") -> str:
+        """The picture as Mermaid source, from left to right or from top to bottom."""
+        return verb("to_mermaid")(self, orientation=orientation)
 
     def to_text(self) -> str:
         """The picture as a tree of plain text."""
         return verb("to_text")(self)
 
-    def draw(self, path: Any) -> Any:
+    def draw(self, path: str | PathLike[str], *, orientation: Literal["LR", "TB"] = "LR") -> Path:
         """Write the picture to a file: .dot, .mmd and .txt always, .svg, .png and .pdf with Graphviz installed.
+
+        Args:
+            path: where to; its ending says in which format. Missing folders are made.
+            orientation: "LR" from left to right, "TB" from top to bottom.
 
         Returns:
             The path written.
 
         Raises:
-            RenderError: Graphviz is needed and not there, or the ending is unknown.
+            RenderError: Graphviz is needed and not there, the ending is unknown, or the file cannot be written.
         """
-        return verb("draw")(self, path)
+        return verb("draw")(self, path, orientation=orientation)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.stages)} stages{f', {self.name!r}' if self.name else ''})"

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 __all__ = ["Template", "as_text", "parse", "placeholder_name"]
 
-_TOKEN = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}|[{}]")
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\s]+)\}|[{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,14 @@ def parse(text: str) -> Template:
 def _tokens(text: str) -> Iterator[tuple[str, str | None]]:
     """Yield ``(text, None)`` and ``(…, name of a placeholder)``, braces unescaped."""
     end, open_braces = 0, list[str]()
-    for match in _TOKEN.finditer(text):
+    while match := _TOKEN.search(text, end):
         yield text[end : match.start()], None
-        end = match.end()
-        token = match.group()
-        if match.group(1):
-            yield token, match.group(1)
+        token, name = match.group(), match.group(1)
+        if name and not name.isidentifier():
+            token, name = "{", None
+        end = match.start() + len(token)
+        if name:
+            yield token, name
         elif token == "}}":  # noqa: S105 - a brace, not a secret
             yield _close_two(open_braces), None
         else:
@@ -92,10 +94,20 @@ def as_text(value: object) -> str:
     """A value as it stands in a prompt: text as it is, structures as JSON, all else by ``str``."""
     if isinstance(value, str):
         return value
+    try:
+        if isinstance(value, BaseModel):
+            return value.model_dump_json()
+        if isinstance(value, dict | list | tuple):
+            return json.dumps(value, ensure_ascii=False, default=_plain)
+    except (TypeError, ValueError):  # odd keys, or a value that contains itself, has no JSON
+        return str(value)
+    return str(value)
+
+
+def _plain(value: object) -> Any:
+    """What JSON has no form for, nearer to one that it has."""
     if isinstance(value, BaseModel):
-        return value.model_dump_json()
-    if isinstance(value, dict | list | tuple):
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return value.model_dump(mode="json")
     return str(value)
 
 

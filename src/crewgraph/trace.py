@@ -145,17 +145,19 @@ class ModelCallStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCallFinished(ModelCallStarted):
-    """A model answered, after ``seconds``."""
+    """A model answered, after ``seconds``; ``usage`` is what the call took, a ``UsageMetrics``."""
 
     tokens: int = 0
+    usage: Any = None
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCallFailed(ModelCallStarted):
-    """A model call failed, after ``seconds``."""
+    """A model call failed, after ``seconds``; ``usage`` is what it took all the same, a ``UsageMetrics``."""
 
     error: str = ""
+    usage: Any = None
     seconds: float = 0.0
 
 
@@ -183,7 +185,7 @@ class Span(BaseModel):
         error: class and message of what it raised.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
+    model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True, frozen=True)
 
     node: str
     kind: str

@@ -75,6 +75,7 @@ class _Lowering:
     nodes: list[tuple[GraphNode, str]] = field(default_factory=list[tuple[GraphNode, str]])
     edges: list[tuple[int, int, str | None]] = field(default_factory=list[tuple[int, int, str | None]])
     within: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    steps: dict[Any, Step] = field(default_factory=dict[Any, Step])
 
     # ---- building ----------------------------------------------------------------------------------------------
 
@@ -139,7 +140,7 @@ class _Lowering:
         if isinstance(stage, Router):
             return self.switch(stage, entry, path)
         if is_function(stage) or is_node(stage):
-            return self.work(Step(stage) if is_function(stage) else stage, entry, path)
+            return self.work(self.step(stage) if is_function(stage) else stage, entry, path)
         self.report(
             "CG103",
             NOT_A_STAGE.format(type(stage)),
@@ -147,6 +148,12 @@ class _Lowering:
             "use a crew, a router, a function or a list of them",
         )
         return entry, Series(())
+
+    def step(self, function: Any) -> Step:
+        """The step that a plain function becomes: one, however often the function occurs."""
+        if function not in self.steps:
+            self.steps[function] = Step(function)
+        return self.steps[function]
 
     def work(self, node: Any, entry: _One, path: Path) -> tuple[_End, Shape]:
         """Lower a crew or a step."""
@@ -192,9 +199,9 @@ class _Lowering:
             number = self.add(node, label)
             self.edges.append((entry.node, number, entry.route))
             ends, shapes = list[_End](), dict[str, Shape]()
-            for name, (condition, target) in arms.items():
+            for name, (_, target) in arms.items():
                 place = (*path, f"route '{name}'")
-                if condition == OPAQUE:
+                if name in router.routes and router.routes[name].declared is None:
                     self.report(
                         "CG403", f"the condition of route '{name}' is a callable; it is not checked", place
                     )

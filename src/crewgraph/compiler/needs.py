@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from crewgraph.graph import Graph, Switch, Work
+from crewgraph.graph import ANY_ROUTE, Graph, Switch, Work
 from crewgraph.node import Interface
 from crewgraph.template import placeholder_name
 
@@ -48,9 +48,7 @@ def demand_of(graph: Graph, order: list[str]) -> Demand:
     unmet = _unmet(graph, order, bit)
     below = dict[str, int]()
     for name in reversed(order):
-        later = [below[edge.target] for edge in graph.successors(name)]
-        is_choice = isinstance(graph.nodes[name], Switch)
-        below[name] = unmet.get(name, 0) | (_all_of(later) if is_choice else _any_of(later))
+        below[name] = unmet.get(name, 0) | _needed_after(graph, name, below)
     always = _any_of(below[name] for name in order if not graph.predecessors(name))
     some = _any_of(unmet.values()) & ~always
     readers = _readers(graph, unmet, bit)
@@ -60,20 +58,33 @@ def demand_of(graph: Graph, order: list[str]) -> Demand:
     )
 
 
+def _needed_after(graph: Graph, name: str, below: Mapping[str, int]) -> int:
+    """What the nodes behind a node need from the input, whatever way the run takes."""
+    node, edges = graph.nodes[name], graph.successors(name)
+    later = [below[edge.target] for edge in edges]
+    if not isinstance(node, Switch):
+        return _any_of(later)
+    if node.is_open and all(edge.route != ANY_ROUTE for edge in edges):
+        return 0  # the pipeline that it comes up with may need nothing, and nothing follows
+    return _all_of(later)
+
+
 def _unmet(graph: Graph, order: list[str], bit: Mapping[str, int]) -> dict[str, int]:
     """For each crew and step the keys it reads that nobody upstream gives or might give."""
     everything = _any_of(bit.values())
-    given, unmet = dict[str, int](), dict[str, int]()
+    given, texts, unmet = dict[str, int](), dict[str, int](), dict[str, int]()
     for name in order:
         node = graph.nodes[name]
-        arriving = [given[edge.source] for edge in graph.predecessors(name)]
-        reached = _any_of(arriving)
+        before = [edge.source for edge in graph.predecessors(name)]
+        reached = _any_of(given[source] for source in before)
         given[name] = reached
+        texts[name] = _any_of(texts[source] for source in before)
         if isinstance(node, Work):
             reads = _any_of(bit[need.key] for need in node.interface.needs if need.required)
-            unmet[name] = reads & ~reached
+            unmet[name] = reads & ~(reached | texts[name])
             own = _offers(node.interface, node.label, bit, everything)
-            given[name] = _text_of(node, bit) | own | (0 if graph.is_procedure else reached)
+            given[name] = own | (0 if graph.is_procedure else reached)
+            texts[name] |= _text_of(node, bit)
         elif isinstance(node, Switch) and node.is_open:
             given[name] = everything
     return unmet

@@ -49,7 +49,7 @@ def plan_of(graph: Graph, order: list[str], demand: Demand) -> Plan:
         tuple(not isinstance(node, Work | Switch) for node in nodes),
     )
     return Plan(
-        graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(graph, nodes, number), demand
+        graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(nodes, sources), demand
     )
 
 
@@ -75,29 +75,30 @@ def _gives(node: GraphNode) -> bool:
 
 
 def _texts(
-    graph: Graph, nodes: tuple[GraphNode, ...], number: Mapping[str, int]
+    nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]
 ) -> tuple[tuple[tuple[str, int], ...], ...]:
-    """Bind each placeholder that is a crew's name to the last crew of that name upstream."""
-    named = dict[str, list[Work]]()
-    for work in graph.works:
-        named.setdefault(placeholder_name(work.label), []).append(work)
-    bound = list[tuple[tuple[str, int], ...]]()
-    for place, node in enumerate(nodes):
-        found = dict[str, int]()
-        wanted = (
-            {need.key for need in node.interface.needs} & named.keys()
-            if isinstance(node, Work)
-            else set[str]()
-        )
-        for key in wanted:
-            before = [number[work.name] for work in named[key] if number[work.name] < place]
-            ancestors = (
-                early
-                for early in sorted(before, reverse=True)
-                if graph.is_upstream(nodes[early].name, node.name)
-            )
-            last = next(ancestors, None)
-            if last is not None:
-                found[key] = last
-        bound.append(tuple(sorted(found.items())))
+    """Bind each placeholder that is a crew's name to the last crew of that name upstream.
+
+    Crews whose text somebody wants are bits of one integer, in plan order: the last one is the highest bit.
+    """
+    reads = [
+        {need.key for need in node.interface.needs} if isinstance(node, Work) else set() for node in nodes
+    ]
+    wanted = set[str]().union(*reads)
+    named = [
+        (placeholder_name(node.label), place) for place, node in enumerate(nodes) if isinstance(node, Work)
+    ]
+    writers = [(key, place) for key, place in named if key in wanted]
+    bit = {place: 1 << index for index, (_, place) in enumerate(writers)}
+    of_name = dict[str, int]()
+    for key, place in writers:
+        of_name[key] = of_name.get(key, 0) | bit[place]
+    behind, bound = list[int](), list[tuple[tuple[str, int], ...]]()
+    for place in range(len(nodes)):
+        before = 0
+        for source in sources[place]:
+            before |= behind[source]
+        behind.append(before | bit.get(place, 0))
+        found = ((key, before & of_name.get(key, 0)) for key in sorted(reads[place]))
+        bound.append(tuple((key, writers[texts.bit_length() - 1][1]) for key, texts in found if texts))
     return tuple(bound)

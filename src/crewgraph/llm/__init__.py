@@ -7,4 +7,14 @@ from crewgraph.llm.litellm_adapter import LiteLLM
 from crewgraph.llm.offline import OfflineLLM
 from crewgraph.llm.port import LLM, Message, Reply, Request
 
-__all__ = ["LLM", "LiteLLM", "Message", "OfflineLLM", "Reply", "Request", "is_configured", "model_name", "resolve"]
+__all__ = [
+    "LLM",
+    "LiteLLM",
+    "Message",
+    "OfflineLLM",
+    "Reply",
+    "Request",
+    "is_configured",
+    "model_name",
+    "resolve",
+]

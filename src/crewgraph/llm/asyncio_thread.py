@@ -80,11 +80,12 @@ async def _wind_up(farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
     await farewell()
+    await asyncio.sleep(0)  # a closed transport lets go of its socket one turn of the loop later
 
 
 def _waker() -> Callable[[Callable[[], object]], object]:
     """How another thread calls something in the event loop that runs here."""
     trio: Any = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_run():
-        return trio.lowlevel.current_trio_token().run_sync_soon  # type: ignore[no-any-return]
+        return trio.lowlevel.current_trio_token().run_sync_soon
     return asyncio.get_running_loop().call_soon_threadsafe

@@ -9,6 +9,7 @@ import atexit
 import importlib
 import logging
 import os
+import warnings
 from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any, Literal
@@ -120,13 +121,17 @@ class LiteLLM:
     def _explained(self, error: Exception, request: Request) -> Exception:
         told = translated(error, model=self.model, secret=self._secret)
         if isinstance(told, ModelRejected) and request.schema is not None and self.structured != "instruct":
-            told.add_note('hint: if the provider refuses the schema, LiteLLM(…, structured="instruct") asks by words')
+            told.add_note(
+                'hint: if the provider refuses the schema, LiteLLM(…, structured="instruct") asks by words'
+            )
         return told
 
     def _read(self, response: Any) -> Reply:
         usage = _usage(getattr(response, "usage", None))
         if not response.choices:
-            raise ModelAnswerInvalid(f"{self.model}: the answer holds no choice", model=self.model, usage=usage)
+            raise ModelAnswerInvalid(
+                f"{self.model}: the answer holds no choice", model=self.model, usage=usage
+            )
         choice = response.choices[0]
         return Reply(text=choice.message.content or "", usage=usage, finish_reason=choice.finish_reason)
 
@@ -147,6 +152,12 @@ def _litellm() -> Any:
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         # its own handler writes to stderr; whoever wants its log configures logging, and it propagates
         logging.getLogger(name).handlers[:] = [logging.NullHandler()]
+    # a call that is cancelled while litellm still prepares it leaves a coroutine behind, which is harmless
+    never = r"coroutine '[\w.]*acompletion' was never awaited"
+    warnings.filterwarnings("ignore", message=never, category=RuntimeWarning)
+    # asking for an unknown attribute makes litellm register its own closing at exit, in a loop that is the wrong one
+    # for open connections; what is registered later runs earlier
+    getattr(litellm, "crewgraph", None)
     atexit.register(close)
     return litellm
 

@@ -37,11 +37,19 @@ BY_STATUS: dict[int, type[ModelError]] = {
     429: ModelRateLimited,
     504: ModelTimeout,
 }
-"""What a status of the provider means; of the others, 4xx is the request's fault and the rest the provider's."""
+"""What a status of the provider means."""
 
-_NO_KEY = re.compile(r"missing credentials|(missing|no|without) [^.]{0,40}api[ _-]?key|unable to locate credentials", re.I)
-_NO_ANSWER = re.compile(r"empty or invalid response", re.I)
-_CLASSES = re.compile(r"^(?:[\w.]*(?:Error|Exception)(?: APIError)?(?::| -)\s+|Timeout Error: |litellm\.Timeout: )+")
+FAULTS_OF_THE_REQUEST = range(400, 500)
+"""What every other status in this range means; all the rest are the provider's own faults."""
+
+_NO_KEY = re.compile(
+    r"missing credentials|(missing|no|without) [^.]{0,40}api[ _-]?key|unable to locate credentials",
+    re.IGNORECASE,
+)
+_NO_ANSWER = re.compile(r"empty or invalid response", re.IGNORECASE)
+_CLASSES = re.compile(
+    r"^(?:[\w.]*(?:Error|Exception)(?: APIError)?(?::| -)\s+|Timeout Error: |litellm\.Timeout: )+"
+)
 _SSL_OBJECT = re.compile(r" ssl:<[^>]*>")
 
 
@@ -86,7 +94,7 @@ def _wire_status(error: BaseException) -> int | None:
 
 def _by_status(status: int) -> type[ModelError]:
     known = BY_STATUS.get(status)
-    return known or (ModelRejected if 400 <= status < 500 else ModelUnavailable)
+    return known or (ModelRejected if status in FAULTS_OF_THE_REQUEST else ModelUnavailable)
 
 
 def _without_answer(error: Exception, causes: list[BaseException]) -> type[ModelError]:
@@ -105,5 +113,8 @@ def _without_answer(error: Exception, causes: list[BaseException]) -> type[Model
 def _reason(error: Exception, causes: list[BaseException]) -> str:
     """The provider's own words; the operating system's, which name the address, where there is no connection."""
     spoken = next((str(cause) for cause in causes if isinstance(cause, OSError) and str(cause)), str(error))
-    text = _SSL_OBJECT.sub("", _CLASSES.sub("", spoken.partition("\nTraceback")[0])).strip() or type(error).__name__
+    text = (
+        _SSL_OBJECT.sub("", _CLASSES.sub("", spoken.partition("\nTraceback")[0])).strip()
+        or type(error).__name__
+    )
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"

@@ -11,8 +11,9 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from copy import copy
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from pydantic import BaseModel
@@ -27,7 +28,7 @@ logger = logging.getLogger("crewgraph.llm")
 
 Answer = str | Mapping[str, Any] | BaseModel | Exception | type[Exception]
 """What a script answers: text, a value that becomes JSON, or an exception that is raised."""
-Scripted = Answer | Callable[[Request], Answer | None | Awaitable[Answer | None]]
+Scripted = Answer | Callable[[Request], Answer | Awaitable[Answer | None] | None]
 """An answer, or a function (sync or async) that gives one; ``None`` leaves the request to the next rule."""
 Rule = tuple[str | Callable[[Request], bool], Scripted]
 """When, and what: a regular expression over the user's messages (case does not matter), or a function."""
@@ -59,13 +60,12 @@ class OfflineLLM:
         latency: float = 0.0,
         model: str = "offline",
     ) -> None:
-        pairs = rules.items() if isinstance(rules, Mapping) else rules or ()
         self.model = model
         self.seed = seed
         self.latency = latency
-        self._rules = tuple((_condition(when), then) for when, then in pairs)
+        self._rules = [(_condition(when), then) for when, then in _pairs(rules)]
         if answer is not None:
-            self._rules += ((_always, answer),)
+            self._rules.append((_always, answer))
 
     async def complete(self, request: Request) -> Reply:
         """Answer from the script, else make something up."""
@@ -93,6 +93,12 @@ class OfflineLLM:
             return made_up(request.schema, seed=int(digest, 16))
         task = _shortened(next((m.content for m in request.messages if m.role == "user"), ""))
         return f"[offline] Not a language model: nothing was understood or looked up (answer {digest[:6]}). Asked: {task}"
+
+
+def _pairs(rules: Mapping[str, Scripted] | Iterable[Rule] | None) -> Iterable[Rule]:
+    if isinstance(rules, Mapping):
+        return cast("Mapping[str, Scripted]", rules).items()
+    return rules or ()
 
 
 def _condition(when: str | Callable[[Request], bool]) -> Callable[[Request], bool]:
@@ -125,11 +131,19 @@ def _as_text(answer: Any) -> str | None:
         case BaseModel():
             return answer.model_dump_json()
         case Exception():
-            raise answer
+            raise _fresh(answer)
         case type() if issubclass(answer, Exception):
             raise answer
         case _:
             return json.dumps(answer, ensure_ascii=False, default=str)
+
+
+def _fresh(error: Exception) -> Exception:
+    """A copy to raise: one object that many runs raise would collect the tracebacks and the usage of them all."""
+    try:
+        return copy(error)
+    except TypeError:  # its constructor takes something else than its message
+        return error
 
 
 def _digest(request: Request, seed: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 __all__ = ["PatternTooHard", "matching"]
 
 # Python's own parser: undocumented, unchanged for years. What it yields is only believed after re.search has agreed.
-_PARSER: Any = importlib.import_module("re._parser")
+_PARSER: Any = vars(re)["_parser"]
 
 _LETTERS = {
     "CATEGORY_DIGIT": "0123456789",
@@ -43,7 +42,10 @@ def matching(pattern: str, *, chance: Callable[[], float], least: int = 0, most:
     """
     try:
         parsed: Any = _PARSER.parse(pattern)
-        for writer in (*(_Writer(chance),) * 4, *(_Writer(chance, exactly=more) for more in range(least + 1))):
+        for writer in (
+            *(_Writer(chance),) * 4,
+            *(_Writer(chance, exactly=more) for more in range(least + 1)),
+        ):
             text = "".join(writer.sequence(parsed))
             if least <= len(text) and (most is None or len(text) <= most) and re.search(pattern, text):
                 return text
@@ -88,7 +90,7 @@ class _Writer:
 
 
 def _members(parts: Any) -> str:
-    """The characters of a class such as ``[a-z\\d_]``."""
+    """The characters of a class such as ``[a-z_]``."""
     letters, negated = list[str](), False
     for kind, argument in parts:
         match str(kind):

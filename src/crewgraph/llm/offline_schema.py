@@ -81,7 +81,7 @@ def made_up(schema: type[BaseModel], *, seed: int) -> str:
         else:
             return text
     raise ModelAnswerInvalid(
-        f"the offline model cannot make up a {schema.__name__}: {problem.strip()}. "
+        f"the offline model cannot make up a {schema.__name__}: {' '.join(problem.split())}. "
         'hint: script it with OfflineLLM(rules={"words of the task": {…}}) or OfflineLLM(answer=function)',
         model="offline",
     )
@@ -126,11 +126,8 @@ class _Maker:
             return None
         merged = {key: value for key, value in schema.items() if key != "allOf"}
         for part in schema["allOf"]:
-            while "$ref" in part:
-                part = self.referred(part) or {}
-            for key, value in part.items():
-                known = merged.get(key)
-                merged[key] = _joined(known, value)
+            for key, value in (self.referred(part) or part).items():
+                merged[key] = _joined(merged.get(key), value)
         return merged
 
     def one_of(self, options: list[Schema], name: str, depth: int) -> Any:
@@ -139,13 +136,14 @@ class _Maker:
             ordered = sorted(options, key=_complexity)
         else:
             first = int(self.chance() * len(options))
-            ordered = sorted(options[first:] + options[:first], key=lambda option: option.get("type") == "null")
+            ordered = sorted(options[first:] + options[:first], key=_reluctance)
+        reason = ""
         for option in ordered:
             try:
                 return self.value(option, name, depth + 1)
             except _NoValueError as error:
-                reason = error
-        raise reason
+                reason = str(error)
+        raise _NoValueError(reason)
 
     def typed(self, schema: Schema, name: str, depth: int) -> Any:
         kind = schema.get("type", "object" if "properties" in schema else "string")
@@ -159,7 +157,7 @@ class _Maker:
             case "integer" | "number":
                 return self.number(schema, whole=kind == "integer")
             case "boolean":
-                return self.chance() < 0.5
+                return bool(self.pick((True, False)))
             case "null":
                 return None
             case _:
@@ -225,6 +223,8 @@ class _Maker:
                 return matching(schema["pattern"], chance=self.chance, least=least, most=most)
             except PatternTooHard as error:
                 raise _NoValueError(str(error)) from error
+        if "contentSchema" in schema:
+            return json.dumps(self.value(schema["contentSchema"], name, DEEP))
         form = FORMATS.get(schema.get("format", ""))
         if form:
             return str(self.pick(form)).format(1 + int(self.chance() * 28))
@@ -241,6 +241,11 @@ def _joined(known: Any, value: Any) -> Any:
     if isinstance(known, list) and isinstance(value, list):
         return [*known, *value]
     return value
+
+
+def _reluctance(schema: Schema) -> int:
+    """Which alternatives come last: null, and before it text, which beside a number may have to look like one."""
+    return ("string", "null").index(kind) + 1 if (kind := schema.get("type")) in ("string", "null") else 0
 
 
 def _complexity(schema: Schema) -> int:

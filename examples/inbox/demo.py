@@ -1,0 +1,79 @@
+"""Run the inbox example and show what came of it: results, traces and a picture in ``build/inbox``.
+
+python3 dev.py demo [--limit N] [--out FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from pipeline import MODEL, inbox  # noqa: E402 - beside this file
+
+from crewgraph import RenderError  # noqa: E402
+
+
+def emails(limit: int | None) -> list[dict[str, Any]]:
+    """The mails of the data file."""
+    lines = (HERE / "emails.jsonl").read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line][:limit]
+
+
+async def run(mails: list[dict[str, Any]], folder: Path) -> None:
+    """Stream the mails through the pipeline; every result is on disk as soon as it is there."""
+    routes, tokens, began = Counter[str](), 0, time.perf_counter()
+    with (
+        (folder / "results.jsonl").open("w", encoding="utf-8") as results,
+        (folder / "traces.jsonl").open("w", encoding="utf-8") as traces,
+    ):
+        async for result in inbox.stream(mails, on_error="collect"):
+            route = next((item["route_taken"] for item in result.trace[1:] if isinstance(item, dict)), "failed")
+            routes[route] += 1
+            tokens += result.usage.total_tokens
+            mail = mails[result.index]["id"]
+            row = {"mail": mail, "route": route, "status": result.status, "answer": result.raw, "error": str(result.error or "")}
+            print(json.dumps(row, ensure_ascii=False), file=results, flush=True)
+            spans = [span.model_dump(mode="json", exclude={"inputs", "output"}) for span in result.spans]
+            print(json.dumps({"mail": mail, "trace": result.trace[1:], "spans": spans}, default=str), file=traces)
+    seconds = time.perf_counter() - began
+    print(f"\n{len(mails)} mails, model {MODEL}: {seconds:.1f} s, {tokens:,} tokens")
+    for route, count in routes.most_common():
+        print(f"  {route:<10} {count:>3}  {'█' * count}")
+
+
+def draw(folder: Path) -> list[Path]:
+    """The picture, in every form that this machine can write."""
+    drawn = [inbox.draw(folder / name) for name in ("inbox.txt", "inbox.dot", "inbox.mmd")]
+    try:
+        drawn.append(inbox.draw(folder / "inbox.svg"))
+    except RenderError as error:
+        print(f"\nno SVG: {error}")
+    return drawn
+
+
+def main() -> None:
+    """Parse the arguments and do everything."""
+    parser = argparse.ArgumentParser(description="Run the inbox example.")
+    parser.add_argument("--limit", type=int, help="only the first N mails")
+    parser.add_argument("--out", type=Path, default=Path("build/inbox"), help="where to write (build/inbox)")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    print(inbox.to_text())
+    findings = inbox.check()
+    print(f"checked: {findings}")
+    asyncio.run(run(emails(options.limit), options.out))
+    written = [options.out / "results.jsonl", options.out / "traces.jsonl", *draw(options.out)]
+    print("\nwritten:", *written, sep="\n  ")
+
+
+if __name__ == "__main__":
+    main()

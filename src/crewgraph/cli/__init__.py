@@ -1,0 +1,58 @@
+"""The command line: ``crewgraph check | draw | run | show TARGET``.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
+2 a mistake in how it was called, 3 the pipeline is invalid, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from crewgraph.cli.check import check
+from crewgraph.cli.draw import draw
+from crewgraph.cli.run import run
+from crewgraph.cli.show import show
+from crewgraph.cli.trouble import TroubleGroup
+
+__all__ = ["cli", "main"]
+
+
+def _version() -> str:
+    try:
+        return version("crewgraph")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "(not installed)"
+
+
+@click.group(
+    cls=TroubleGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(_version(), prog_name="crewgraph")
+@click.option(
+    "--debug", is_flag=True, envvar="CREWGRAPH_DEBUG", help="Show tracebacks. Also CREWGRAPH_DEBUG=1."
+)
+def cli(*, debug: bool) -> None:
+    """Check, draw and run pipelines of agent crews.
+
+    TARGET is a pipeline in your code: module:attribute or path/file.py:attribute. The attribute can be left out where
+    the module has exactly one pipeline. A crew or a step alone will do, and so will a function that is annotated to
+    return a Pipeline.
+    """
+    del debug  # TroubleGroup reads it from the context
+
+
+for command in (check, draw, run, show):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without UTF-8 shows a "?" where others show a "→".
+            stream.reconfigure(errors="replace")
+    cli(prog_name="crewgraph")

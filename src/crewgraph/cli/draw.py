@@ -1,0 +1,49 @@
+"""``crewgraph draw``: a pipeline as a picture, in a file or on standard output."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from crewgraph.cli.findings import counted
+from crewgraph.cli.target import load
+from crewgraph.cli.trouble import Mistake
+from crewgraph.compiler import analyse
+from crewgraph.render import FORMATS, Orientation, encoded, format_of, write
+
+__all__ = ["draw"]
+
+
+@click.command()
+@click.argument("target")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Where to: .dot .gv .mmd .txt .svg .png .pdf; - is standard output.",
+)
+@click.option(
+    "--format", "name", type=click.Choice(FORMATS), help="Which format; otherwise by the ending of FILE."
+)
+@click.option(
+    "--orientation", type=click.Choice(["LR", "TB"]), default="LR", help="Left to right, or top to bottom."
+)
+def draw(target: str, *, output: str | None, name: str | None, orientation: Orientation) -> None:
+    """Draw a pipeline; without options as a tree of text.
+
+    SVG, PNG and PDF need Graphviz (its program 'dot'); the others do not. A pipeline with mistakes is drawn too.
+    """
+    to_stdout = output in (None, "-")
+    chosen = name or ("text" if to_stdout else format_of(output or ""))
+    if to_stdout and chosen in {"png", "pdf"} and sys.stdout.isatty():
+        raise Mistake(f"a {chosen.upper()} is nothing for a terminal; write it to a file with -o")
+    loaded = load(target)
+    graph, findings = analyse(loaded.pipeline)
+    picture = encoded(graph, chosen, orientation=orientation)
+    if to_stdout:
+        click.echo(picture, nl=False)
+    else:
+        click.echo(f"wrote {write(output or '', picture)}", err=True)
+    if not findings.ok:
+        click.echo(f"{loaded.title} has {counted(findings.errors)}: see crewgraph check {target}", err=True)

@@ -1,0 +1,260 @@
+"""``module:attribute`` and ``path/file.py:attribute``: from what the user names to a pipeline.
+
+Code is named by its owner on the command line, never by data. What goes wrong while it is imported is shown as the
+user's own error, with the lines of their code and none of ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import importlib.util
+import inspect
+import os
+import site
+import sys
+import sysconfig
+import traceback
+import typing
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from crewgraph.errors import TargetError
+from crewgraph.render.escape import clean
+from crewgraph.syntax import Pipeline, is_function, is_single
+
+__all__ = ["Target", "load"]
+
+MAX_FRAMES = 4
+MAX_CANDIDATES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the user named.
+
+    Attributes:
+        name: as it was written.
+        pipeline: what it is; a crew, step or router alone became a pipeline of one stage.
+    """
+
+    name: str
+    pipeline: Pipeline
+
+    @property
+    def title(self) -> str:
+        """The pipeline's own name, else how the user named it."""
+        return clean(self.pipeline.name or "") or self.name
+
+
+def load(target: str) -> Target:
+    """Import the module and find the pipeline in it.
+
+    Raises:
+        TargetError: there is no such module or attribute, it is no pipeline, or importing it failed.
+    """
+    place, attribute = _split(target)
+    with contextlib.redirect_stdout(sys.stderr):  # what a module prints must not end up among the results
+        module = _imported(place)
+        value = _attribute(module, place, attribute) if attribute else _only_pipeline(module, place)
+        return Target(target, _as_pipeline(value, target))
+
+
+def _split(target: str) -> tuple[str, str]:
+    place, colon, attribute = target.rpartition(":")
+    is_drive = len(place) == 1 and attribute[:1] in {"\\", "/"}  # C:\file.py
+    if not colon or is_drive:
+        return target, ""
+    if not place or not all(part.isidentifier() for part in attribute.split(".")):
+        raise TargetError(f"'{target}' is not module:attribute or path/file.py:attribute")
+    return place, attribute
+
+
+# ---- importing -------------------------------------------------------------------------------------------------
+
+
+def _imported(place: str) -> ModuleType:
+    _put_first(str(Path.cwd()))
+    is_path = place.endswith(".py") or "/" in place or os.sep in place
+    with _theirs(place):
+        return _imported_file(place) if is_path else _imported_module(place)
+
+
+def _put_first(folder: str) -> None:
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
+
+
+def _imported_file(place: str) -> ModuleType:
+    path = Path(place).resolve()
+    if not path.is_file():
+        there = (
+            sorted(str(found) for found in Path(place).parent.glob("*.py"))
+            if Path(place).parent.is_dir()
+            else []
+        )
+        raise TargetError(f"there is no file '{place}'{_close(place, there)}")
+    folder = path.parent
+    _put_first(str(folder))
+    parts = [path.stem]
+    while (folder / "__init__.py").is_file():  # a module of a package, which may import relatively
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if len(parts) > 1:
+        _put_first(str(folder))
+        return importlib.import_module(".".join(parts))
+    name = path.stem if path.stem not in sys.modules else f"crewgraph_target_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"'{place}' is not a Python file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _imported_module(place: str) -> ModuleType:
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+            raise  # a module that theirs imports
+        there = [path.stem for path in sorted(Path.cwd().glob("*.py"))]
+        hint = (
+            _close(place, there)
+            or ". hint: modules are looked for in this folder and among installed packages"
+        )
+        raise TargetError(f"there is no module '{error.name}'{hint}") from None
+
+
+@contextlib.contextmanager
+def _theirs(place: str) -> Generator[None]:
+    """Turn whatever the user's code raises into a message with their lines."""
+    try:
+        yield
+    except TargetError:
+        raise
+    except SystemExit as error:
+        raise TargetError(
+            f"'{place}' called sys.exit({error.code!r}) while it was imported. "
+            'hint: put what only scripts do below `if __name__ == "__main__":`'
+        ) from error
+    except Exception as error:
+        raise TargetError(f"'{place}' raised an error:\n\n{_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    report = traceback.TracebackException.from_exception(error)
+    frames = [frame for frame in report.stack if _is_theirs(frame.filename)][-MAX_FRAMES:]
+    lines = traceback.StackSummary.from_list(frames).format()
+    return "".join([*lines, *report.format_exception_only()]).rstrip()
+
+
+def _is_theirs(filename: str) -> bool:
+    ours = str(Path(__file__).parent.parent)
+    libraries = [
+        ours,
+        "<frozen",
+        *site.getsitepackages(),
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("purelib"),
+    ]
+    return not filename.startswith(tuple(libraries))
+
+
+# ---- finding ---------------------------------------------------------------------------------------------------
+
+
+def _attribute(module: ModuleType, place: str, attribute: str) -> Any:
+    value: Any = module
+    for number, part in enumerate(attribute.split(".")):
+        if not hasattr(value, part):
+            there = list(_candidates(module)) if number == 0 else dir(value)
+            inside = f"'{place}'" if number == 0 else f"'{place}:{'.'.join(attribute.split('.')[:number])}'"
+            close = _close(part, there) or (_listed(place, there) if number == 0 else "")
+            raise TargetError(f"{inside} has no '{part}'{close}")
+        value = getattr(value, part)
+    return value
+
+
+def _only_pipeline(module: ModuleType, place: str) -> Pipeline:
+    found = {id(value): value for value in vars(module).values() if isinstance(value, Pipeline)}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    told = f"has {len(found)} pipelines" if found else "has no pipeline of its own"
+    names = [name for name, value in _candidates(module).items() if isinstance(value, Pipeline) or not found]
+    raise TargetError(f"'{place}' {told}{_listed(place, names)}")
+
+
+def _candidates(module: ModuleType) -> dict[str, Any]:
+    """What in a module can be a target: pipelines first, then the rest of the user's own things."""
+    named = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    pipelines = {name: value for name, value in named.items() if isinstance(value, Pipeline)}
+    rest = {name: value for name, value in named.items() if is_single(value) and _is_own(value, module)}
+    return pipelines | rest
+
+
+def _is_own(value: object, module: ModuleType) -> bool:
+    """A function that was imported, such as ``step``, is nothing that the user means."""
+    return not is_function(value) or getattr(value, "__module__", "") == module.__name__
+
+
+def _close(name: str, there: list[str]) -> str:
+    close = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
+    return f". Did you mean '{close[0]}'?" if close else ""
+
+
+def _listed(place: str, names: list[str]) -> str:
+    if not names:
+        return ". hint: assign one to a variable of the module: pipeline = first >> second"
+    more = f" and {len(names) - MAX_CANDIDATES} more" if len(names) > MAX_CANDIDATES else ""
+    return f". hint: name one, as in {', '.join(f'{place}:{name}' for name in names[:MAX_CANDIDATES])}{more}"
+
+
+# ---- wrapping --------------------------------------------------------------------------------------------------
+
+
+def _as_pipeline(value: Any, target: str) -> Pipeline:
+    if isinstance(value, Pipeline):
+        return value
+    if isinstance(value, FunctionType) and _makes_pipeline(value):
+        return _made(value, target)
+    if isinstance(value, FunctionType) and not inspect.signature(value).parameters:
+        hint = "annotate it with `-> Pipeline` to have it called, or decorate it with @step to run it"
+        raise TargetError(f"'{target}' is a function without parameters. hint: {hint}")
+    if is_single(value):
+        return Pipeline(stages=[value])
+    raise TargetError(f"'{target}' is a {type(value).__name__}, not a pipeline, crew, step or router")
+
+
+def _makes_pipeline(function: Callable[..., Any]) -> bool:
+    try:
+        returns = typing.get_type_hints(function).get("return")
+    except Exception:  # noqa: BLE001 - resolving runs whatever the annotations say
+        returns = inspect.signature(function).return_annotation
+    if isinstance(returns, str):
+        return returns.rpartition(".")[2] in {"Pipeline", "Procedure"}
+    return isinstance(returns, type) and issubclass(returns, Pipeline)
+
+
+def _made(function: Callable[[], Any], target: str) -> Pipeline:
+    needed = [
+        key
+        for key, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty
+    ]
+    if needed:
+        raise TargetError(
+            f"'{target}' makes a pipeline but takes arguments ({', '.join(needed)}); nothing gives them here"
+        )
+    with _theirs(target):
+        made = function()
+    if not isinstance(made, Pipeline):
+        raise TargetError(
+            f"'{target}' is annotated to return a Pipeline and returned a {type(made).__name__}"
+        )
+    return made

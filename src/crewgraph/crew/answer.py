@@ -1,0 +1,101 @@
+"""From a model's text to a value of the declared shape: parse, mend, and say what does not fit."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+from pydantic import BaseModel, ValidationError
+
+__all__ = ["Misfit", "Shaped", "read"]
+
+M = TypeVar("M", bound=BaseModel)
+
+MAX_MENDED = 64_000
+"""Characters that json-repair is given; the time it takes grows with the square of them."""
+MEND_SECONDS = 5.0
+"""How long mending may take before the model is asked again instead."""
+MAX_ERRORS = 10
+"""How many errors of one answer are told to the model."""
+
+_FENCE = re.compile(r"```[\w-]*\s*\n(.*?)\n?\s*```", re.DOTALL)
+
+
+class Misfit(ValueError):
+    """Raised when a text has no value of the shape in it; its words are meant for the model that wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped(Generic[M]):
+    """A value of the declared shape, and whether its text had to be mended to be read."""
+
+    value: M
+    repaired: bool
+
+
+async def read(text: str, shape: type[M]) -> Shaped[M]:
+    """The value of a shape that a text holds: as it is, out of its fence or prose, or mended.
+
+    Raises:
+        Misfit: there is none.
+    """
+    problem = "it is not JSON"
+    for candidate in _candidates(text):
+        try:
+            return Shaped(shape.model_validate_json(candidate), repaired=candidate != text)
+        except ValidationError as error:
+            if not _is_no_json(error):
+                problem = _told(error)
+                break
+    else:
+        mended = await _mended(text)
+        if mended is not None:
+            try:
+                return Shaped(shape.model_validate_json(mended), repaired=True)
+            except ValidationError as error:
+                problem = _told(error)
+    raise Misfit(problem)
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """The text, what stands in its fences, and what lies between its outer braces."""
+    yield text
+    yield from _FENCE.findall(text)
+    start, end = text.find("{"), text.rfind("}")
+    if 0 <= start < end:
+        yield text[start : end + 1]
+
+
+def _is_no_json(error: ValidationError) -> bool:
+    return any(row["type"] == "json_invalid" and not row["loc"] for row in error.errors(include_url=False))
+
+
+def _told(error: ValidationError) -> str:
+    rows = error.errors(include_url=False, include_context=False)
+    lines = [f"- {'.'.join(map(str, row['loc'])) or 'the object'}: {row['msg']}" for row in rows[:MAX_ERRORS]]
+    rest = len(rows) - MAX_ERRORS
+    return "\n".join(lines + ([f"- and {rest} more"] if rest > 0 else []))
+
+
+async def _mended(text: str) -> str | None:
+    """JSON made from what is almost JSON; ``None`` where that is hopeless or takes too long."""
+    if "{" not in text or len(text) > MAX_MENDED:
+        return None
+    with anyio.move_on_after(MEND_SECONDS):
+        return await run_sync(partial(_mend, text), abandon_on_cancel=True)
+    return None
+
+
+def _mend(text: str) -> str | None:
+    from json_repair import loads
+
+    try:
+        return json.dumps(loads(text[text.index("{") :]), allow_nan=False)
+    except (ValueError, RecursionError):
+        return None

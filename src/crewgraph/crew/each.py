@@ -1,0 +1,92 @@
+"""One crew over many inputs, some at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import anyio
+
+from crewgraph.errors import InputError, InputTypeError, KickoffError
+from crewgraph.handoff import Handoff
+from crewgraph.node import Need
+from crewgraph.outputs import CrewOutput
+
+__all__ = ["for_each", "listed", "one"]
+
+HINT = "kickoff takes one dict, kickoff_for_each a list of dicts"
+
+
+def one(inputs: object) -> Handoff:
+    """The inputs of one run.
+
+    Raises:
+        InputTypeError: they are neither a mapping nor ``None``.
+    """
+    if inputs is None or isinstance(inputs, Mapping):
+        return Handoff.of(inputs)
+    raise InputTypeError(f"the inputs of a crew are a dict, got {type(inputs)}. hint: {HINT}")
+
+
+def listed(inputs: object) -> list[Mapping[str, Any]]:
+    """The inputs of several runs.
+
+    Raises:
+        InputTypeError: they are not mappings.
+    """
+    if isinstance(inputs, Mapping):
+        return [inputs]
+    if isinstance(inputs, str | bytes) or not isinstance(inputs, Iterable):
+        raise InputTypeError(f"inputs is a list of dicts, got {type(inputs)}. hint: {HINT}")
+    every = list[Any](inputs)
+    for index, each in enumerate(every):
+        if not isinstance(each, Mapping):
+            raise InputTypeError(f"input {index} is a dict, got {type(each)}. hint: {HINT}")
+    return every
+
+
+async def for_each(
+    work: Callable[[Mapping[str, Any]], Awaitable[CrewOutput]],
+    inputs: list[Mapping[str, Any]],
+    *,
+    needs: Iterable[Need],
+    max_concurrency: int,
+) -> list[CrewOutput]:
+    """Run ``work`` on every input, at most ``max_concurrency`` at a time; the outputs in the order of the inputs.
+
+    Raises:
+        InputError: inputs lack keys; nothing has run.
+        KickoffError: runs failed; ``.result`` holds the outputs of the others, ``None`` where one failed.
+        ValueError: ``max_concurrency`` is below 1.
+    """
+    if max_concurrency < 1:
+        raise ValueError(f"max_concurrency is a whole number of at least 1, not {max_concurrency!r}")
+    _refuse_incomplete(inputs, list(needs))
+    outputs: list[CrewOutput | None] = [None] * len(inputs)
+    failures = list[tuple[int, BaseException]]()
+    todo = iter(enumerate(inputs))
+
+    async def worker() -> None:
+        for index, each in todo:
+            try:
+                outputs[index] = await work(each)
+            except Exception as error:  # noqa: BLE001 - raised below, together with the others
+                failures.append((index, error))
+
+    async with anyio.create_task_group() as workers:
+        for _ in range(min(max_concurrency, len(inputs))):
+            workers.start_soon(worker)
+    if failures:
+        failures.sort(key=lambda each: each[0])
+        raise KickoffError(failures, failed=len(failures), total=len(inputs), result=outputs)
+    return [output for output in outputs if output is not None]
+
+
+def _refuse_incomplete(inputs: list[Mapping[str, Any]], needs: list[Need]) -> None:
+    missing = dict[int, dict[str, list[str]]]()
+    for index, each in enumerate(inputs):
+        for need in needs:
+            if need.key not in each:
+                missing.setdefault(index, {}).setdefault(need.key, []).append(need.where)
+    if missing:
+        raise InputError(missing)

@@ -1,0 +1,120 @@
+"""One run of a crew, task by task. All that changes while it runs lives here, nothing on the definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel
+
+from crewgraph.crew.answer import Misfit, read
+from crewgraph.crew.assign import Job
+from crewgraph.crew.ledger import Ledger
+from crewgraph.crew.prompt import Brief, Source, briefs, correction, messages
+from crewgraph.crew.task import Task
+from crewgraph.errors import OutputInvalid
+from crewgraph.handoff import Handoff
+from crewgraph.llm.choose import resolve
+from crewgraph.llm.port import LLM, Message, Request
+from crewgraph.outputs import CrewOutput, OutputFormat, TaskOutput
+from crewgraph.trace import TaskFailed, TaskFinished, TaskStarted
+
+__all__ = ["perform"]
+
+MAX_SHOWN = 300
+"""Characters of a misshapen answer that its error repeats."""
+
+
+async def perform(jobs: Sequence[Job], values: Handoff, *, max_reasks: int) -> CrewOutput:
+    """Do the jobs one after the other; the answer is that of the last.
+
+    Raises:
+        ModelNotConfigured: an agent has no model; nothing has been asked.
+        TemplateError: placeholders have no value; nothing has been asked.
+        ModelError: a call failed; ``.usage`` is what the run has spent.
+    """
+    models = [resolve(job.llm, who=job.agent.label if job.agent else job.task.label) for job in jobs]
+    ledger = Ledger(values.emit)
+    done = list[tuple[Task, TaskOutput]]()
+    for brief, llm in zip(briefs(jobs, values), models, strict=True):
+        context = _context(brief.task, done, values)
+        done.append((brief.task, await _task(brief, llm, context, ledger, max_reasks=max_reasks)))
+    last = done[-1][1]
+    return CrewOutput(
+        raw=last.raw,
+        pydantic=last.pydantic,
+        json_dict=last.json_dict,
+        tasks_output=[output for _, output in done],
+        token_usage=ledger.spent,
+    )
+
+
+def _context(task: Task, done: Sequence[tuple[Task, TaskOutput]], values: Handoff) -> list[Source]:
+    """What a task is given to read: the tasks it names, else all before it and the crews upstream."""
+    if task.context is not None:
+        wanted = {id(each) for each in task.context}
+        return [(each.label, output.raw) for each, output in done if id(each) in wanted]
+    upstream = [
+        (f"crew '{name}'", output.raw) for name, output in values.upstream.items() if output.raw.strip()
+    ]
+    return upstream + [(each.label, output.raw) for each, output in done]
+
+
+async def _task(
+    brief: Brief, llm: LLM, context: Sequence[Source], ledger: Ledger, *, max_reasks: int
+) -> TaskOutput:
+    """Do one task and report it."""
+    task, agent = brief.task.label, brief.role
+    ledger.tell(TaskStarted(task=task, agent=agent))
+    before = ledger.spent.total_tokens
+    try:
+        output = await _answer(brief, llm, messages(brief, context), ledger, max_reasks=max_reasks)
+    except BaseException as error:
+        ledger.tell(TaskFailed(task=task, agent=agent, error=f"{type(error).__name__}: {error}".rstrip(": ")))
+        raise
+    ledger.tell(TaskFinished(task=task, agent=agent, tokens=ledger.spent.total_tokens - before))
+    return output
+
+
+async def _answer(
+    brief: Brief, llm: LLM, conversation: tuple[Message, ...], ledger: Ledger, *, max_reasks: int
+) -> TaskOutput:
+    """Ask, and where the answer lacks the shape ask again with what is wrong, a bounded number of times."""
+    shape = brief.task.shape
+    problem = text = ""
+    for _ in range(1 + max_reasks):
+        text = (await ledger.ask(llm, Request(conversation, shape))).text
+        if shape is None:
+            return _output(brief, llm, text)
+        try:
+            shaped = await read(text, shape)
+        except Misfit as misfit:
+            problem = str(misfit)
+            conversation = (*conversation, Message("assistant", text), correction(problem))
+        else:
+            return _output(brief, llm, text, value=shaped.value, repaired=shaped.repaired)
+    shown = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+    raise OutputInvalid(
+        f"{brief.task.label}: {llm.model} gave no {shape.__name__ if shape else 'answer'} "
+        f"in {1 + max_reasks} attempts:\n{problem}\nIts last answer: {shown}",
+        model=llm.model,
+        usage=ledger.spent.model_copy(),
+    )
+
+
+def _output(
+    brief: Brief, llm: LLM, text: str, *, value: BaseModel | None = None, repaired: bool = False
+) -> TaskOutput:
+    as_json = value is not None and brief.task.output_json is not None
+    shapes: Mapping[bool, OutputFormat] = {True: OutputFormat.JSON, False: OutputFormat.PYDANTIC}
+    return TaskOutput(
+        raw=text,
+        pydantic=None if as_json else value,
+        json_dict=value.model_dump(mode="json") if value is not None and as_json else None,
+        description=brief.description,
+        name=brief.task.name,
+        expected_output=brief.expected_output or None,
+        agent=brief.role,
+        output_format=OutputFormat.RAW if value is None else shapes[as_json],
+        model=llm.model,
+        repaired=repaired,
+    )

@@ -1,0 +1,15 @@
+"""From a graph to a picture: DOT, Mermaid, a tree of text, and through Graphviz SVG, PNG and PDF.
+
+Everything here is a pure function of a graph, but for :func:`encoded` and :func:`write`, which run ``dot`` and write
+files. A picture holds names, models and conditions, and never the text of a prompt.
+"""
+
+from __future__ import annotations
+
+from crewgraph.render.dot import to_dot
+from crewgraph.render.files import FORMATS, encoded, format_of, write
+from crewgraph.render.mermaid import to_mermaid
+from crewgraph.render.sketch import Orientation
+from crewgraph.render.text import to_text
+
+__all__ = ["FORMATS", "Orientation", "encoded", "format_of", "to_dot", "to_mermaid", "to_text", "write"]

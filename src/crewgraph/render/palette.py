@@ -1,0 +1,59 @@
+"""The colours of every picture; state is never told by colour alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CORE", "DEFAULT", "INK", "Hue", "Ink", "hue_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hue:
+    """One hue in four strengths.
+
+    Attributes:
+        name: how formats with classes call it.
+        accent: bars and edges.
+        tint: the ground of a cluster.
+        border: its frame.
+        text: its title.
+    """
+
+    name: str
+    accent: str
+    tint: str
+    border: str
+    text: str
+
+
+CORE = Hue("core", "#2563eb", "#eff6ff", "#bfdbfe", "#1d4ed8")
+DEFAULT = Hue("slate", "#64748b", "#f8fafc", "#cbd5e1", "#475569")
+AMBER = Hue("amber", "#d97706", "#fffbeb", "#fde68a", "#b45309")
+ROUTES = (
+    Hue("green", "#059669", "#ecfdf5", "#a7f3d0", "#047857"),
+    AMBER,
+    Hue("violet", "#7c3aed", "#f5f3ff", "#ddd6fe", "#6d28d9"),
+)
+"""The hues of routes, in order; a fifth route begins again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """The colours that have no hue."""
+
+    canvas: str = "#fcfcfd"
+    card: str = "#ffffff"
+    frame: str = "#cbd5e1"
+    text: str = "#0f172a"
+    soft: str = "#475569"
+    faint: str = "#64748b"
+    edge: str = "#7c8ba1"
+    router: str = "#f59e0b"
+
+
+INK = Ink()
+
+
+def hue_of(place: int, route: str) -> Hue:
+    """The hue of a router's route by its place among them; the fallback is slate."""
+    return DEFAULT if route == "default" else ROUTES[place % len(ROUTES)]

@@ -1,0 +1,104 @@
+"""The picture as a tree of plain text, for terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
+from crewgraph.render.escape import clean, shortened
+from crewgraph.render.sketch import condition_label
+from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape
+
+__all__ = ["to_text"]
+
+MAX_NAME = 48
+MAX_SUMMARY = 60
+MAX_ROWS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of the tree, and what hangs below it."""
+
+    text: str
+    below: list[_Line] = field(default_factory=list["_Line"])
+    is_task: bool = False
+
+
+def to_text(graph: Graph) -> str:
+    """The picture as a tree: one line for each node, stage and route."""
+    title = shortened(graph.name, 2 * MAX_NAME) if graph.name and clean(graph.name) else "pipeline"
+    tree = _Tree(graph)
+    lines = [*tree.lines(graph.shape), *tree.rest()]
+    return "\n".join([title, *_drawn(lines or [_Line("(no stages)")], "")]) + "\n"
+
+
+class _Tree:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.seen = set[str]()
+
+    def lines(self, shape: Shape) -> list[_Line]:
+        """What a shape becomes; a series has no line of its own."""
+        match shape:
+            case Leaf(node):
+                return [self.work(node)]
+            case Series(parts):
+                return [line for part in parts for line in self.lines(part)]
+            case Parallel(branches):
+                return [
+                    _Line(
+                        f"parallel · {len(branches)}",
+                        [self.branch(*place) for place in enumerate(branches, 1)],
+                    )
+                ]
+            case Choice(router, routes):
+                return [self.router(router, routes.items())]
+
+    def branch(self, number: int, shape: Shape) -> _Line:
+        lines = self.lines(shape)
+        return lines[0] if len(lines) == 1 else _Line(f"branch {number}", lines)
+
+    def work(self, name: str) -> _Line:
+        self.seen.add(name)
+        node = self.graph.nodes[name]
+        if not isinstance(node, Work):
+            return _Line(shortened(name, MAX_NAME))
+        kind, summary = node.interface.kind, node.interface.summary
+        about = kind if summary in {"", "function"} else f"{kind} · {summary}"
+        rows = [_Line(_row(task, agent), is_task=True) for task, agent in node.interface.rows[:MAX_ROWS]]
+        rest = len(node.interface.rows) - MAX_ROWS
+        more = [_Line(f"· + {rest} more", is_task=True)] if rest > 0 else []
+        return _Line(f"{shortened(name, MAX_NAME)}  ({shortened(about, MAX_SUMMARY)})", rows + more)
+
+    def router(self, name: str, routes: Iterable[tuple[str, Shape]]) -> _Line:
+        self.seen.add(name)
+        switch = self.graph.nodes[name]
+        below = list[_Line]()
+        for route, arm in routes:
+            condition = condition_label(switch, route) if isinstance(switch, Switch) else ""
+            below.append(_Line(f"{condition} → {shortened(route, MAX_NAME)}", self.lines(arm)))
+        if isinstance(switch, Switch) and switch.is_open:
+            below.append(_Line("any pipeline, chosen at run time"))
+        return _Line(f"◆ {shortened(name, MAX_NAME)}  (router)", below)
+
+    def rest(self) -> Iterator[_Line]:
+        """The nodes of a graph that was built by hand and has no shape."""
+        for name, node in self.graph.nodes.items():
+            if name not in self.seen and not isinstance(node, Start | Join | Merge):
+                yield self.work(name)
+
+
+def _row(task: str, agent: str) -> str:
+    return f"· {shortened(task, MAX_NAME)}" + (f" — {shortened(agent, MAX_NAME)}" if agent else "")
+
+
+def _drawn(lines: list[_Line], indent: str) -> Iterator[str]:
+    for place, line in enumerate(lines, 1):
+        is_last = place == len(lines)
+        if line.is_task:  # the tasks of a crew hang below it without a branch of their own
+            yield f"{indent}   {line.text}"
+            continue
+        yield f"{indent}{'└─' if is_last else '├─'} {line.text}"
+        yield from _drawn(line.below, indent + ("   " if is_last else "│  "))

@@ -1,0 +1,41 @@
+"""The public names, and what importing them costs."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import crewgraph
+
+HEAVY = {"litellm", "networkx", "graphviz", "rich", "click", "json_repair", "asyncio", "openai", "httpx", "trio"}
+
+
+def test_all_is_complete() -> None:
+    """``__all__`` names every public attribute that is not a module, once; the linter keeps it in order."""
+    public = {
+        name for name, value in vars(crewgraph).items() if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    public -= {"annotations"}
+    assert len(set(crewgraph.__all__)) == len(crewgraph.__all__)
+    assert set(crewgraph.__all__) == public
+
+
+def test_the_names_of_the_contract_are_there() -> None:
+    """The names that the two founding documents use can be imported from the root."""
+    named = "Agent Task Crew Process Pipeline Procedure Router Route CrewOutput TaskOutput UsageMetrics step"
+    results = "PipelineKickoffResult PipelineOutput PipelineRunResult"
+    assert set(named.split()) | set(results.split()) <= set(crewgraph.__all__)
+    assert crewgraph.PipelineOutput is crewgraph.PipelineKickoffResult
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    """``import crewgraph`` loads none of the libraries that are needed only later, and no event loop."""
+    code = "import sys, crewgraph; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert loaded & HEAVY == set()
+    third_party = loaded - set(sys.stdlib_module_names)
+    expected = {"crewgraph", "pydantic", "pydantic_core", "anyio", "annotated_types", "typing_inspection"}
+    expected |= {"typing_extensions", "_virtualenv", "__main__", "sniffio", "idna", "exceptiongroup"}
+    assert {name for name in third_party if not name.startswith("_")} <= expected
