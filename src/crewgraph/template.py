@@ -118,5 +118,6 @@ def placeholder_name(name: str) -> str:
     """
     if name.isidentifier():
         return name
-    slug = re.sub(r"\W+", "_", name.lower()).strip("_")
-    return f"_{slug}" if slug[:1].isdigit() else slug
+    letters = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in name.lower())
+    slug = re.sub("_+", "_", letters).strip("_")
+    return slug if not slug or slug.isidentifier() else f"_{slug}"

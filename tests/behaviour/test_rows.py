@@ -14,6 +14,7 @@ import pytest
 
 from crewgraph.outputs import CrewOutput, UsageMetrics
 from crewgraph.router import Route, Router
+from crewgraph.step import step
 from crewgraph.syntax import Pipeline, Procedure, Stage
 
 USAGE = UsageMetrics(total_tokens=3, prompt_tokens=2, completion_tokens=1, successful_requests=1)
@@ -337,3 +338,29 @@ def test_start_order_is_list_order_on_asyncio() -> None:
     started.clear()
     Procedure([Starter("a")]).kickoff([{"n": n} for n in range(50)])
     assert started == [(n, "a") for n in range(50)]
+
+
+@step
+async def quote(draft: str) -> dict[str, str]:
+    return {"quote": draft}
+
+
+@pytest.mark.anyio
+async def test_a_crews_text_is_reached_under_its_name() -> None:
+    """Of several crews of one name the last upstream that ran counts, whichever route was taken."""
+    loud, quiet = Witness("draft", "LOUD"), Witness("draft", "quiet")
+    pipeline = Pipeline([Router({"loud": Route("i > 5", loud)}, default=quiet), Witness("between", {}), quote])
+    result = await pipeline.kickoff_async([I0, I9])
+    assert [run.to_dict() for run in result] == [{"quote": "quiet"}, {"quote": "LOUD"}]
+
+
+@pytest.mark.anyio
+async def test_names_that_are_no_identifiers_are_reached_too() -> None:
+    """A crew called "Market Research" is reached as ``{market_research}``."""
+
+    @step
+    async def read(market_research: str) -> str:
+        return market_research
+
+    (run,) = await Pipeline([Witness("Market Research", "it grows"), Witness("x", {}), read]).kickoff_async({})
+    assert run.to_dict() == {"read": "it grows"}

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from crewgraph.errors import InputError
 from crewgraph.outputs import PipelineRunResult, ProcedureRunResult
 
 __all__ = ["encoded_line", "reason_of", "result_record", "spans_record"]
@@ -43,6 +44,9 @@ def reason_of(result: Result) -> str:
     """Why a run failed, in words."""
     if result.error is None:
         return "cancelled: the run did not reach its end"
+    if isinstance(result.error, InputError):  # its own text is about a whole kickoff
+        lacking = result.error.missing.get(result.index, {})
+        return "lacks " + ", ".join(f"'{key}' (needed by {', '.join(whom)})" for key, whom in lacking.items())
     return str(result.error) or type(result.error).__name__
 
 

@@ -152,7 +152,7 @@ def _parsed(data: bytes) -> Any:
         ValueError: it is none, with a reason for a person.
     """
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return json.loads(data.decode("utf-8-sig").rstrip())
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
     except json.JSONDecodeError as error:
@@ -187,7 +187,7 @@ def _csv(lines: Iterable[bytes], name: str) -> Iterator[Row | Unreadable]:
             if len(cells) == len(header):
                 yield dict(zip(header, cells, strict=True))
             elif cells:
-                told = f"{len(cells)} values for {len(header)} columns"
+                told = f"{len(cells)} values where the header has {len(header)}"
                 yield Unreadable(f"{name}, line {reader.line_num}: {told}")
     except (csv.Error, ValueError) as error:  # nothing after it can be trusted
         yield Unreadable(f"{name}: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from crewgraph.compiler.needs import Demand
@@ -24,7 +24,8 @@ class Plan:
         wiring: successors and indegrees, for the frontier.
         sources: for each node its direct predecessors.
         upstream: for each node the nearest crews and steps before it, whose outputs are its direct context.
-        texts: for each node the placeholders that stand for an earlier crew's text, with that crew.
+        texts: for each node the placeholders that stand for an earlier crew's text, with the crews of that name
+            upstream, the last first: the first of them that ran counts.
         demand: the keys that inputs must bring.
     """
 
@@ -34,7 +35,7 @@ class Plan:
     wiring: Wiring
     sources: tuple[tuple[int, ...], ...]
     upstream: tuple[tuple[int, ...], ...]
-    texts: tuple[tuple[tuple[str, int], ...], ...]
+    texts: tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
     demand: Demand
 
 
@@ -76,8 +77,8 @@ def _gives(node: GraphNode) -> bool:
 
 def _texts(
     nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]
-) -> tuple[tuple[tuple[str, int], ...], ...]:
-    """Bind each placeholder that is a crew's name to the last crew of that name upstream.
+) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]:
+    """Bind each placeholder that is a crew's name to the crews of that name upstream.
 
     Crews whose text somebody wants are bits of one integer, in plan order: the last one is the highest bit.
     """
@@ -93,12 +94,20 @@ def _texts(
     of_name = dict[str, int]()
     for key, place in writers:
         of_name[key] = of_name.get(key, 0) | bit[place]
-    behind, bound = list[int](), list[tuple[tuple[str, int], ...]]()
+    behind, bound = list[int](), list[tuple[tuple[str, tuple[int, ...]], ...]]()
     for place in range(len(nodes)):
         before = 0
         for source in sources[place]:
             before |= behind[source]
         behind.append(before | bit.get(place, 0))
         found = ((key, before & of_name.get(key, 0)) for key in sorted(reads[place]))
-        bound.append(tuple((key, writers[texts.bit_length() - 1][1]) for key, texts in found if texts))
+        bound.append(tuple((key, tuple(writers[index][1] for index in _bits(texts))) for key, texts in found if texts))
     return tuple(bound)
+
+
+def _bits(number: int) -> Iterator[int]:
+    """The places of the bits that are set, the highest first."""
+    while number:
+        place = number.bit_length() - 1
+        yield place
+        number ^= 1 << place

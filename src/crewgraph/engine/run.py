@@ -125,13 +125,10 @@ class Run:
     def handoff(self, node: int, emit: Callable[[Event], None] | None) -> Handoff:
         """What a node receives: values of its own, and what is reachable beside them."""
         beside: dict[str, Any] = self.inputs if self.plan.graph.is_procedure else {}
-        texts = {
-            key: self.outputs[early].raw for key, early in self.plan.texts[node] if early in self.outputs
-        }
         return Handoff(
             isolated(self.values(node)),
             upstream=dict(self._upstream(node)),
-            beside=isolated(beside) | texts,
+            beside=isolated(beside) | dict(self._texts(node)),
             emit=emit,
         )
 
@@ -151,6 +148,12 @@ class Run:
                     for end in subrun.exits()
                     if end in subrun.outputs
                 )
+
+    def _texts(self, node: int) -> Iterator[tuple[str, str]]:
+        for key, crews in self.plan.texts[node]:
+            ran = next((crew for crew in crews if crew in self.outputs), None)
+            if ran is not None:
+                yield key, self.outputs[ran].raw
 
     def _values_before(self, node: int) -> Values:
         """Merged from all predecessors that arrived; of two writers of a key the later one in the text counts."""

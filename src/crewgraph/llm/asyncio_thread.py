@@ -21,7 +21,7 @@ __all__ = ["AsyncioThread"]
 T = TypeVar("T")
 
 STOP_SECONDS = 5.0
-"""How long :meth:`AsyncioThread.stop` waits for connections to close; the thread is a daemon and holds nobody up."""
+"""How long :meth:`AsyncioThread.stop` waits for connections to close."""
 
 
 class AsyncioThread:
@@ -41,7 +41,7 @@ class AsyncioThread:
             with suppress(RuntimeError):  # the caller was cancelled, and its loop is gone
                 wake(done.set)
 
-        future = asyncio.run_coroutine_threadsafe(work(), self._started())
+        future = asyncio.run_coroutine_threadsafe(_on_asyncio(work), self._started())
         future.add_done_callback(finished)
         try:
             await done.wait()
@@ -61,7 +61,7 @@ class AsyncioThread:
             leaving.result(STOP_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(STOP_SECONDS)
-        if not thread.is_alive():
+        with suppress(RuntimeError):  # it still runs; the thread is a daemon and dies with the process
             loop.close()
 
     def _started(self) -> asyncio.AbstractEventLoop:
@@ -72,6 +72,14 @@ class AsyncioThread:
                 self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
                 self._thread.start()
             return self._loop
+
+
+async def _on_asyncio(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do the work in the caller's context, but for one variable: in which the caller's loop may be named."""
+    sniffio: Any = sys.modules.get("sniffio")
+    if sniffio is not None:
+        sniffio.current_async_library_cvar.set("asyncio")
+    return await work()
 
 
 async def _wind_up(farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -44,7 +44,9 @@ def is_configured(llm: object = None) -> bool:
 def model_name(llm: str | LLM | None = None) -> str | None:
     """The name of the model that :func:`resolve` would find, for pictures."""
     chosen = llm or _from_environment()
-    return chosen if isinstance(chosen, str) else getattr(chosen, "model", type(chosen).__name__)
+    if chosen is None or isinstance(chosen, str):
+        return chosen
+    return getattr(chosen, "model", type(chosen).__name__)
 
 
 def _from_environment() -> str | None:

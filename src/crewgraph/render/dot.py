@@ -105,7 +105,7 @@ class _Drawing:
         inner = self.digraph_class(self.clusters[box.key])
         inner.attr(
             "graph",
-            {
+            _attributes={
                 "class": box.kind,
                 "color": box.hue.border,
                 "fillcolor": box.hue.tint,

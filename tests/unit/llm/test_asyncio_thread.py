@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import anyio
 import pytest
+from sniffio import current_async_library
 
 from crewgraph.llm.asyncio_thread import AsyncioThread
 
@@ -63,7 +66,29 @@ async def test_cancelled(elsewhere: AsyncioThread) -> None:
 
 async def test_context_variables(elsewhere: AsyncioThread) -> None:
     """The coroutine sees the caller's context, so that tracing goes on over there."""
-    assert await elsewhere.run(where) == "elsewhere"
+    span: ContextVar[str] = ContextVar("span")
+    span.set("mine")
+
+    async def seen() -> str:
+        return span.get()
+
+    assert await elsewhere.run(seen) == "mine"
+
+
+async def test_anyio_over_there(elsewhere: AsyncioThread) -> None:
+    """Libraries over there find asyncio, even when the caller runs on trio."""
+
+    async def nap() -> str:
+        await anyio.sleep(0)
+        return current_async_library()
+
+    assert await elsewhere.run(nap) == "asyncio"
+
+
+def test_without_sniffio(elsewhere: AsyncioThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody has imported sniffio, there is nothing to tell it."""
+    monkeypatch.delitem(sys.modules, "sniffio")
+    assert asyncio.run(elsewhere.run(where)) == "elsewhere"
 
 
 def test_loop_of_the_caller_is_gone(elsewhere: AsyncioThread) -> None:

@@ -92,6 +92,7 @@ TYPES: dict[str, Any] = {
     "set": set[int],
     "frozenset": frozenset[Colour],
     "dict": dict[str, int],
+    "open dict": Annotated[dict[str, Any], Field(min_length=2)],
     "dict with at least two": Annotated[dict[str, int], Field(min_length=2)],
     "dict with pattern": dict[Annotated[str, StringConstraints(pattern="^k[0-9]$")], float],
     "dict with long keys": dict[Annotated[str, StringConstraints(min_length=20)], float],

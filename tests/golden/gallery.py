@@ -1,0 +1,107 @@
+"""Pipelines to draw, one for each thing that a picture can hold. Steps and a node that only describes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from crewgraph.node import Interface
+from crewgraph.outputs import CrewOutput
+from crewgraph.router import Route, Router
+from crewgraph.step import Step
+from crewgraph.syntax import Pipeline, Stage
+
+
+class Card(Stage):
+    """A node that looks like a crew."""
+
+    def __init__(
+        self, name: str, *rows: tuple[str, str], summary: str = "sequential · gpt-5-mini", gives: Iterable[str] = ()
+    ) -> None:
+        self.name = name
+        self.described = Interface("crew", (), dict.fromkeys(gives, str), None, summary, rows)
+
+    async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
+        return CrewOutput(raw=self.name)
+
+    def interface(self) -> Interface:
+        return self.described
+
+
+def small(name: str) -> Step:
+    return Step(lambda inputs: {}, name=name)
+
+
+class OpenRouter(Router):
+    def route(self, values: dict[str, Any]) -> tuple[Any, str]:
+        return self.default, "anything"
+
+
+HOSTILE = '<b>"x"</b> & \\N {a|b} \x1b[31mred\x1b[0m \u202eevil\n]; end -->"|%%{init}%% 1. __y__ `z` #35; ${1}'
+
+
+def newsroom() -> Pipeline:
+    intake = Card("Intake", ("Parse request", "Receptionist"), ("Write brief", "Planner"), gives=["brief"])
+    research = Card("Research", ("Gather sources", "Web Researcher"), ("Check facts", "Fact Checker"), gives=["findings"])
+    risk = Card("Risk Screening", ("Score risk", "Risk Officer"), gives=["risk", "flags"])
+    triage = Router(
+        {
+            "publishable": Route("risk.score < 0.3", Card("Writing", ("Draft", "Writer"), gives=["draft"]) >> Card("Editing")),
+            "needs_work": Route("risk.score < 0.7", Card("Rework", ("Fix weak claims", "Writer"))),
+            "legal": Route("'legal' in risk.flags", Card("Legal Review", ("Redline", "Paralegal"))),
+        },
+        Card("Clarify", ("Ask follow-up", "Liaison")),
+        name="Triage",
+    )
+    return Pipeline(stages=[intake, [research, risk], triage, Card("Publish", ("Format page", ""))], name="Newsroom")
+
+
+def sorting_office() -> Pipeline:
+    routes = {
+        "refund": Route("category == 'refund' and amount > 100 and customer.tier == 'gold'", small("refund")),
+        "spam": Route("score > 0.95", small("drop")),
+        "sales": Route(lambda values: True, small("sell") >> [small("crm"), small("mail")]),
+        "press": Route("'press' in tags", small("press")),
+        "jobs": Route("'jobs' in tags", small("hire")),
+    }
+    return Pipeline(stages=[small("read"), Router(routes, small("archive"), name="Sort"), small("close")])
+
+
+def nested() -> Pipeline:
+    inner = Router({"vip": Route("vip", small("call") >> [small("a"), small("b")] >> [small("c"), small("d")])}, small("wait"))
+    branch = Pipeline(stages=[small("prepare"), inner])
+    return Pipeline(stages=[[small("x") >> small("y"), branch], [small("m"), small("n")], small("z")], name="Nested")
+
+
+def open_router() -> Pipeline:
+    router = OpenRouter({"a": Route("x", small("known"))}, small("fallback"), name="Open")
+    return Pipeline(stages=[router, small("after")])
+
+
+def open_at_the_end() -> Pipeline:
+    return Pipeline(stages=[OpenRouter({"a": Route("x", small("known"))}, small("fallback"), name="Open")])
+
+
+def hostile() -> Pipeline:
+    router = Router(
+        {HOSTILE: Route("a == '<&\"'", Card("مرحبا بالعالم")), "__x__": Route("1 < 2", Card("a\\nb"))},
+        Card("\0\1"),
+        name=HOSTILE,
+    )
+    first = Card(HOSTILE, (HOSTILE, HOSTILE), summary=HOSTILE, gives=[HOSTILE])
+    long = Card("N" * 300, *[(f"task {number}", "agent") for number in range(9)])
+    return Pipeline(stages=[first, [long, Card("とても長い名前のクルー" * 5)], router], name=HOSTILE)
+
+
+def empty() -> Pipeline:
+    return Pipeline(stages=[], name="Empty")
+
+
+def mistaken() -> Pipeline:
+    return Pipeline(stages=[small("a"), [], Router({"r": Route("x", Pipeline(stages=[]))}, small("b")), small("c")])
+
+
+GALLERY = {
+    make.__name__: make
+    for make in (newsroom, sorting_office, nested, open_router, open_at_the_end, hostile, empty, mistaken)
+}

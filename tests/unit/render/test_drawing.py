@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import pytest
+
+from crewgraph.graph import Edge, Graph, Join, Start, Work
+from crewgraph.node import Interface
+from crewgraph.render import encoded, to_dot, to_mermaid, to_text
+from crewgraph.render.escape import clean
+from crewgraph.render.sketch import END, sketch_of
+from crewgraph.router import Route, Router
+from crewgraph.syntax import Pipeline
+from tests.golden.gallery import GALLERY, HOSTILE, Card, newsroom, small
+
+
+def graph_of(pipeline):
+    from crewgraph.compiler import analyse
+
+    return analyse(pipeline)[0]
+
+
+def by_hand():
+    work = [Work(name, name, None, Interface("step")) for name in ("a", "b", "c")]
+    edges = [Edge("start", "a"), Edge("start", "b"), Edge("a", "join"), Edge("b", "join"), Edge("join", "c")]
+    return Graph([Start("start"), *work, Join("join")], edges)
+
+
+def test_joins_and_merges_with_one_way_out_are_not_drawn():
+    """The lines into them lead straight to what follows."""
+    sketch = sketch_of(graph_of(newsroom()))
+    assert ("Clarify", "Publish") in {(line.source, line.target) for line in sketch.lines}
+    assert not {"join", "merge"} & set(sketch.boxes.nodes())
+
+
+def test_a_join_before_a_parallel_stage_is_a_point():
+    """Otherwise each of its branches would be connected with each branch after it."""
+    pipeline = Pipeline(stages=[[small("a"), small("b")], [small("c"), small("d")]])
+    lines = {(line.source, line.target) for line in sketch_of(graph_of(pipeline)).lines}
+    assert {("a", "join"), ("b", "join"), ("join", "c"), ("join", "d")} <= lines
+
+
+def test_every_end_leads_to_the_result():
+    """The branches of a final stage all do."""
+    lines = sketch_of(graph_of(small("a") >> [small("b"), small("c")])).lines
+    assert [line.source for line in lines if line.target == END] == ["b", "c"]
+
+
+def test_keys_handed_over_stand_on_the_line():
+    """Where a node says what it gives; not on each of many lines."""
+    few = sketch_of(graph_of(Pipeline(stages=[Card("a", gives=["x", "y"]), [small("b"), small("c")]]))).lines
+    many = sketch_of(graph_of(Pipeline(stages=[Card("a", gives=["x"]), [small(f"s{n}") for n in range(9)]]))).lines
+    assert [line.label for line in few if line.source == "a"] == ["x, y", "x, y"]
+    assert {line.label for line in many} == {""}
+
+
+def test_routes_are_numbered_in_the_order_in_which_they_are_tried():
+    """Graphviz may reorder them; the fallback is called else."""
+    labels = [line.label for line in sketch_of(graph_of(newsroom())).lines if line.route]
+    assert labels == ["1 · risk.score < 0.3", "2 · risk.score < 0.7", "3 · 'legal' in risk.flags", "else"]
+
+
+def test_the_fourth_route_begins_with_the_first_hue_again():
+    """Three hues in turn, slate for the fallback."""
+    routes = {f"r{number}": Route("x", small(f"s{number}")) for number in range(4)}
+    lines = sketch_of(graph_of(Pipeline(stages=[Router(routes, small("d"))]))).lines
+    hues = [line.hue.name for line in lines if line.hue]
+    assert hues == ["green", "amber", "violet", "green", "slate"]
+
+
+def test_a_graph_without_a_shape_is_drawn_flat():
+    """Graphs that were built by hand have nodes and edges only."""
+    graph = by_hand()
+    assert all(f'id="n-{name}"' in to_dot(graph) for name in "abc")
+    assert "<b>c</b>" in to_mermaid(graph)
+    assert to_text(graph) == "pipeline\n├─ a  (step)\n├─ b  (step)\n└─ c  (step)\n"
+
+
+def test_a_task_list_is_cut():
+    """Six tasks are shown, the rest is counted."""
+    graph = graph_of(Pipeline(stages=[Card("big", *[(f"task {number}", "") for number in range(8)])]))
+    for picture in (to_dot(graph), to_text(graph)):
+        assert "task 5" in picture
+        assert "task 6" not in picture
+        assert "+ 2 more" in picture
+
+
+def test_a_router_with_long_conditions_is_a_table():
+    """Left to right, one row for each; chips of this length would cross each other."""
+    source = GALLERY["sorting_office"]().to_dot()
+    assert "first match" in source
+    assert 'tailport="r2:e"' in source
+    assert "shape=diamond" in GALLERY["sorting_office"]().to_dot(orientation="TB")
+
+
+@pytest.mark.parametrize("draw", [to_dot, to_mermaid])
+def test_an_unknown_orientation_is_refused(draw):
+    """A typing mistake is no picture."""
+    with pytest.raises(ValueError, match='"LR" or "TB", not \'BT\''):
+        draw(graph_of(newsroom()), orientation="BT")
+
+
+@pytest.mark.parametrize("format", ["dot", "mermaid", "text"])
+def test_hostile_names_do_not_get_through(format):
+    """No markup, terminal code or direction mark of a name is in any picture."""
+    picture = encoded(graph_of(GALLERY["hostile"]()), format).decode()
+    assert "\x1b" not in picture
+    assert "\u202e" not in picture
+    if format != "text":
+        assert '"x"</b>' not in picture
+    else:
+        assert clean(HOSTILE)[:40] in picture
+
+
+@pytest.mark.parametrize("format", ["dot", "mermaid", "text"])
+def test_the_same_pipeline_is_the_same_picture(format):
+    """Bytes depend on nothing but the pipeline."""
+    assert encoded(graph_of(newsroom()), format) == encoded(graph_of(newsroom()), format)
+
+
+@pytest.mark.parametrize("format", ["dot", "mermaid", "text"])
+def test_a_thousand_nodes_and_deep_nesting_are_drawn(format):
+    """Neither recursion nor time gets in the way."""
+    stage = Pipeline(stages=[small("core")])
+    for level in range(45):
+        stage = Pipeline(stages=[small(f"l{level}"), Router({"r": Route("x", stage)}, small("d"))])
+    wide = Pipeline(stages=[[small(f"a{number}") for number in range(450)] for _ in range(2)])
+    picture = encoded(graph_of(Pipeline(stages=[stage, wide])), format).decode()
+    assert picture.count("core") >= 1
+    assert "a449" in picture
