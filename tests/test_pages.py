@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
+
 import crewgraph
 from crewgraph import errors
+from crewgraph.cli import cli
 from crewgraph.diagnostics import CODES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -31,3 +34,17 @@ def test_every_public_name_is_in_the_reference() -> None:
     documented = set(re.findall(r":: crewgraph\.(\w+)", text)) | set(errors.__all__)
     aliases = {"PipelineOutput"}
     assert set(crewgraph.__all__) - documented - aliases == set()
+
+
+def test_every_option_is_on_the_page_of_the_command_line() -> None:
+    """What ``--help`` offers is explained in the docs."""
+    text = (DOCS / "cli.md").read_text(encoding="utf-8")
+    commands: dict[str, click.Command] = getattr(cli, "commands", {})
+    assert set(commands) == set(re.findall(r"^## (\w+)$", text, flags=re.MULTILINE))
+    options = {
+        max(parameter.opts, key=len)
+        for command in (cli, *commands.values())
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+    }
+    assert {option for option in options if option not in text} == set()

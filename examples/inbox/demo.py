@@ -40,7 +40,13 @@ async def run(mails: list[dict[str, Any]], folder: Path) -> None:
             routes[route] += 1
             tokens += result.usage.total_tokens
             mail = mails[result.index]["id"]
-            row = {"mail": mail, "route": route, "status": result.status, "answer": result.raw, "error": str(result.error or "")}
+            row = {
+                "mail": mail,
+                "route": route,
+                "status": result.status,
+                "answer": result.raw,
+                "error": str(result.error or ""),
+            }
             print(json.dumps(row, ensure_ascii=False), file=results, flush=True)
             spans = [span.model_dump(mode="json", exclude={"inputs", "output"}) for span in result.spans]
             print(json.dumps({"mail": mail, "trace": result.trace[1:], "spans": spans}, default=str), file=traces)

@@ -126,7 +126,9 @@ reception = desk("reception", "Receptionist", "Note the wish", "Note in one line
 
 draft = desk("draft", "Support agent", "Draft a reply", "Draft a reply to {sender} about: {summary}")
 ticket = desk("ticket", "Dispatcher", "Write the ticket", "A ticket in one line: {category}, {urgency}, {summary}")
-answer = desk("answer", "Editor", "Write the mail", "The final mail to {sender}, in {language}, from this draft:\n{draft}")
+answer = desk(
+    "answer", "Editor", "Write the mail", "The final mail to {sender}, in {language}, from this draft:\n{draft}"
+)
 
 # ---- the pipeline ----------------------------------------------------------------------------------------------------
 

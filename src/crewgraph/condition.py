@@ -186,9 +186,7 @@ def _path(node: ast.expr, depth: int = MAX_DEPTH) -> tuple[Any, ...]:
             return (*_path(value, depth - 1), key)
         case ast.Subscript(value=value, slice=ast.Constant(value=str() | int() as key)):
             return (*_path(value, depth - 1), key)
-        case ast.Subscript(
-            value=value, slice=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as key))
-        ):
+        case ast.Subscript(value=value, slice=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as key))):
             return (*_path(value, depth - 1), -key)
         case _:
             raise ConditionError(f"`{ast.unparse(node)}` is not a path such as risk.score or tags[0]")
@@ -262,9 +260,7 @@ def _look_up(path: Sequence[Any], values: Mapping[str, Any]) -> Any:
         except (KeyError, IndexError, TypeError):
             where = f" in '{'.'.join(map(str, path[:depth]))}'" if depth else ""
             there = (
-                f"; there is: {', '.join(sorted(map(str, fields))) or 'nothing'}"
-                if isinstance(fields, Mapping)
-                else ""
+                f"; there is: {', '.join(sorted(map(str, fields))) or 'nothing'}" if isinstance(fields, Mapping) else ""
             )
             raise ConditionError(f"there is no '{key}'{where}{there}") from None
     return found

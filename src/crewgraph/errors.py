@@ -152,9 +152,7 @@ class KickoffError(CrewgraphError):
         failures: input index and error of the failed runs; of a stream, of the first ones.
     """
 
-    def __init__(
-        self, failures: Sequence[tuple[int, BaseException]], *, failed: int, total: int, result: Any
-    ) -> None:
+    def __init__(self, failures: Sequence[tuple[int, BaseException]], *, failed: int, total: int, result: Any) -> None:
         self.result = result
         self.failures = tuple(failures)
         lines = [f"input {index}: {error}" for index, error in self.failures[:MAX_NAMED]]
@@ -186,9 +184,7 @@ class ModelError(CrewgraphError):
         usage: the tokens spent by the crew up to and including the failure (``UsageMetrics``), where known.
     """
 
-    def __init__(
-        self, message: str, *, model: str | None = None, status: int | None = None, usage: Any = None
-    ) -> None:
+    def __init__(self, message: str, *, model: str | None = None, status: int | None = None, usage: Any = None) -> None:
         super().__init__(message)
         self.model = model
         self.status = status

@@ -127,7 +127,7 @@ def _adopted(result: Any) -> CrewOutput:
             "pydantic": getattr(result, "pydantic", None),
             "json_dict": structure if isinstance(structure, dict) else None,
             "tasks_output": [
-                {"raw": str(task), "description": str(getattr(task, "description", ""))}
+                {"raw": _raw_of(task), "description": str(getattr(task, "description", ""))}
                 for task in (tasks if isinstance(tasks, list | tuple) else ())
             ],
             "token_usage": {
@@ -135,3 +135,8 @@ def _adopted(result: Any) -> CrewOutput:
             },
         }
     )
+
+
+def _raw_of(task: Any) -> str:
+    raw = getattr(task, "raw", None)
+    return raw if isinstance(raw, str) else str(task)

@@ -203,9 +203,7 @@ class PipelineRunResult(_Answer, _RunRecord):
 
     def __repr__(self) -> str:
         told = _shortened(str(self.error) if self.error else str(self))
-        return (
-            f"PipelineRunResult(input {self.index}: {self.status}, {self.usage.total_tokens} tokens, {told})"
-        )
+        return f"PipelineRunResult(input {self.index}: {self.status}, {self.usage.total_tokens} tokens, {told})"
 
     @property
     def tasks_output(self) -> list[TaskOutput]:

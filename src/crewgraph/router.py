@@ -82,14 +82,10 @@ class Router(BaseModel, Stage):
     default: SkipValidation[Any]
     name: str | None = None
 
-    def __init__(
-        self, routes: Mapping[str, Route] | None = None, default: Any = None, **options: Any
-    ) -> None:
+    def __init__(self, routes: Mapping[str, Route] | None = None, default: Any = None, **options: Any) -> None:
         super().__init__(routes={} if routes is None else routes, default=default, **options)
 
-    def __class_getitem__(
-        cls, item: object
-    ) -> Any:  # the ancestor's Router was generic: Router[dict, Pipeline]
+    def __class_getitem__(cls, item: object) -> Any:  # the ancestor's Router was generic: Router[dict, Pipeline]
         return cls
 
     @field_validator("routes", mode="after")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar, overload
 
 import anyio
 from anyio.lowlevel import RunVar
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel
 
 from crewgraph.errors import TemplateError
 from crewgraph.handoff import Handoff
@@ -45,9 +45,7 @@ class Step(Stage):
 
     joins_procedure: ClassVar[bool] = False
 
-    def __init__(
-        self, function: Callable[..., Any], *, name: str | None = None, inline: bool = False
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], *, name: str | None = None, inline: bool = False) -> None:
         self.function = function
         self.name = name or _function_name(function)
         self.inline = inline
@@ -114,9 +112,7 @@ class Step(Stage):
             return CrewOutput()
         if isinstance(value, Iterator | AsyncIterator):
             kind = type(value).__name__
-            raise TypeError(
-                f"step '{self.name}' returned a {kind}, which can be read only once; return a list"
-            )
+            raise TypeError(f"step '{self.name}' returned a {kind}, which can be read only once; return a list")
         if isinstance(value, BaseModel):
             content: Any = value.model_dump()  # a RootModel may hold a list
             named = None if isinstance(content, dict) else {self.name: content}
@@ -141,9 +137,7 @@ _NAMED = {
 def step(function: Callable[..., Any], /) -> Step: ...
 @overload
 def step(*, name: str | None = None, inline: bool = False) -> Callable[[Callable[..., Any]], Step]: ...
-def step(
-    function: Callable[..., Any] | None = None, /, *, name: str | None = None, inline: bool = False
-) -> Any:
+def step(function: Callable[..., Any] | None = None, /, *, name: str | None = None, inline: bool = False) -> Any:
     """Make a function a stage: ``@step`` or ``@step(name="fetch")``.
 
     Args:
@@ -156,9 +150,7 @@ def step(
     return Step(function, name=name, inline=inline)
 
 
-def _parameters(
-    function: Callable[..., Any], where: str
-) -> tuple[dict[str, inspect.Parameter], tuple[Problem, ...]]:
+def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, inspect.Parameter], tuple[Problem, ...]]:
     """What a function takes, and what keeps it from being a step."""
     problems = list[Problem]()
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -209,7 +201,7 @@ def _gives(name: str, returns: Any) -> tuple[dict[str, Any], frozenset[str] | No
     if typing.is_typeddict(returns):
         return _typed_dict_gives(returns)
     kind = typing.get_origin(returns) or returns
-    if not isinstance(kind, type) or issubclass(kind, CrewOutput | RootModel):
+    if not isinstance(kind, type) or issubclass(kind, CrewOutput) or getattr(kind, "__pydantic_root_model__", False):
         return {}, None
     if issubclass(kind, BaseModel):
         fields = {key: info.annotation for key, info in kind.model_fields.items() if not info.exclude}
@@ -226,9 +218,7 @@ def _typed_dict_gives(returns: Any) -> tuple[dict[str, Any], frozenset[str]]:
     gives, may_give = dict[str, Any](), set[str]()
     for key in returns.__annotations__:
         mark = typing.get_origin(marked.get(key))
-        is_required = mark is typing.Required or (
-            key in returns.__required_keys__ and mark is not typing.NotRequired
-        )
+        is_required = mark is typing.Required or (key in returns.__required_keys__ and mark is not typing.NotRequired)
         if is_required:
             gives[key] = hints.get(key, Any)
         else:

@@ -117,9 +117,7 @@ class Pipeline(BaseModel, Stage):
     def _flat(cls, stages: Any) -> list[Any]:
         if not isinstance(stages, list | tuple):
             raise ValueError(f"stages is a list, got {type(stages)}. hint: Pipeline(stages=[crew, …])")  # noqa: TRY004
-        wrong = [
-            line for number, stage in enumerate(stages, 1) for line in _misfits(stage, f"stage {number}")
-        ]
+        wrong = [line for number, stage in enumerate(stages, 1) for line in _misfits(stage, f"stage {number}")]
         if wrong:
             raise ValueError("\n".join(wrong))
         flat = list[Any]()

@@ -58,9 +58,7 @@ class Row:
 
 
 def score_router(c: Cast) -> Router:
-    return Router(
-        {"high": Route(lambda v: v["i"] > 5, Pipeline([c("h")])), "mid": Route("i > 2", c("m"))}, c("d")
-    )
+    return Router({"high": Route(lambda v: v["i"] > 5, Pipeline([c("h")])), "mid": Route("i > 2", c("m"))}, c("d"))
 
 
 I0, I4, I9 = {"i": 0}, {"i": 4}, {"i": 9}

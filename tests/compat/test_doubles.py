@@ -66,7 +66,12 @@ async def test_a_double_without_a_name_gets_one() -> None:
     result = await Procedure(crews=[crew, crew]).kickoff([{"i": 1}])
     assert crew.kickoff_async.call_count == 2
     assert result[0].to_dict() == {"k": 1}
-    assert result[0].token_usage == {"total_tokens": 10, "prompt_tokens": 6, "completion_tokens": 4, "successful_requests": 1}
+    assert result[0].token_usage == {
+        "total_tokens": 10,
+        "prompt_tokens": 6,
+        "completion_tokens": 4,
+        "successful_requests": 1,
+    }
     assert [type(name) for name in result[0].trace[1:]] == [str, str]
 
 
@@ -89,7 +94,9 @@ async def test_a_router_double_may_take_pipelines_that_nobody_declared() -> None
     router = type("RouterDouble", (MagicMock, Router), {})()
     low, high, last = with_spec("low", k="low"), with_spec("high", k="high"), with_spec("last", done=1)
     router.route = MagicMock(
-        side_effect=lambda values: (Pipeline(stages=[high]), "up") if values["n"] > 1 else (Pipeline(stages=[low]), "down")
+        side_effect=lambda values: (
+            (Pipeline(stages=[high]), "up") if values["n"] > 1 else (Pipeline(stages=[low]), "down")
+        )
     )
     alone = await Pipeline(stages=[router]).kickoff([{"n": 5}, {"n": 0}])
     assert [run.trace for run in alone] == [
@@ -106,6 +113,24 @@ async def test_a_router_double_may_take_pipelines_that_nobody_declared() -> None
 async def test_a_router_is_subscriptable() -> None:
     """``Router[dict, Pipeline](…)`` is a router, as in the ancestor."""
     crew = with_spec("a")
-    router = Router[dict[str, Any], Pipeline](routes={"x": Route(condition=lambda v: True, pipeline=Pipeline([crew]))}, default=crew)
+    router = Router[dict[str, Any], Pipeline](
+        routes={"x": Route(condition=lambda v: True, pipeline=Pipeline([crew]))}, default=crew
+    )
     (run,) = await Pipeline(stages=[router]).kickoff([{}])
     assert run.trace == [{}, {"route_taken": "x"}, "a"]
+
+
+async def test_an_undeclared_chain_of_crews_is_spliced_in_too() -> None:
+    """What an open router returns obeys the rules of the pipeline it runs in; a wrong answer fails the run."""
+
+    class Improviser(Router):
+        def route(self, values: dict[str, Any]) -> Any:
+            return values["answer"], "new"
+
+    first, second = with_spec("first", x=1), with_spec("second", y=2)
+    pipeline = Pipeline(stages=[Improviser(default=with_spec("unused")), with_spec("last")])
+    (good,) = await pipeline.kickoff({"answer": Procedure([first, second])})
+    assert good.trace[1:] == [{"route_taken": "new"}, "first", "second", "last"]
+    assert {"answer", "x"} == set(second.kickoff_async.call_args.kwargs["inputs"])
+    (bad,) = await pipeline.kickoff_async({"answer": "nonsense"}, on_error="collect")
+    assert "Expected Crew instance" in str(bad.error)

@@ -42,11 +42,15 @@ HOSTILE = '<b>"x"</b> & \\N {a|b} \x1b[31mred\x1b[0m \u202eevil\n]; end -->"|%%{
 
 def newsroom() -> Pipeline:
     intake = Card("Intake", ("Parse request", "Receptionist"), ("Write brief", "Planner"), gives=["brief"])
-    research = Card("Research", ("Gather sources", "Web Researcher"), ("Check facts", "Fact Checker"), gives=["findings"])
+    research = Card(
+        "Research", ("Gather sources", "Web Researcher"), ("Check facts", "Fact Checker"), gives=["findings"]
+    )
     risk = Card("Risk Screening", ("Score risk", "Risk Officer"), gives=["risk", "flags"])
     triage = Router(
         {
-            "publishable": Route("risk.score < 0.3", Card("Writing", ("Draft", "Writer"), gives=["draft"]) >> Card("Editing")),
+            "publishable": Route(
+                "risk.score < 0.3", Card("Writing", ("Draft", "Writer"), gives=["draft"]) >> Card("Editing")
+            ),
             "needs_work": Route("risk.score < 0.7", Card("Rework", ("Fix weak claims", "Writer"))),
             "legal": Route("'legal' in risk.flags", Card("Legal Review", ("Redline", "Paralegal"))),
         },
@@ -68,7 +72,9 @@ def sorting_office() -> Pipeline:
 
 
 def nested() -> Pipeline:
-    inner = Router({"vip": Route("vip", small("call") >> [small("a"), small("b")] >> [small("c"), small("d")])}, small("wait"))
+    inner = Router(
+        {"vip": Route("vip", small("call") >> [small("a"), small("b")] >> [small("c"), small("d")])}, small("wait")
+    )
     branch = Pipeline(stages=[small("prepare"), inner])
     return Pipeline(stages=[[small("x") >> small("y"), branch], [small("m"), small("n")], small("z")], name="Nested")
 

@@ -38,9 +38,7 @@ class Node(Stage):
 
 # ---- random trees: a leaf, ("series", …), ("parallel", …), ("choice", route taken, arms) ----------------------------
 
-leaves = st.dictionaries(st.sampled_from(KEYS), st.integers(0, 99), max_size=2).map(
-    lambda gives: ("leaf", gives)
-)
+leaves = st.dictionaries(st.sampled_from(KEYS), st.integers(0, 99), max_size=2).map(lambda gives: ("leaf", gives))
 
 
 def trees(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -78,9 +76,7 @@ class Built:
                 return (kind, [self.number(part) for part in parts])
 
     def as_pipeline(self, tree: Any) -> Pipeline:
-        return Pipeline(
-            [self.as_stage(part) for part in tree[1]] if tree[0] == "series" else [self.as_stage(tree)]
-        )
+        return Pipeline([self.as_stage(part) for part in tree[1]] if tree[0] == "series" else [self.as_stage(tree)])
 
     def as_stage(self, tree: Any) -> Any:
         match tree:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any, assert_type
 
-from crewgraph import Agent, Crew, CrewOutput, Findings, Pipeline, PipelineKickoffResult, Procedure, Route, Router, Task, step
+from crewgraph import (
+    Agent,
+    Crew,
+    CrewOutput,
+    Findings,
+    Pipeline,
+    PipelineKickoffResult,
+    Procedure,
+    Route,
+    Router,
+    Task,
+    step,
+)
 
 
 @step

@@ -450,7 +450,9 @@ def test_a_condition_is_what_python_says(text: str, values: dict[str, Any]) -> N
     except ConditionError:
         decided = ConditionError
     try:
-        expected: object = bool(eval(text, {"__builtins__": {}, "abs": abs, "len": len, "max": max, "round": round}, values))
+        expected: object = bool(
+            eval(text, {"__builtins__": {}, "abs": abs, "len": len, "max": max, "round": round}, values)
+        )
     except Exception:  # noqa: BLE001 - whatever Python raises, a condition has one error for it
         expected = ConditionError
     if decided is ConditionError and expected is not ConditionError:

@@ -28,13 +28,9 @@ def _version() -> str:
         return "(not installed)"
 
 
-@click.group(
-    cls=TroubleGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=TroubleGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(_version(), prog_name="crewgraph")
-@click.option(
-    "--debug", is_flag=True, envvar="CREWGRAPH_DEBUG", help="Show tracebacks. Also CREWGRAPH_DEBUG=1."
-)
+@click.option("--debug", is_flag=True, envvar="CREWGRAPH_DEBUG", help="Show tracebacks. Also CREWGRAPH_DEBUG=1.")
 def cli(*, debug: bool) -> None:
     """Check, draw and run pipelines of agent crews.
 

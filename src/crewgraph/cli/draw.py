@@ -23,12 +23,8 @@ __all__ = ["draw"]
     metavar="FILE",
     help="Where to: .dot .gv .mmd .txt .svg .png .pdf; - is standard output.",
 )
-@click.option(
-    "--format", "name", type=click.Choice(FORMATS), help="Which format; otherwise by the ending of FILE."
-)
-@click.option(
-    "--orientation", type=click.Choice(["LR", "TB"]), default="LR", help="Left to right, or top to bottom."
-)
+@click.option("--format", "name", type=click.Choice(FORMATS), help="Which format; otherwise by the ending of FILE.")
+@click.option("--orientation", type=click.Choice(["LR", "TB"]), default="LR", help="Left to right, or top to bottom.")
 def draw(target: str, *, output: str | None, name: str | None, orientation: Orientation) -> None:
     """Draw a pipeline; without options as a tree of text.
 

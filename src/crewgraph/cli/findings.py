@@ -21,9 +21,7 @@ def counted(findings: Iterable[Diagnostic]) -> str:
     every = list(findings)
     counts = {severity: sum(finding.severity is severity for finding in every) for severity in Severity}
     told = [
-        f"{count} {(_SINGULAR if count == 1 else _PLURAL)[severity]}"
-        for severity, count in counts.items()
-        if count
+        f"{count} {(_SINGULAR if count == 1 else _PLURAL)[severity]}" for severity, count in counts.items() if count
     ]
     return ", ".join(told) or "no findings"
 

@@ -110,9 +110,7 @@ class Job:
         """Say how it went, on standard error."""
         tally = self.tally
         if self.is_interrupted:
-            click.secho(
-                "interrupted; every line that was written is complete", fg="yellow", bold=True, err=True
-            )
+            click.secho("interrupted; every line that was written is complete", fg="yellow", bold=True, err=True)
         counts = [click.style(f"{tally.ok:,} ok", fg="green" if tally.ok else None, bold=True)]
         counts += [click.style(f"{tally.failed:,} failed", fg="red", bold=True)] if tally.failed else []
         lost = tally.cancelled + (tally.running if self.is_interrupted else 0)

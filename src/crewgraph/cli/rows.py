@@ -79,9 +79,7 @@ def read_file(path: Path, *, limit: int | None = None, extra: Mapping[str, Any] 
     """
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise Mistake(
-            f"'{path}' is none of {', '.join(ENDINGS)}; JSON lines can also come from standard input: -"
-        )
+        raise Mistake(f"'{path}' is none of {', '.join(ENDINGS)}; JSON lines can also come from standard input: -")
     total, bad = 0, list[str]()
     try:
         for row in islice(_rows(path), limit):
@@ -165,9 +163,7 @@ def _parsed(data: bytes) -> Any:
 def _as_row(value: Any, place: str) -> Row | Unreadable:
     if isinstance(value, dict):
         return value
-    kind = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(
-        type(value), "a number"
-    )
+    kind = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(type(value), "a number")
     return Unreadable(f"{place}: {kind}, where an object with the input's keys is needed")
 
 
@@ -203,9 +199,7 @@ def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise ValueError(
-                f"line {number}, byte {error.start + 1} is not UTF-8; save it as UTF-8"
-            ) from None
+            raise ValueError(f"line {number}, byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
 
 
 def _wrong_header(header: list[str]) -> str:

@@ -62,9 +62,7 @@ class Options:
 @click.command(epilog=EPILOG)
 @click.argument("target")
 @click.argument("file", required=False)
-@click.option(
-    "--inputs", "inputs_file", metavar="FILE", help="The same as FILE: .jsonl .ndjson .json .csv, or - ."
-)
+@click.option("--inputs", "inputs_file", metavar="FILE", help="The same as FILE: .jsonl .ndjson .json .csv, or - .")
 @click.option(
     "--input",
     "given",

@@ -93,11 +93,7 @@ def _put_first(folder: str) -> None:
 def _imported_file(place: str) -> ModuleType:
     path = Path(place).resolve()
     if not path.is_file():
-        there = (
-            sorted(str(found) for found in Path(place).parent.glob("*.py"))
-            if Path(place).parent.is_dir()
-            else []
-        )
+        there = sorted(str(found) for found in Path(place).parent.glob("*.py")) if Path(place).parent.is_dir() else []
         raise TargetError(f"there is no file '{place}'{_close(place, there)}")
     folder = path.parent
     _put_first(str(folder))
@@ -124,10 +120,7 @@ def _imported_module(place: str) -> ModuleType:
         if error.name is None or not f"{place}.".startswith(f"{error.name}."):
             raise  # a module that theirs imports
         there = [path.stem for path in sorted(Path.cwd().glob("*.py"))]
-        hint = (
-            _close(place, there)
-            or ". hint: modules are looked for in this folder and among installed packages"
-        )
+        hint = _close(place, there) or ". hint: modules are looked for in this folder and among installed packages"
         raise TargetError(f"there is no module '{error.name}'{hint}") from None
 
 
@@ -243,9 +236,7 @@ def _makes_pipeline(function: Callable[..., Any]) -> bool:
 
 def _made(function: Callable[[], Any], target: str) -> Pipeline:
     needed = [
-        key
-        for key, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty
+        key for key, parameter in inspect.signature(function).parameters.items() if parameter.default is parameter.empty
     ]
     if needed:
         raise TargetError(
@@ -254,7 +245,5 @@ def _made(function: Callable[[], Any], target: str) -> Pipeline:
     with _theirs(target):
         made = function()
     if not isinstance(made, Pipeline):
-        raise TargetError(
-            f"'{target}' is annotated to return a Pipeline and returned a {type(made).__name__}"
-        )
+        raise TargetError(f"'{target}' is annotated to return a Pipeline and returned a {type(made).__name__}")
     return made

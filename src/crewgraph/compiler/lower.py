@@ -26,6 +26,8 @@ MAX_NESTING = 100
 
 OPAQUE = "λ"
 """What stands on the edge of a route whose condition is an anonymous function."""
+NO_ROUTE = ""
+"""In place of a condition, where somebody has put something else among the routes; no condition is empty."""
 _EMPTY_HINT = "add a stage; to do nothing on purpose, use a step that returns None"
 
 Path = tuple[str, ...]
@@ -169,17 +171,13 @@ class _Lowering:
     def parallel(self, branches: Sequence[Any], entry: _One, path: Path) -> tuple[_End, Shape]:
         """Lower branches side by side; they stay open ends."""
         if not branches:
-            self.report(
-                "CG102", "a parallel stage has no branches", path, "put crews into the list, or take it away"
-            )
+            self.report("CG102", "a parallel stage has no branches", path, "put crews into the list, or take it away")
             return entry, Series(())
         ends, shapes = list[_End](), list[Shape]()
         for number, branch in enumerate(branches, 1):
             place = (*path, f"branch {number}")
             if isinstance(branch, list | tuple):
-                self.report(
-                    "CG101", DOUBLE_NESTING, place, "write one flat list, or a pipeline as the branch"
-                )
+                self.report("CG101", DOUBLE_NESTING, place, "write one flat list, or a pipeline as the branch")
                 continue
             end, shape = self.stage(branch, entry, place)
             ends.append(end)
@@ -199,12 +197,14 @@ class _Lowering:
             number = self.add(node, label)
             self.edges.append((entry.node, number, entry.route))
             ends, shapes = list[_End](), dict[str, Shape]()
-            for name, (_, target) in arms.items():
+            for name, (condition, target) in arms.items():
                 place = (*path, f"route '{name}'")
+                if condition == NO_ROUTE:
+                    hint = "use router.add_route(name, condition, pipeline)"
+                    self.report("CG103", f"route '{name}' is a {type(target).__name__}, no Route", place, hint)
+                    continue
                 if name in router.routes and router.routes[name].declared is None:
-                    self.report(
-                        "CG403", f"the condition of route '{name}' is a callable; it is not checked", place
-                    )
+                    self.report("CG403", f"the condition of route '{name}' is a callable; it is not checked", place)
                 arm = target if isinstance(target, Pipeline) else Pipeline.model_construct(stages=[target])
                 with self.inside(arm, f"route '{name}'", place) as fresh_arm:
                     if fresh_arm:
@@ -230,9 +230,7 @@ class _Lowering:
 
     def _names(self, taken: set[str]) -> list[str]:
         names, counts = [""] * len(self.nodes), dict[str, int]()
-        crews_first = sorted(
-            range(len(self.nodes)), key=lambda number: not isinstance(self.nodes[number][0], Work)
-        )
+        crews_first = sorted(range(len(self.nodes)), key=lambda number: not isinstance(self.nodes[number][0], Work))
         for number in crews_first:
             name = label = self.nodes[number][1]
             count = counts.get(label, 1)
@@ -281,10 +279,14 @@ def _arms(router: Any) -> tuple[dict[str, tuple[str, Any]], bool]:
     routes: Any = getattr(router, "routes", None)
     if type(routes) is not dict:
         return {}, True
-    declared: dict[str, Route] = routes
-    arms = {name: (_drawn(route), route.pipeline) for name, route in declared.items()}
+    declared: dict[str, Any] = routes
+    arms = {name: _arm(route) for name, route in declared.items()}
     is_open = getattr(router.route, "__func__", None) is not Router.route
     return arms | {"default": ("else", router.default)}, is_open
+
+
+def _arm(route: Any) -> tuple[str, Any]:
+    return (_drawn(route), route.pipeline) if isinstance(route, Route) else (NO_ROUTE, route)
 
 
 def _drawn(route: Route) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_, or_
 
 from crewgraph.compiler.needs import Demand
 from crewgraph.frontier import Wiring
-from crewgraph.graph import Graph, GraphNode, Switch, Work
+from crewgraph.graph import Graph, GraphNode, Merge, Switch, Work
 from crewgraph.template import placeholder_name
 
 __all__ = ["Plan", "plan_of"]
@@ -49,22 +51,16 @@ def plan_of(graph: Graph, order: list[str], demand: Demand) -> Plan:
         tuple(map(len, sources)),
         tuple(not isinstance(node, Work | Switch) for node in nodes),
     )
-    return Plan(
-        graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(nodes, sources), demand
-    )
+    return Plan(graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(nodes, sources), demand)
 
 
-def _upstream(
-    nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]
-) -> tuple[tuple[int, ...], ...]:
+def _upstream(nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
     """The nearest crews and steps before each node; nodes behind one join share one tuple."""
     behind = list[tuple[int, ...]]()
     nearest = list[tuple[int, ...]]()
     for place, before in enumerate(sources):
         near = (
-            behind[before[0]]
-            if len(before) == 1
-            else tuple(sorted({n for source in before for n in behind[source]}))
+            behind[before[0]] if len(before) == 1 else tuple(sorted({n for source in before for n in behind[source]}))
         )
         nearest.append(near)
         behind.append((place,) if _gives(nodes[place]) else near)
@@ -78,36 +74,38 @@ def _gives(node: GraphNode) -> bool:
 def _texts(
     nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]
 ) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]:
-    """Bind each placeholder that is a crew's name to the crews of that name upstream.
+    """Bind each placeholder that is a crew's name to the crews of that name upstream, back to one that ran for sure.
 
     Crews whose text somebody wants are bits of one integer, in plan order: the last one is the highest bit.
     """
-    reads = [
-        {need.key for need in node.interface.needs} if isinstance(node, Work) else set() for node in nodes
-    ]
+    reads = [{need.key for need in node.interface.needs} if isinstance(node, Work) else set() for node in nodes]
     wanted = set[str]().union(*reads)
-    named = [
-        (placeholder_name(node.label), place) for place, node in enumerate(nodes) if isinstance(node, Work)
-    ]
+    named = [(placeholder_name(node.label), place) for place, node in enumerate(nodes) if isinstance(node, Work)]
     writers = [(key, place) for key, place in named if key in wanted]
     bit = {place: 1 << index for index, (_, place) in enumerate(writers)}
     of_name = dict[str, int]()
     for key, place in writers:
         of_name[key] = of_name.get(key, 0) | bit[place]
-    behind, bound = list[int](), list[tuple[tuple[str, tuple[int, ...]], ...]]()
-    for place in range(len(nodes)):
-        before = 0
-        for source in sources[place]:
-            before |= behind[source]
+    behind, certain = list[int](), list[int]()  # before each node: crews that may have run, and that ran for sure
+    bound = list[tuple[tuple[str, tuple[int, ...]], ...]]()
+    for place, node in enumerate(nodes):
+        ran = [certain[source] for source in sources[place]]
+        surely = reduce(and_ if isinstance(node, Merge) else or_, ran, ran[0] if ran else 0)
+        before = reduce(or_, [behind[source] for source in sources[place]], 0)
         behind.append(before | bit.get(place, 0))
+        certain.append(surely | bit.get(place, 0))
         found = ((key, before & of_name.get(key, 0)) for key in sorted(reads[place]))
-        bound.append(tuple((key, tuple(writers[index][1] for index in _bits(texts))) for key, texts in found if texts))
+        bound.append(
+            tuple((key, tuple(writers[n][1] for n in _latest(texts, surely))) for key, texts in found if texts)
+        )
     return tuple(bound)
 
 
-def _bits(number: int) -> Iterator[int]:
-    """The places of the bits that are set, the highest first."""
-    while number:
-        place = number.bit_length() - 1
+def _latest(bits: int, enough: int) -> Iterator[int]:
+    """The places of the bits that are set, the highest first, up to one that is enough."""
+    while bits:
+        place = bits.bit_length() - 1
         yield place
-        number ^= 1 << place
+        if enough >> place & 1:
+            return
+        bits ^= 1 << place

@@ -34,9 +34,7 @@ def assign(tasks: Iterable[Task], agents: Sequence[Agent], *, llm: str | LLM | N
     """The jobs of a crew, in order: a task's own agent, else the crew's only one."""
     only = agents[0] if len(agents) == 1 else None
     return tuple(
-        Job(task, agent, (agent.llm if agent else None) or llm)
-        for task in tasks
-        for agent in [task.agent or only]
+        Job(task, agent, (agent.llm if agent else None) or llm) for task in tasks for agent in [task.agent or only]
     )
 
 

@@ -56,12 +56,8 @@ class Ledger:
         self.tell(ModelCallFinished(model=llm.model, tokens=usage.total_tokens, usage=usage, seconds=seconds))
         return reply
 
-    def _failed(
-        self, llm: LLM, error: BaseException, seconds: float, usage: UsageMetrics | None = None
-    ) -> None:
-        counted = (usage or UsageMetrics()).model_copy(
-            update={"successful_requests": 0, "failed_requests": 1}
-        )
+    def _failed(self, llm: LLM, error: BaseException, seconds: float, usage: UsageMetrics | None = None) -> None:
+        counted = (usage or UsageMetrics()).model_copy(update={"successful_requests": 0, "failed_requests": 1})
         self.spent.add_usage_metrics(counted)
         text = f"{type(error).__name__}: {error}".rstrip(": ")
         self.tell(ModelCallFailed(model=llm.model, error=text, usage=counted, seconds=seconds))

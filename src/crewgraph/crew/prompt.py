@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from crewgraph.crew.assign import Job, texts
 from crewgraph.crew.task import Task
 from crewgraph.errors import TemplateError
 from crewgraph.handoff import Handoff
-from crewgraph.llm.port import Message
+from crewgraph.llm.port import Message, json_schema
 from crewgraph.template import parse
 
 __all__ = ["Brief", "Source", "briefs", "correction", "messages"]
@@ -96,8 +95,7 @@ def correction(problem: str) -> Message:
 
 
 def _shape(shape: type[BaseModel]) -> str:
-    schema = json.dumps(shape.model_json_schema(), ensure_ascii=False)
-    return f"Answer with one JSON object and nothing else. It must fit this JSON Schema:\n{schema}"
+    return f"Answer with one JSON object and nothing else. It must fit this JSON Schema:\n{json_schema(shape)}"
 
 
 def _material(context: Sequence[Source]) -> Iterable[str]:

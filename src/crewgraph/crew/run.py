@@ -53,15 +53,11 @@ def _context(task: Task, done: Sequence[tuple[Task, TaskOutput]], values: Handof
     if task.context is not None:
         wanted = {id(each) for each in task.context}
         return [(each.label, output.raw) for each, output in done if id(each) in wanted]
-    upstream = [
-        (f"crew '{name}'", output.raw) for name, output in values.upstream.items() if output.raw.strip()
-    ]
+    upstream = [(f"crew '{name}'", output.raw) for name, output in values.upstream.items() if output.raw.strip()]
     return upstream + [(each.label, output.raw) for each, output in done]
 
 
-async def _task(
-    brief: Brief, llm: LLM, context: Sequence[Source], ledger: Ledger, *, max_reasks: int
-) -> TaskOutput:
+async def _task(brief: Brief, llm: LLM, context: Sequence[Source], ledger: Ledger, *, max_reasks: int) -> TaskOutput:
     """Do one task and report it."""
     task, agent = brief.task.label, brief.role
     ledger.tell(TaskStarted(task=task, agent=agent))
@@ -101,9 +97,7 @@ async def _answer(
     )
 
 
-def _output(
-    brief: Brief, llm: LLM, text: str, *, value: BaseModel | None = None, repaired: bool = False
-) -> TaskOutput:
+def _output(brief: Brief, llm: LLM, text: str, *, value: BaseModel | None = None, repaired: bool = False) -> TaskOutput:
     as_json = value is not None and brief.task.output_json is not None
     shapes: Mapping[bool, OutputFormat] = {True: OutputFormat.JSON, False: OutputFormat.PYDANTIC}
     return TaskOutput(

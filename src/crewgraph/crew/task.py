@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, SkipValidation, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator, model_validator
 
 from crewgraph.crew.agent import Agent, NoTools
 
@@ -49,15 +49,13 @@ class Task(BaseModel):
     @classmethod
     def _in_order(cls, wanted: bool) -> bool:  # noqa: FBT001 - the signature of a validator
         if wanted:
-            raise ValueError(
-                "async_execution is not supported yet; put crews side by side with >> [a, b] instead"
-            )
+            raise ValueError("async_execution is not supported yet; put crews side by side with >> [a, b] instead")
         return wanted
 
     @field_validator("output_pydantic", "output_json")
     @classmethod
     def _has_fields(cls, shape: type[BaseModel] | None) -> type[BaseModel] | None:
-        if shape is not None and issubclass(shape, RootModel):
+        if shape is not None and shape.__pydantic_root_model__:
             raise ValueError(f"{shape.__name__} has no fields; an answer is handed over by its fields")
         return shape
 

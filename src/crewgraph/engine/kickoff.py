@@ -186,6 +186,4 @@ class _Tally:
         """
         failures = [(run.index, run.error) for run in self.first if run.error is not None]
         if failures:
-            raise KickoffError(
-                failures, failed=self.failed, total=self.total, result=kickoff_result(self.first)
-            )
+            raise KickoffError(failures, failed=self.failed, total=self.total, result=kickoff_result(self.first))

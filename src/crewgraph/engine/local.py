@@ -229,7 +229,7 @@ class _Pool:
         self.emit(run, NodeFinished(), node)
         if route in switch.routes and _declares(switch, route, pipeline):
             return run, run.settle(node, route=mark.route)
-        target = pipeline if isinstance(pipeline, Pipeline) else Pipeline(stages=[pipeline])
+        target = Pipeline(stages=[pipeline], merge_json=run.plan.graph.merge_json)  # spliced in, whatever it is
         taken = {name for inner in run.root.family() for name in inner.plan.graph.nodes}
         subrun = Run(compile_pipeline(target, taken=taken), run.index, run.values(node), parent=(run, node))
         run.subruns[node] = subrun

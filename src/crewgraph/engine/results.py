@@ -35,11 +35,7 @@ def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
 
 
 def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | ProcedureRunResult:
-    outputs = {
-        inner.plan.nodes[node].name: output
-        for inner in run.family()
-        for node, output in inner.outputs.items()
-    }
+    outputs = {inner.plan.nodes[node].name: output for inner in run.family() for node, output in inner.outputs.items()}
     final = outputs[end] if end is not None else CrewOutput()
     record: dict[str, Any] = {
         "index": run.index,

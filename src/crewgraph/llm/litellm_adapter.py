@@ -17,7 +17,6 @@ from typing import Any, Literal
 import anyio
 
 from crewgraph.errors import ModelAnswerInvalid, ModelRejected, ModelTimeout
-from crewgraph.llm.asyncio_thread import AsyncioThread
 from crewgraph.llm.litellm_errors import translated
 from crewgraph.llm.port import Reply, Request
 from crewgraph.outputs import UsageMetrics
@@ -37,7 +36,13 @@ ENVIRONMENT = {
 OURS = frozenset({"model", "messages", "response_format", "stream", "max_retries", "num_retries", "timeout"})
 """Parameters that the adapter sets by itself."""
 
-_THREAD = AsyncioThread("crewgraph-litellm")
+
+@cache
+def _thread() -> Any:
+    """The one thread that litellm runs in; asyncio is imported only where there is one."""
+    from crewgraph.llm.asyncio_thread import AsyncioThread
+
+    return AsyncioThread("crewgraph-litellm")
 
 
 class LiteLLM:
@@ -86,9 +91,9 @@ class LiteLLM:
             ModelError: the provider gave no answer; the subclass says why, the original is chained.
         """
         try:
-            await _THREAD.run(_imported)  # before the clock starts
+            await _thread().run(_imported)  # before the clock starts
             with anyio.fail_after(self.timeout):
-                response = await _THREAD.run(partial(self._ask, request))
+                response = await _thread().run(partial(self._ask, request))
         except TimeoutError as error:
             message = f"{self.model}: no answer within {self.timeout:g} s"
             raise ModelTimeout(message, model=self.model) from error
@@ -121,24 +126,20 @@ class LiteLLM:
     def _explained(self, error: Exception, request: Request) -> Exception:
         told = translated(error, model=self.model, secret=self._secret)
         if isinstance(told, ModelRejected) and request.schema is not None and self.structured != "instruct":
-            told.add_note(
-                'hint: if the provider refuses the schema, LiteLLM(…, structured="instruct") asks by words'
-            )
+            told.add_note('hint: if the provider refuses the schema, LiteLLM(…, structured="instruct") asks by words')
         return told
 
     def _read(self, response: Any) -> Reply:
         usage = _usage(getattr(response, "usage", None))
         if not response.choices:
-            raise ModelAnswerInvalid(
-                f"{self.model}: the answer holds no choice", model=self.model, usage=usage
-            )
+            raise ModelAnswerInvalid(f"{self.model}: the answer holds no choice", model=self.model, usage=usage)
         choice = response.choices[0]
         return Reply(text=choice.message.content or "", usage=usage, finish_reason=choice.finish_reason)
 
 
 def close() -> None:
     """Close litellm's connections and end its thread; the next call opens them anew. Runs by itself at exit."""
-    _THREAD.stop(_close_clients)
+    _thread().stop(_close_clients)
 
 
 @cache

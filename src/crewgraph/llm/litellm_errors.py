@@ -47,9 +47,7 @@ _NO_KEY = re.compile(
     re.IGNORECASE,
 )
 _NO_ANSWER = re.compile(r"empty or invalid response", re.IGNORECASE)
-_CLASSES = re.compile(
-    r"^(?:[\w.]*(?:Error|Exception)(?: APIError)?(?::| -)\s+|Timeout Error: |litellm\.Timeout: )+"
-)
+_CLASSES = re.compile(r"^(?:[\w.]*(?:Error|Exception)(?: APIError)?(?::| -)\s+|Timeout Error: |litellm\.Timeout: )+")
 _SSL_OBJECT = re.compile(r" ssl:<[^>]*>")
 
 
@@ -113,8 +111,5 @@ def _without_answer(error: Exception, causes: list[BaseException]) -> type[Model
 def _reason(error: Exception, causes: list[BaseException]) -> str:
     """The provider's own words; the operating system's, which name the address, where there is no connection."""
     spoken = next((str(cause) for cause in causes if isinstance(cause, OSError) and str(cause)), str(error))
-    text = (
-        _SSL_OBJECT.sub("", _CLASSES.sub("", spoken.partition("\nTraceback")[0])).strip()
-        or type(error).__name__
-    )
+    text = _SSL_OBJECT.sub("", _CLASSES.sub("", spoken.partition("\nTraceback")[0])).strip() or type(error).__name__
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"

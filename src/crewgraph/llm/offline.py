@@ -19,7 +19,7 @@ import anyio
 from pydantic import BaseModel
 
 from crewgraph.llm.offline_schema import made_up
-from crewgraph.llm.port import Reply, Request
+from crewgraph.llm.port import Reply, Request, json_schema
 from crewgraph.outputs import UsageMetrics
 
 __all__ = ["OfflineLLM", "Rule", "Scripted"]
@@ -92,7 +92,9 @@ class OfflineLLM:
         if request.schema is not None:
             return made_up(request.schema, seed=int(digest, 16))
         task = _shortened(next((m.content for m in request.messages if m.role == "user"), ""))
-        return f"[offline] Not a language model: nothing was understood or looked up (answer {digest[:6]}). Asked: {task}"
+        return (
+            f"[offline] Not a language model: nothing was understood or looked up (answer {digest[:6]}). Asked: {task}"
+        )
 
 
 def _pairs(rules: Mapping[str, Scripted] | Iterable[Rule] | None) -> Iterable[Rule]:
@@ -149,8 +151,8 @@ def _fresh(error: Exception) -> Exception:
 def _digest(request: Request, seed: int) -> str:
     """A number for a request that no process, platform or run changes; blanks do not count."""
     said = [[message.role, " ".join(message.content.split())] for message in request.messages]
-    schema = request.schema.model_json_schema() if request.schema else None
-    canonical = json.dumps([said, schema, seed], sort_keys=True, ensure_ascii=False)
+    schema = json_schema(request.schema) if request.schema else None
+    canonical = json.dumps([said, schema, seed], ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from crewgraph.errors import ModelAnswerInvalid
 from crewgraph.llm.offline_pattern import PatternTooHard, matching
+from crewgraph.llm.port import json_schema
 
 __all__ = ["made_up"]
 
@@ -68,7 +69,7 @@ def made_up(schema: type[BaseModel], *, seed: int) -> str:
     Raises:
         ModelAnswerInvalid: none was found, for example because the model has validators of its own.
     """
-    written = schema.model_json_schema()
+    written: Schema = json.loads(json_schema(schema))
     chance = Random(seed)  # noqa: S311 - deterministic on purpose, and no secret
     problem = ""
     for attempt in range(ATTEMPTS):

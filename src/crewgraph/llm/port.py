@@ -5,14 +5,16 @@ Whatever answers a :class:`Request` with a :class:`Reply` is a model: litellm, t
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from crewgraph.outputs import UsageMetrics
 
-__all__ = ["LLM", "Message", "Reply", "Request", "Role"]
+__all__ = ["LLM", "Message", "Reply", "Request", "Role", "json_schema"]
 
 Role = Literal["system", "user", "assistant"]
 
@@ -70,3 +72,9 @@ class LLM(Protocol):
             ModelError: the model did not answer; the subclass says why.
         """
         ...
+
+
+@lru_cache(maxsize=256)
+def json_schema(shape: type[BaseModel]) -> str:
+    """The JSON Schema of a shape as text; computed once, for it takes longer than all the rest of an offline call."""
+    return json.dumps(shape.model_json_schema(), ensure_ascii=False)

@@ -95,9 +95,7 @@ def _tasks(rows: Iterable[tuple[str, str]]) -> list[str]:
         for task, agent in rows[:MAX_ROWS]
     ]
     rest = len(rows) - MAX_ROWS
-    more = (
-        [_row(_cell(_font(f"+ {rest} more", 9.5, INK.faint), 'ALIGN="LEFT" COLSPAN="2"'))] if rest > 0 else []
-    )
+    more = [_row(_cell(_font(f"+ {rest} more", 9.5, INK.faint), 'ALIGN="LEFT" COLSPAN="2"'))] if rest > 0 else []
     return lines + more
 
 

@@ -76,7 +76,7 @@ def shortened(text: str, limit: int) -> str:
 
 def html_text(text: str) -> str:
     r"""Escaped for Graphviz's HTML-like labels, in which ``\N`` means something too."""
-    return html.escape(text, quote=True).replace("\\", "&#92;")
+    return html.escape(text, quote=True).replace("\\", "&#92;&#92;")
 
 
 def dot_text(text: str) -> str:
@@ -104,9 +104,7 @@ def mermaid_title(text: str) -> str:
 def _mermaid(text: str, escape: str) -> str:
     plain = {match.start() for match in _MERMAID_PLAIN.finditer(text)}
     return "".join(
-        character
-        if place in plain or unicodedata.category(character) in _SIGNS
-        else escape.format(ord(character))
+        character if place in plain or unicodedata.category(character) in _SIGNS else escape.format(ord(character))
         for place, character in enumerate(text)
     )
 

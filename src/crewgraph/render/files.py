@@ -34,7 +34,7 @@ FORMATS = tuple(dict.fromkeys(_ENDINGS.values()))
 """The formats, by name."""
 
 _NO_DOT = """\
-a {name} is drawn by Graphviz, and its program 'dot' was not found.
+{name} pictures are drawn by Graphviz, and its program 'dot' was not found.
 hint: install it: 'apt install graphviz' (Debian, Ubuntu), 'brew install graphviz' (macOS), \
 'choco install graphviz' (Windows); without it there are .dot, .mmd (Mermaid) and .txt"""
 
@@ -48,9 +48,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
     ending = Path(path).suffix.lower()
     if ending not in _ENDINGS:
         told = f"the ending '{ending}'" if ending else "a name without an ending"
-        raise RenderError(
-            f"{told} ({Path(path).name}) stands for no picture; there are {', '.join(_ENDINGS)}"
-        )
+        raise RenderError(f"{told} ({Path(path).name}) stands for no picture; there are {', '.join(_ENDINGS)}")
     return _ENDINGS[ending]
 
 

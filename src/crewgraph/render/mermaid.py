@@ -96,12 +96,8 @@ class _Drawing:
             )
             ground = f"fill:{hue.tint},stroke:{hue.border},color:{hue.text}"
             yield from _used(text, f"{hue.name}Box", f"classDef {hue.name}Box {ground}{_dashed(hue)}")
-        yield from _used(
-            text, ":::router", f"classDef router fill:#fffbeb,stroke:{INK.router},color:{INK.text}"
-        )
-        yield from _used(
-            text, ":::point", f"classDef point fill:{INK.edge},stroke:{INK.edge},color:{INK.edge}"
-        )
+        yield from _used(text, ":::router", f"classDef router fill:#fffbeb,stroke:{INK.router},color:{INK.text}")
+        yield from _used(text, ":::point", f"classDef point fill:{INK.edge},stroke:{INK.edge},color:{INK.edge}")
         found = f"fill:{DEFAULT.tint},stroke:{DEFAULT.border},color:{DEFAULT.text}{_dashed(DEFAULT)}"
         yield from _used(text, ":::found", f"classDef found {found}")
         yield f"classDef pill fill:{CORE.tint},stroke:{CORE.border},color:{CORE.text}"

@@ -137,9 +137,7 @@ class _Boxing:
         box = Box("", self.graph.name or "", CORE, "all")
         self.fill(box, self.graph.shape)
         # Graphs that were built by hand have no shape: their nodes stand side by side.
-        rest = (
-            name for name, node in self.graph.nodes.items() if self.is_drawn(node) and name not in self.placed
-        )
+        rest = (name for name, node in self.graph.nodes.items() if self.is_drawn(node) and name not in self.placed)
         box.items.extend(rest)
         return box
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 
 import anyio
+import anyio.lowlevel
 import pytest
 from sniffio import current_async_library
 
@@ -79,7 +80,7 @@ async def test_anyio_over_there(elsewhere: AsyncioThread) -> None:
     """Libraries over there find asyncio, even when the caller runs on trio."""
 
     async def nap() -> str:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return current_async_library()
 
     assert await elsewhere.run(nap) == "asyncio"

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from pydantic import BaseModel
 
@@ -65,9 +66,7 @@ async def test_no_usage_reported(provider: Provider) -> None:
     assert (await provider.llm().complete(ask())).usage == {}
 
 
-@pytest.mark.parametrize(
-    ("structured", "sent"), [("native", True), ("instruct", False), ("auto", False)], ids=str
-)
+@pytest.mark.parametrize(("structured", "sent"), [("native", True), ("instruct", False), ("auto", False)], ids=str)
 async def test_schema(provider: Provider, structured: Any, sent: bool) -> None:
     """A schema is the provider's business when the user says so, or when litellm knows the model can."""
     await provider.llm(structured=structured).complete(ask(schema=Verdict))
@@ -114,9 +113,7 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("answer", "error", "status"), FAILURES)
-async def test_failure(
-    provider: Provider, answer: Answer, error: type[ModelError], status: int | None
-) -> None:
+async def test_failure(provider: Provider, answer: Answer, error: type[ModelError], status: int | None) -> None:
     """Every failure is one typed error after one request, with the model, the status and its cause."""
     provider.always(answer)
     with pytest.raises(ModelError) as caught:
@@ -150,7 +147,8 @@ async def test_hanging_provider(provider: Provider) -> None:
         await provider.llm(timeout=0.2).complete(ask())
 
 
-async def test_connection_refused(_litellm_ready: None) -> None:
+@pytest.mark.usefixtures("_litellm_ready")
+async def test_connection_refused() -> None:
     """An unreachable provider fails at once with the reason and the address."""
     with pytest.raises(ModelUnavailable) as caught:
         await LiteLLM("openai/m", base_url="http://127.0.0.1:9/v1", api_key="k").complete(ask())
@@ -158,15 +156,17 @@ async def test_connection_refused(_litellm_ready: None) -> None:
     assert caught.value.status is None
 
 
-async def test_missing_key(_litellm_ready: None) -> None:
+@pytest.mark.usefixtures("_litellm_ready")
+async def test_missing_key() -> None:
     """A key that nobody has is final, and the error names the variable."""
     with pytest.raises(ModelAccessDenied, match="OPENAI_API_KEY"):
         await LiteLLM("gpt-5-mini").complete(ask())
 
 
-async def test_unknown_provider(_litellm_ready: None) -> None:
+@pytest.mark.usefixtures("_litellm_ready")
+async def test_unknown_provider() -> None:
     """A name that litellm cannot place is refused."""
-    with pytest.raises(ModelRejected, match="PROVIDER|Provider"):
+    with pytest.raises(ModelRejected, match=r"(?i)provider"):
         await LiteLLM("nonsense").complete(ask())
 
 

@@ -75,7 +75,10 @@ def test_translation(error: Exception, kind: type[ModelError], status: int | Non
         (InternalServerError("litellm.Timeout: Timeout Error: OpenAIException - boom"), "m: boom"),
         (InternalServerError("boom\nTraceback (most recent call last):\n secret"), "m: boom"),
         (InternalServerError(""), "m: InternalServerError"),
-        (OSError("Cannot connect to host h:1 ssl:<ssl.SSLContext object at 0x1> [no]"), "m: Cannot connect to host h:1 [no]"),
+        (
+            OSError("Cannot connect to host h:1 ssl:<ssl.SSLContext object at 0x1> [no]"),
+            "m: Cannot connect to host h:1 [no]",
+        ),
         (InternalServerError("boom", status=503, real=True), "m (HTTP 503): boom"),
     ],
     ids=["one class", "two classes", "timeout", "traceback", "empty", "address", "status"],

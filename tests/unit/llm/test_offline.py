@@ -22,7 +22,7 @@ class Verdict(BaseModel):
     score: int
 
 
-class Peculiar(Exception):  # noqa: N818
+class Peculiar(Exception):
     def __init__(self, one: int, two: int) -> None:
         super().__init__(f"{one}{two}")
 
@@ -57,7 +57,9 @@ async def test_shape() -> None:
 async def test_deterministic(schema: Any) -> None:
     """The same request gets the same answer from any instance, whatever its blanks."""
     first = await said(OfflineLLM(), ask("Say  hello\n", schema))
-    assert first.replace("Say hello", "") == (await said(OfflineLLM(), ask("Say hello", schema))).replace("Say hello", "")
+    assert first.replace("Say hello", "") == (await said(OfflineLLM(), ask("Say hello", schema))).replace(
+        "Say hello", ""
+    )
 
 
 async def test_requests_differ() -> None:
@@ -82,7 +84,11 @@ def test_same_in_every_process() -> None:
     )
     seen = {
         subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
         ).stdout
         for seed in ("1", "2")
     }
@@ -123,7 +129,12 @@ async def test_rule_passes_on() -> None:
 
 async def test_rule_reads_what_the_user_said() -> None:
     """A pattern is looked for in all that the user said, and not in what the system or the model said."""
-    talk = (Message("system", "alpha"), Message("user", "beta"), Message("assistant", "gamma"), Message("user", "delta"))
+    talk = (
+        Message("system", "alpha"),
+        Message("user", "beta"),
+        Message("assistant", "gamma"),
+        Message("user", "delta"),
+    )
     llm = OfflineLLM({"alpha|gamma": "wrong", "beta": "right"})
     assert await said(llm, Request(talk)) == "right"
 

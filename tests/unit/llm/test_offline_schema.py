@@ -43,6 +43,10 @@ class Tree(BaseModel):
     twin: Optional[Tree] = None  # noqa: UP045
 
 
+class Nest(BaseModel):
+    inner: list[int] | Nest
+
+
 class Endless(BaseModel):
     again: Endless
 
@@ -84,7 +88,7 @@ TYPES: dict[str, Any] = {
     "network": IPv6Network,
     "json": Json[list[int]],
     "enum": Colour,
-    "literal": Literal["a", 3, None],
+    "literal": Literal["a", 3],
     "optional": int | None,
     "union": int | list[str],
     "tuple": tuple[int, str],
@@ -99,6 +103,7 @@ TYPES: dict[str, Any] = {
     "list": list[Leaf],
     "model": Leaf,
     "recursive": Tree,
+    "nest": Nest,
     "short": Annotated[str, Field(max_length=3)],
     "long": Annotated[str, Field(min_length=40)],
     "pattern": Annotated[str, Field(pattern=r"^[A-Z]{3}-\d{4}$")],
@@ -162,7 +167,10 @@ def test_any_model(fields: list[tuple[str, bool]], seed: int) -> None:
         (Endless, "contains itself for ever"),
         (EndlessUnion, "contains itself for ever"),
         (Stubborn, "never"),
-        (create_model("Look", field=(Annotated[str, WithJsonSchema({"type": "string", "pattern": "(?=a)b"})], ...)), "pattern"),
+        (
+            create_model("Look", field=(Annotated[str, WithJsonSchema({"type": "string", "pattern": "(?=a)b"})], ...)),
+            "pattern",
+        ),
         (create_model("Gap", field=(Annotated[int, Field(multiple_of=10, gt=10, lt=20)], ...)), "multiple of 10"),
     ],
     ids=["endless", "endless union", "validator", "pattern", "no number"],

@@ -31,12 +31,15 @@ def dot(tmp_path, monkeypatch):
 def test_without_graphviz_the_error_says_what_to_do(tmp_path, monkeypatch, ending):
     """It names the program, its installation, and the endings that work without it."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RenderError, match=r"'dot' was not found\n.*apt install graphviz.*brew.*choco.*\.dot, \.mmd"):
+    with pytest.raises(RenderError, match=r"'dot' was not found\.\n.*apt install graphviz.*brew.*choco.*\.dot, \.mmd"):
         newsroom().draw(tmp_path / f"x.{ending}")
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("ending", "start"), [("dot", "digraph"), ("gv", "digraph"), ("mmd", "---"), ("mermaid", "---"), ("txt", "Newsroom")])
+@pytest.mark.parametrize(
+    ("ending", "start"),
+    [("dot", "digraph"), ("gv", "digraph"), ("mmd", "---"), ("mermaid", "---"), ("txt", "Newsroom")],
+)
 def test_sources_need_no_graphviz(tmp_path, monkeypatch, ending, start):
     """DOT, Mermaid and text are written by ourselves, into folders that are made where they are missing."""
     monkeypatch.setenv("PATH", "")
@@ -88,7 +91,9 @@ def test_a_program_that_does_not_start_is_an_error(tmp_path, dot):
         newsroom().draw(tmp_path / "x.svg")
 
 
-@pytest.mark.parametrize(("name", "told"), [("x.jpg", "the ending '.jpg' (x.jpg)"), ("x", "a name without an ending (x)")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("x.jpg", "the ending '.jpg' (x.jpg)"), ("x", "a name without an ending (x)")]
+)
 def test_an_unknown_ending_is_refused(name, told):
     """The error lists those that are known."""
     with pytest.raises(RenderError) as caught:

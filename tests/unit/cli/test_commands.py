@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from crewgraph.cli import check as check_module
+from crewgraph.cli import trouble
+
+WRONG = """
+    from crewgraph import Pipeline, Route, Router, step
+
+    @step
+    def a(x, *more): ...
+
+    other = step(lambda x: x, name="a")
+    router = Router({"r": Route(lambda values: True, a)}, other)
+    flow = Pipeline([a, [], router], name="Wrong")
+"""
+
+
+def test_check_says_that_all_is_well(crewgraph, flow):
+    """Code 0."""
+    done = crewgraph("check", "flow.py")
+    assert (done.exit_code, done.stdout) == (0, "flow.py: no findings\n")
+
+
+def test_check_groups_findings(crewgraph, write):
+    """Errors first, each with code, place and hint; code 3."""
+    write("wrong.py", WRONG)
+    done = crewgraph("check", "wrong.py:flow")
+    assert done.exit_code == 3
+    heads = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert heads == ["errors", "warnings", "notes", "Wrong: 3 errors, 1 warning, 1 note"]
+    assert "  CG102 empty: a parallel stage has no branches\n     at stage 2\n     hint: put" in done.stdout
+
+
+def test_check_as_json(crewgraph, write):
+    """For programs, with the same code."""
+    write("wrong.py", WRONG)
+    done = crewgraph("check", "wrong.py:flow", "--json")
+    assert done.exit_code == 3
+    found = json.loads(done.stdout)
+    assert {"code": "CG102", "name": "empty", "severity": "error", "path": ["stage 2"]}.items() <= found[1].items()
+
+
+def test_colour_is_for_terminals(crewgraph, write, monkeypatch):
+    """NO_COLOR takes it away there too."""
+    from click.testing import CliRunner
+
+    from crewgraph.cli import cli
+
+    write("wrong.py", WRONG)
+    assert "\x1b[31m" in CliRunner().invoke(cli, ["check", "wrong:flow"], color=True).stdout
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in CliRunner().invoke(cli, ["check", "wrong:flow"]).stdout
+
+
+def test_draw_prints_a_tree(crewgraph, flow):
+    """Without options."""
+    assert crewgraph("draw", "flow.py").stdout.startswith("pipeline\n├─ measure  (step)\n└─ ◆ by size  (router)\n")
+
+
+@pytest.mark.parametrize(("name", "start"), [("dot", "digraph"), ("mermaid", "flowchart TB"), ("text", "pipeline")])
+def test_draw_prints_a_format(crewgraph, flow, name, start):
+    """``--format`` alone, or with ``-o -``."""
+    assert crewgraph("draw", "flow.py", "--format", name, "--orientation", "TB").stdout.startswith(start)
+    assert crewgraph("draw", "flow.py", "--format", name, "--orientation", "TB", "-o", "-").stdout.startswith(start)
+
+
+def test_draw_writes_a_file(crewgraph, flow, folder):
+    """By its ending, or by ``--format``."""
+    done = crewgraph("draw", "flow.py", "-o", "x.mmd")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "wrote x.mmd\n")
+    crewgraph("draw", "flow.py", "-o", "x.odd", "--format", "dot")
+    assert (folder / "x.mmd").read_text().startswith("flowchart LR")
+    assert (folder / "x.odd").read_text().startswith("digraph")
+
+
+def test_draw_draws_what_is_wrong(crewgraph, write):
+    """And says so."""
+    write("wrong.py", WRONG)
+    done = crewgraph("draw", "wrong.py:flow")
+    assert done.exit_code == 0
+    assert "Wrong has 3 errors: see crewgraph check wrong.py:flow" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["-o", "x.jpg"], "stands for no picture"),
+        (["-o", "x.png"], "'dot' was not found"),
+        (["--format", "svg"], "'dot' was not found"),
+        (["--format", "jpg"], "is not one of"),
+        (["-o", "flow.py/x.dot"], "cannot be written"),
+    ],
+)
+def test_draw_explains_what_is_missing(crewgraph, flow, monkeypatch, args, told):
+    """Code 2."""
+    monkeypatch.setenv("PATH", "")
+    done = crewgraph("draw", "flow.py", *args)
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+def test_draw_keeps_bytes_off_a_terminal(crewgraph, flow, monkeypatch):
+    """A PNG is nothing to look at there."""
+    monkeypatch.setattr("crewgraph.cli.draw.sys.stdout.isatty", lambda: True, raising=False)
+    import io
+
+    monkeypatch.setattr(io.TextIOWrapper, "isatty", lambda self: True, raising=False) if False else None
+    from click.testing import CliRunner, _NamedTextIOWrapper
+
+    from crewgraph.cli import cli
+
+    monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda self: True, raising=False)
+    done = CliRunner().invoke(cli, ["draw", "flow.py", "--format", "png"])
+    assert done.exit_code == 2
+    assert "is nothing for a terminal" in done.stderr
+
+
+def test_show_tells_what_it_is(crewgraph, flow):
+    """Counts, tree, inputs and findings."""
+    told = crewgraph("show", "flow.py").stdout
+    assert told.startswith("flow.py  pipeline · 2 stages · 3 steps · 1 router\n")
+    assert "inputs that every run needs\n  text  'measure'" in told
+    assert "findings: no findings" in told
+
+
+def test_show_tells_what_only_some_routes_need(crewgraph, write):
+    """With who needs it."""
+    write(
+        "one.py",
+        """
+        from crewgraph import Route, Router, step
+        @step
+        def a(customer: str) -> None: ...
+        @step
+        def b() -> None: ...
+        flow = Router({"r": Route("True", a)}, b)
+    """,
+    )
+    assert "inputs that some routes need\n  customer  'a'" in crewgraph("show", "one:flow").stdout
+    assert "inputs: none are needed" in crewgraph("show", "one:b").stdout
+
+
+def test_show_tells_of_mistakes(crewgraph, write):
+    """It is a look, not a verdict: code 0."""
+    write("wrong.py", WRONG)
+    done = crewgraph("show", "wrong.py:flow")
+    assert done.exit_code == 0
+    assert "inputs: known once the errors are mended" in done.stdout
+    assert "findings: 3 errors" in done.stdout
+
+
+def test_a_bug_is_told_in_two_lines(crewgraph, flow, monkeypatch):
+    """Code 70; the traceback is there on request."""
+
+    def broken(_target):
+        raise ValueError("of ours")
+
+    monkeypatch.setattr(check_module, "load", broken)
+    done = crewgraph("check", "flow.py")
+    assert done.exit_code == 70
+    assert done.stderr.splitlines()[0] == "internal error: ValueError: of ours"
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in crewgraph("--debug", "check", "flow.py").stderr
+
+
+def test_debug_shows_the_traceback_of_a_mistake_too(crewgraph, monkeypatch):
+    """By the environment as well."""
+    monkeypatch.setenv("CREWGRAPH_DEBUG", "1")
+    assert "Traceback" in crewgraph("check", "nope.py").stderr
+
+
+def test_a_closed_pipe_ends_a_command_quietly(crewgraph, flow, monkeypatch):
+    """As in ``crewgraph show … | head -1``."""
+    codes = []
+
+    def gone(_target):
+        raise BrokenPipeError
+
+    def leave(code):
+        codes.append(code)
+        raise SystemExit(code)
+
+    monkeypatch.setattr(check_module, "load", gone)
+    monkeypatch.setattr(trouble.os, "_exit", leave)
+    assert crewgraph("check", "flow.py").exit_code == 141
+    assert codes == [141]
+
+
+def test_help_and_version(crewgraph):
+    """They work without a target."""
+    assert "Commands:" in crewgraph("--help").stdout
+    assert crewgraph("--version").stdout.startswith("crewgraph")

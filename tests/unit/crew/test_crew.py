@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from pydantic import ValidationError
+
+from crewgraph.bridge import Pending
+from crewgraph.crew import Agent, Crew, Process, Task
+from crewgraph.errors import InputError, InputTypeError, KickoffError, ModelUnavailable
+from crewgraph.llm import OfflineLLM, Request
+from crewgraph.outputs import CrewOutput
+from crewgraph.syntax import Procedure
+from tests.unit.crew.doubles import Recorder, Verdict, crew
+
+GREET = Task(description="Greet {who}", name="greet")
+ECHO = OfflineLLM(answer=lambda request: request.messages[1].content)
+
+
+def test_kickoff_now() -> None:
+    """Where no event loop runs, kickoff runs and returns the output."""
+    done = crew(GREET, llm=ECHO).kickoff(inputs={"who": "Ada"})
+    assert isinstance(done, CrewOutput)
+    assert done.raw == "Greet Ada"
+
+
+@pytest.mark.anyio
+async def test_kickoff_in_a_loop() -> None:
+    """In an event loop kickoff hands back what must be awaited."""
+    pending = crew(GREET, llm=ECHO).kickoff({"who": "Ada"})
+    assert isinstance(pending, Pending)
+    assert "await crew.kickoff(…)" in repr(pending)
+    assert (await pending).raw == "Greet Ada"
+
+
+def test_kickoff_async_in_asyncio_run() -> None:
+    """kickoff_async is a coroutine like any other."""
+    assert asyncio.run(crew(GREET, llm=ECHO).kickoff_async(inputs={"who": "Ada"})).raw == "Greet Ada"
+
+
+def test_inputs_are_not_changed() -> None:
+    """The caller's dict stays as it is."""
+    inputs = {"who": "Ada"}
+    crew(GREET).kickoff(inputs)
+    assert inputs == {"who": "Ada"}
+
+
+@pytest.mark.parametrize("inputs", ["x", [{"who": "Ada"}], 3], ids=["text", "list", "number"])
+def test_inputs_of_another_kind(inputs: Any) -> None:
+    """Anything but a dict is refused, with the method that takes lists."""
+    with pytest.raises(InputTypeError, match="kickoff_for_each"):
+        crew(GREET).kickoff(inputs)
+
+
+class TestForEach:
+    """One crew over many inputs."""
+
+    def test_order(self) -> None:
+        """The outputs come in the order of the inputs."""
+        done = crew(GREET, llm=ECHO).kickoff_for_each([{"who": str(number)} for number in range(5)])
+        assert isinstance(done, list)
+        assert [output.raw for output in done] == [f"Greet {number}" for number in range(5)]
+
+    @pytest.mark.anyio
+    async def test_in_a_loop(self) -> None:
+        """In an event loop it must be awaited."""
+        pending = crew(GREET, llm=ECHO).kickoff_for_each(inputs=iter([{"who": "Ada"}]))
+        assert isinstance(pending, Pending)
+        assert [output.raw for output in await pending] == ["Greet Ada"]
+
+    @pytest.mark.anyio
+    async def test_nothing_and_one(self) -> None:
+        """No inputs give no outputs, and one dict is one run."""
+        greeter = crew(GREET, llm=ECHO)
+        assert await greeter.kickoff_for_each_async([]) == []
+        assert [output.raw for output in await greeter.kickoff_for_each_async({"who": "Ada"})] == ["Greet Ada"]  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("inputs", ["x", None, [{"who": "Ada"}, 3]], ids=["text", "nothing", "mixed"])
+    def test_kind(self, inputs: Any) -> None:
+        """Anything but a list of dicts is refused."""
+        with pytest.raises(InputTypeError, match="list of dicts"):
+            crew(GREET).kickoff_for_each(inputs)
+
+    def test_incomplete(self) -> None:
+        """Inputs that lack keys are all named before anything runs."""
+        llm = Recorder()
+        with pytest.raises(InputError) as caught:
+            crew(GREET, llm=llm).kickoff_for_each([{"who": "Ada"}, {}, {"whom": 1}])
+        assert caught.value.missing == {1: {"who": ["task 'greet'"]}, 2: {"who": ["task 'greet'"]}}
+        assert not llm.requests
+
+    def test_failures(self) -> None:
+        """When some fail, the others finish; the error names the failed and holds the rest."""
+
+        def answer(request: Request) -> str:
+            if "2" in request.messages[1].content:
+                raise ModelUnavailable("gone")
+            return "ok"
+
+        with pytest.raises(KickoffError, match="1 of 4 runs failed\ninput 2: gone") as caught:
+            crew(GREET, llm=OfflineLLM(answer=answer)).kickoff_for_each([{"who": str(n)} for n in range(4)])
+        assert [output and output.raw for output in caught.value.result] == ["ok", "ok", None, "ok"]
+
+    @pytest.mark.anyio
+    async def test_concurrency(self) -> None:
+        """No more runs than allowed are under way at a time."""
+        running, most = 0, 0
+
+        async def answer(request: Request) -> str:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await anyio.lowlevel.checkpoint()
+            running -= 1
+            return "ok"
+
+        each = [{"who": str(number)} for number in range(20)]
+        await crew(GREET, llm=OfflineLLM(answer=answer)).kickoff_for_each_async(each, max_concurrency=3)
+        assert most == 3
+
+    def test_no_concurrency(self) -> None:
+        """At least one at a time."""
+        with pytest.raises(ValueError, match="max_concurrency"):
+            crew(GREET).kickoff_for_each([{"who": "Ada"}], max_concurrency=0)
+
+
+@pytest.mark.anyio
+async def test_thousand_runs_share_one_definition() -> None:
+    """A thousand runs at a time share one crew, get their own answers and write nothing on it."""
+    agent = Agent(role="Clerk of {who}")
+    tasks = [GREET, Task(description="Decide on {who}", output_pydantic=Verdict, agent=agent)]
+    shared = Crew(agents=[agent], tasks=tasks, llm="offline", name="shared")
+    parts = [shared, agent, *shared.tasks]
+    before = [(id(part), part.model_dump(), set(part.__dict__)) for part in parts]
+    done: dict[int, CrewOutput] = {}
+
+    async def one(number: int) -> None:
+        done[number] = await shared.kickoff_async(inputs={"who": f"number {number}"})
+
+    async with anyio.create_task_group() as runs:
+        for number in range(1000):
+            runs.start_soon(one, number)
+    assert all(done[number].tasks_output[0].raw.endswith(f"Greet number {number}") for number in range(1000))
+    assert all(isinstance(output.pydantic, Verdict) for output in done.values())
+    assert [(id(part), part.model_dump(), set(part.__dict__)) for part in parts] == before
+
+
+def test_identity_of_parts() -> None:
+    """A crew keeps the agents and tasks it is given, not copies."""
+    agent = Agent(role="A")
+    task = Task(description="a", agent=agent)
+    made = Crew(agents=[agent], tasks=[task])
+    assert made.agents[0] is agent
+    assert made.tasks[0] is task
+    assert made.tasks[0].agent is agent
+
+
+def test_context_must_come_before() -> None:
+    """A context that is no earlier task of the crew is refused, with the edit that mends it."""
+    late = Task(description="late")
+    with pytest.raises(ValidationError, match=r"task 'early' has task 'late' as context.*hint: put it before"):
+        Crew(tasks=[Task(description="early", context=[late]), late])
+
+
+def test_context_before() -> None:
+    """A context that comes before is accepted."""
+    first = Task(description="a")
+    assert len(Crew(tasks=[first, Task(description="b", context=[first])]).tasks) == 2
+
+
+def test_hierarchical() -> None:
+    """A process that is not there yet is refused; the other goes by its name too."""
+    with pytest.raises(ValidationError, match=r"Process\.hierarchical is not supported yet"):
+        Crew(process=Process.hierarchical)
+    assert Crew(process="sequential").process is Process.sequential  # type: ignore[arg-type]
+
+
+def test_unknown_field() -> None:
+    """A field that nobody knows is refused by its name."""
+    with pytest.raises(ValidationError, match="agent"):
+        Crew(agent=Agent(role="A"))  # type: ignore[call-arg]
+
+
+def test_repr() -> None:
+    """The repr is the name, or the roles, and the number of tasks."""
+    assert repr(crew(GREET)) == "Crew('Clerk', tasks=1)"
+    assert repr(crew(GREET, name="greeters")) == "Crew('greeters', tasks=1)"
+
+
+def test_chain() -> None:
+    """Crews are stages."""
+    assert isinstance(crew(GREET) >> crew(GREET), Procedure)
+
+
+def test_name_is_assignable() -> None:
+    """A crew may be named later."""
+    made = crew(GREET)
+    made.name = "later"
+    assert made.name == "later"

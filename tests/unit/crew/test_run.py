@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from crewgraph.crew import Agent, Crew, Task
+from crewgraph.errors import (
+    ModelAnswerInvalid,
+    ModelError,
+    ModelNotConfigured,
+    ModelUnavailable,
+    OutputInvalid,
+    PipelineInvalid,
+    TemplateError,
+)
+from crewgraph.handoff import Handoff
+from crewgraph.llm import Reply
+from crewgraph.outputs import CrewOutput, OutputFormat
+from crewgraph.trace import (
+    Event,
+    ModelCallFailed,
+    ModelCallFinished,
+    ModelCallStarted,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+)
+from tests.unit.crew.doubles import COST, Recorder, Verdict, crew, listening
+
+pytestmark = pytest.mark.anyio
+
+GOOD = '{"urgent": true, "score": 3}'
+
+
+async def test_text() -> None:
+    """A task's text is the crew's, with the task's particulars and the model beside it."""
+    done = await crew(
+        Task(description="Greet {who}", expected_output="hi", name="greet"), llm=Recorder("hello")
+    ).kickoff_async(inputs={"who": "Ada"})
+    (task,) = done.tasks_output
+    assert (done.raw, done.pydantic, done.json_dict) == ("hello", None, None)
+    assert (task.raw, task.description, task.expected_output, task.name) == ("hello", "Greet Ada", "hi", "greet")
+    assert (task.agent, task.model, task.output_format, task.repaired) == ("Clerk", "recorder", OutputFormat.RAW, False)
+
+
+async def test_pydantic() -> None:
+    """With output_pydantic the answer is a model; the text stays what the model wrote."""
+    done = await crew(Task(description="a", output_pydantic=Verdict), llm=Recorder(f"```\n{GOOD}\n```")).kickoff_async()
+    assert done.pydantic == Verdict(urgent=True, score=3)
+    assert done.json_dict is None
+    assert done.raw.startswith("```")
+    assert done.tasks_output[0].output_format is OutputFormat.PYDANTIC
+    assert done.tasks_output[0].repaired
+
+
+async def test_json() -> None:
+    """With output_json the answer is a dict, and .json is its text."""
+    done = await crew(Task(description="a", output_json=Verdict), llm=Recorder(GOOD)).kickoff_async()
+    assert (done.pydantic, done.json_dict) == (None, {"urgent": True, "score": 3})
+    assert done.json == GOOD
+
+
+async def test_schema_is_passed_on() -> None:
+    """The model gets the shape with the request, and none where none is declared."""
+    llm = Recorder("x", GOOD)
+    await crew(Task(description="a"), Task(description="b", output_json=Verdict), llm=llm).kickoff_async()
+    assert [request.schema for request in llm.requests] == [None, Verdict]
+
+
+async def test_ask_again() -> None:
+    """An answer without the shape is answered with what is wrong, in the same conversation."""
+    llm = Recorder("nope", '{"score": 1}', GOOD)
+    done = await crew(Task(description="a", output_json=Verdict), llm=llm).kickoff_async()
+    assert done.json_dict == {"urgent": True, "score": 3}
+    roles = [message.role for message in llm.requests[2].messages]
+    assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert llm.said(2)[2:5:2] == ("nope", '{"score": 1}')
+    assert "it is not JSON" in llm.said(2)[3]
+    assert "urgent: Field required" in llm.said(2)[5]
+    assert done.token_usage == {
+        **dict.fromkeys(COST.model_dump(), 0),
+        "total_tokens": 30,
+        "prompt_tokens": 21,
+        "completion_tokens": 9,
+        "successful_requests": 3,
+    }
+
+
+@pytest.mark.parametrize("reasks", [0, 2])
+async def test_shape_never_comes(reasks: int) -> None:
+    """Asking again is bounded; the error tells the last problem, the last answer and the spend."""
+    llm = Recorder("nope " * 100)
+    with pytest.raises(OutputInvalid) as caught:
+        await crew(Task(description="a", output_json=Verdict), llm=llm, max_reasks=reasks).kickoff_async()
+    assert len(llm.requests) == 1 + reasks
+    assert caught.value.usage == {
+        "total_tokens": 10 * (1 + reasks),
+        "prompt_tokens": 7 * (1 + reasks),
+        "completion_tokens": 3 * (1 + reasks),
+        "successful_requests": 1 + reasks,
+    }
+    assert caught.value.model == "recorder"
+    assert f"task 'a': recorder gave no Verdict in {1 + reasks} attempts" in str(caught.value)
+    assert "Its last answer: nope nope" in str(caught.value)
+    assert str(caught.value).endswith("…")
+
+
+@pytest.mark.parametrize("text", ["", " \n"], ids=["empty", "blank"])
+async def test_empty_answer(text: str) -> None:
+    """An empty answer is never a success, and what it took is counted."""
+    llm = Recorder(Reply(text=text, usage=COST, finish_reason="content_filter"))
+    with pytest.raises(ModelAnswerInvalid, match=r"the answer is empty \(finish reason: content_filter\)") as caught:
+        await crew(Task(description="a"), llm=llm).kickoff_async()
+    assert caught.value.usage == {"total_tokens": 10, "prompt_tokens": 7, "completion_tokens": 3, "failed_requests": 1}
+
+
+async def test_empty_answer_without_reason() -> None:
+    """Without a finish reason none is told."""
+    with pytest.raises(ModelAnswerInvalid, match=r"empty$"):
+        await crew(Task(description="a"), llm=Recorder(Reply(text=""))).kickoff_async()
+
+
+async def test_cut_off() -> None:
+    """JSON that the limit of tokens cut off is not mended into something else; plain text may be cut."""
+    cut = Reply(text='{"urgent": true', finish_reason="length")
+    with pytest.raises(ModelAnswerInvalid, match="max_tokens"):
+        await crew(Task(description="a", output_json=Verdict), llm=Recorder(cut)).kickoff_async()
+    assert (await crew(Task(description="a"), llm=Recorder(cut)).kickoff_async()).raw == cut.text
+
+
+async def test_failure_carries_the_spend() -> None:
+    """A failed call raises its own error, with what the crew has spent so far."""
+    llm = Recorder("fine", ModelUnavailable("m: gone", model="m", usage=COST))
+    with pytest.raises(ModelUnavailable, match="m: gone") as caught:
+        await crew(Task(description="a"), Task(description="b"), llm=llm).kickoff_async()
+    assert caught.value.usage == {
+        "total_tokens": 20,
+        "prompt_tokens": 14,
+        "completion_tokens": 6,
+        "successful_requests": 1,
+        "failed_requests": 1,
+    }
+
+
+async def test_foreign_failure() -> None:
+    """What a model of somebody else's raises becomes a model error, with its cause and the spend."""
+    with pytest.raises(ModelError, match="recorder: KeyError: 'x'") as caught:
+        await crew(Task(description="a"), llm=Recorder(KeyError("x"))).kickoff_async()
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert caught.value.usage == {"failed_requests": 1}
+
+
+async def test_events() -> None:
+    """Tasks and calls are reported as they begin and end, with their tokens."""
+    events: list[Event] = []
+    await crew(Task(description="a"), llm=Recorder("x")).kickoff_async(inputs=listening(events))
+    assert [type(event) for event in events] == [TaskStarted, ModelCallStarted, ModelCallFinished, TaskFinished]
+    started, _, call, finished = events
+    assert isinstance(started, TaskStarted)
+    assert (started.task, started.agent) == ("task 'a'", "Clerk")
+    assert isinstance(call, ModelCallFinished)
+    assert (call.model, call.tokens, call.usage) == ("recorder", 10, {**COST.model_dump(), "successful_requests": 1})
+    assert call.seconds >= 0
+    assert isinstance(finished, TaskFinished)
+    assert finished.tokens == 10
+
+
+async def test_events_of_a_failure() -> None:
+    """A failed call fails its task, and both say why."""
+    events: list[Event] = []
+    with pytest.raises(ModelUnavailable):
+        await crew(Task(description="a"), llm=Recorder(ModelUnavailable("gone"))).kickoff_async(
+            inputs=listening(events)
+        )
+    assert [type(event) for event in events] == [TaskStarted, ModelCallStarted, ModelCallFailed, TaskFailed]
+    call, task = events[2:]
+    assert isinstance(call, ModelCallFailed)
+    assert isinstance(task, TaskFailed)
+    assert call.error == task.error == "ModelUnavailable: gone"
+    assert call.usage == {"failed_requests": 1}
+
+
+async def test_cancelled() -> None:
+    """A cancelled call is counted and reported as failed."""
+    events: list[Event] = []
+
+    class Sleeper:
+        model = "sleeper"
+
+        async def complete(self, request: object) -> Any:
+            await anyio.sleep_forever()
+
+    with anyio.move_on_after(0.01):
+        await crew(Task(description="a"), llm=Sleeper()).kickoff_async(inputs=listening(events))
+    assert [type(event) for event in events] == [TaskStarted, ModelCallStarted, ModelCallFailed, TaskFailed]
+    assert isinstance(events[2], ModelCallFailed)
+    assert events[2].usage == {"failed_requests": 1}
+
+
+class TestContext:
+    """Which texts a task is given to read."""
+
+    @staticmethod
+    async def asked(*tasks: Task, upstream: dict[str, str] | None = None) -> list[str]:
+        llm = Recorder("one", "two", "three")
+        outputs = {name: CrewOutput(raw=raw) for name, raw in (upstream or {}).items()}
+        await crew(*tasks, llm=llm).kickoff_async(inputs=Handoff({}, upstream=outputs))
+        return [llm.said(number)[1] for number in range(len(tasks))]
+
+    async def test_none_means_all_before(self) -> None:
+        """Without a context of its own a task reads all earlier tasks."""
+        _, _, third = await self.asked(*(Task(description=name) for name in "abc"))
+        assert "From task 'a':\n```\none\n```\n\nFrom task 'b':\n```\ntwo\n```" in third
+
+    async def test_empty_means_nothing(self) -> None:
+        """An empty context is empty, upstream crews included."""
+        _, second = await self.asked(Task(description="a"), Task(description="b", context=[]), upstream={"up": "text"})
+        assert second == "b"
+
+    async def test_named(self) -> None:
+        """A context that is named is exactly that, found by identity."""
+        twins = [Task(description="same"), Task(description="same")]
+        *_, third = await self.asked(*twins, Task(description="c", context=[twins[1]]), upstream={"up": "text"})
+        assert "two" in third
+        assert "one" not in third
+        assert "text" not in third
+
+    async def test_upstream(self) -> None:
+        """The texts of upstream crews go to the tasks without a context of their own."""
+        first, second = await self.asked(
+            Task(description="a"), Task(description="b"), upstream={"up": "text", "mute": " "}
+        )
+        assert "From crew 'up':\n```\ntext\n```" in first
+        assert "From crew 'up'" in second
+        assert "mute" not in first
+
+
+class TestModels:
+    """Which model an agent asks."""
+
+    async def test_agent_before_crew(self) -> None:
+        """An agent's own model comes before its crew's."""
+        own, common = Recorder("own"), Recorder("common")
+        agents = [Agent(role="A", llm=own), Agent(role="B")]
+        tasks = [Task(description=agent.role, agent=agent) for agent in agents]
+        done = await Crew(agents=agents, tasks=tasks, llm=common).kickoff_async()
+        assert [task.raw for task in done.tasks_output] == ["own", "common"]
+
+    async def test_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without either, the environment names the model."""
+        monkeypatch.setenv("CREWGRAPH_MODEL", "offline")
+        assert (await crew(Task(description="a"), llm=None).kickoff_async()).tasks_output[0].model == "offline"
+
+    async def test_none(self) -> None:
+        """Without any model nothing is asked, not even of agents that have one."""
+        llm = Recorder()
+        agents = [Agent(role="A", llm=llm), Agent(role="B")]
+        with pytest.raises(ModelNotConfigured, match="agent 'B'"):
+            await Crew(agents=agents, tasks=[Task(description="a", agent=agent) for agent in agents]).kickoff_async()
+        assert not llm.requests
+
+
+async def test_missing_values() -> None:
+    """Placeholders without values are found before the first call."""
+    llm = Recorder()
+    with pytest.raises(TemplateError, match=r"\{b\}"):
+        await crew(Task(description="a"), Task(description="{b}"), llm=llm).kickoff_async()
+    assert not llm.requests
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (Crew(name="idle", llm="offline"), "the crew has no tasks"),
+        (Crew(tasks=[Task(description="a")], llm="offline"), "task 'a' names no agent and its crew has no agent"),
+        (
+            Crew(agents=[Agent(role="A"), Agent(role="B")], tasks=[Task(description="a")], llm="offline"),
+            "task 'a' names no agent and its crew has 2 agents",
+        ),
+    ],
+    ids=["no task", "no agent", "two agents"],
+)
+async def test_crew_that_cannot_work(made: Crew, words: str) -> None:
+    """A crew that cannot work says so before anything runs."""
+    with pytest.raises(PipelineInvalid, match=words) as caught:
+        await made.kickoff_async()
+    assert [finding.code for finding in caught.value.findings] == ["CG502"]

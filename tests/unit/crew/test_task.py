@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import RootModel, ValidationError
+
+from crewgraph.crew import Agent, Task
+from tests.unit.crew.doubles import Verdict
+
+
+def test_least() -> None:
+    """A description is enough, and a context that is not named differs from an empty one."""
+    task = Task(description="Do it")
+    assert (task.agent, task.context, task.shape) == (None, None, None)
+    assert Task(description="Do it", context=[]).context == []
+
+
+def test_identity() -> None:
+    """Agents and context are kept as the objects they are."""
+    agent, first = Agent(role="Clerk"), Task(description="a")
+    second = Task(description="b", agent=agent, context=[first])
+    assert second.agent is agent
+    assert second.context is not None
+    assert second.context[0] is first
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"async_execution": True}, "async_execution is not supported yet"),
+        ({"tools": [print]}, "tools are not supported yet"),
+        ({"output_json": Verdict, "output_pydantic": Verdict}, "one answer has one shape"),
+        ({"output_json": RootModel[list[int]]}, "has no fields"),
+        ({"output_pydantic": dict}, "subclass of BaseModel"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_refused(options: dict[str, Any], words: str) -> None:
+    """What a task cannot do is refused when it is written, in words that say so."""
+    with pytest.raises(ValidationError, match=words):
+        Task(description="Do it", **options)
+
+
+def test_accepted() -> None:
+    """What says nothing is accepted."""
+    assert Task(description="a", async_execution=False, tools=[], output_json=None, config={}).shape is None
+
+
+@pytest.mark.parametrize(
+    ("task", "label"),
+    [
+        (Task(description="Write it", name="write"), "task 'write'"),
+        (Task(description="Write it"), "task 'Write it'"),
+        (Task(description="Write a very long report about\n  everything"), "task 'Write a very long report about …'"),
+    ],
+    ids=["name", "short", "long"],
+)
+def test_label(task: Task, label: str) -> None:
+    """Messages call a task by its name, else by its first words."""
+    assert task.label == label
+
+
+def test_repr() -> None:
+    """The repr is short."""
+    assert repr(Task(description="Write it", expected_output="a report")) == "Task('Write it')"
