@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-from pipeline import MODEL, inbox  # noqa: E402 - beside this file
+sys.path.insert(0, str(HERE.parents[1]))  # run as a script, the checkout is not on the path
 
 from crewgraph import RenderError  # noqa: E402
+from examples.inbox.pipeline import MODEL, inbox  # noqa: E402
 
 
 def emails(limit: int | None) -> list[dict[str, Any]]:

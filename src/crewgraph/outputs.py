@@ -164,6 +164,7 @@ class _RunRecord(BaseModel):
         trace: the journey, as in ``[input, "c1", ["c2", "c3"], {"route_taken": "high"}, "c4"]``.
         crews_outputs: outputs of all nodes on the way to this result, in the order of the text.
         error: why the run failed, else ``None``.
+        usage: the tokens of the whole run, what failed nodes had spent included.
     """
 
     model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True)
@@ -173,6 +174,7 @@ class _RunRecord(BaseModel):
     status: RunStatus = RunStatus.OK
     error: SkipValidation[BaseException | None] = Field(default=None, exclude=True, repr=False)
     trace: list[Any] = Field(default_factory=list[Any])
+    usage: UsageMetrics = Field(default_factory=UsageMetrics, repr=False)
     crews_outputs: list[CrewOutput] = Field(default_factory=list[CrewOutput], repr=False)
     _spans: Callable[[], list[Span]] | None = PrivateAttr(default=None)
 
@@ -211,11 +213,6 @@ class PipelineRunResult(_Answer, _RunRecord):
         return self.crews_outputs[-1].tasks_output if self.crews_outputs else []
 
     @property
-    def usage(self) -> UsageMetrics:
-        """The tokens of the whole run."""
-        return UsageMetrics.sum(self.token_usage.values())
-
-    @property
     def json(self) -> str:  # type: ignore[override]
         """The answer as JSON text.
 
@@ -230,7 +227,7 @@ class ProcedureRunResult(CrewOutput, _RunRecord):
 
     def __repr__(self) -> str:
         told = _shortened(str(self.error) if self.error else str(self))
-        return f"ProcedureRunResult(input {self.index}: {self.status}, {self.token_usage.total_tokens} tokens, {told})"
+        return f"ProcedureRunResult(input {self.index}: {self.status}, {self.usage.total_tokens} tokens, {told})"
 
 
 def _shortened(text: str) -> str:

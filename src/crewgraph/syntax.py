@@ -122,10 +122,8 @@ class Pipeline(BaseModel, Stage):
             raise ValueError("\n".join(wrong))
         flat = list[Any]()
         for stage in stages:
-            if isinstance(stage, Pipeline):
-                flat += stage.stages
-            else:
-                flat.append(list(stage) if isinstance(stage, list | tuple) else stage)
+            for part in stage.stages if isinstance(stage, Pipeline) else [stage]:
+                flat.append(list(part) if isinstance(part, list | tuple) else part)
         return flat
 
     # ---- compiling ---------------------------------------------------------------------------------------------

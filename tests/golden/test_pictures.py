@@ -52,7 +52,7 @@ def test_labels_are_well_formed(name):
     labels = re.findall(r"label=<(.*?)>(?= \w+=|\])", drawn(name, "LR.dot"))
     assert labels
     for label in labels:
-        elements = {element.tag for element in ElementTree.fromstring(f"<LABEL>{label}</LABEL>").iter()}  # noqa: S314
+        elements = {element.tag for element in ElementTree.fromstring(f"<LABEL>{label}</LABEL>").iter()}
         assert elements <= {"LABEL", "TABLE", "TR", "TD", "FONT", "B", "I", "BR", "HR"}
 
 

@@ -12,10 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from crewgraph.cli.check import check
-from crewgraph.cli.draw import draw
-from crewgraph.cli.run import run
-from crewgraph.cli.show import show
+from crewgraph.cli import check, draw, run, show
 from crewgraph.cli.trouble import TroubleGroup
 
 __all__ = ["cli", "main"]
@@ -41,7 +38,7 @@ def cli(*, debug: bool) -> None:
     del debug  # TroubleGroup reads it from the context
 
 
-for command in (check, draw, run, show):
+for command in (check.check, draw.draw, run.run, show.show):
     cli.add_command(command)
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -92,18 +92,21 @@ def run(**options: Any) -> None:
     """
     chosen = Options(**options)
     extra = dict(map(_pair, chosen.given))
-    _check_paths(chosen)
+    try:
+        _check_paths(chosen)
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise Mistake(f"'{error.filename}' cannot be used: {error.strerror}") from error
     if chosen.model:
         os.environ["CREWGRAPH_MODEL"] = chosen.model
     target = load(chosen.target)
     plan = target.pipeline.compile()
-    inputs = _inputs(chosen, extra, plan)
-    tally = _tally(inputs, plan)
-    with _opened(chosen) as output:
+    with contextlib.ExitStack() as files:
+        inputs = _inputs(chosen, extra, plan, files)
+        tally = _tally(inputs, plan)
         job = Job(
             target,
             inputs,
-            output,
+            _opened(chosen, files),
             tally,
             max_concurrency=chosen.max_concurrency,
             on_error=chosen.on_error,
@@ -161,7 +164,7 @@ def _is_same(one: str, other: str) -> bool:
     )
 
 
-def _inputs(options: Options, extra: Mapping[str, Any], plan: Plan) -> Inputs:
+def _inputs(options: Options, extra: Mapping[str, Any], plan: Plan, files: contextlib.ExitStack) -> Inputs:
     source = options.source
     if source is None:
         missing = plan.demand.missing(extra)
@@ -175,7 +178,8 @@ def _inputs(options: Options, extra: Mapping[str, Any], plan: Plan) -> Inputs:
     if path.is_dir():
         raise Mistake(f"'{source}' is a folder")
     if not path.is_file():  # a pipe, as the shell makes it for <(…)
-        return read_stream(path.open("rb"), source, limit=options.limit, extra=extra)
+        pipe = files.enter_context(path.open("rb"))
+        return read_stream(pipe, source, limit=options.limit, extra=extra)
     return read_file(path, limit=options.limit, extra=extra)
 
 
@@ -184,21 +188,26 @@ def _tally(inputs: Inputs, plan: Plan) -> Tally:
     return Tally(inputs.total, {name: NodeCount() for name in names})
 
 
-@contextlib.contextmanager
-def _opened(options: Options) -> Generator[Output]:
+def _opened(options: Options, files: contextlib.ExitStack) -> Output:
     """Where results go; what the user's code prints meanwhile goes to standard error."""
-    with contextlib.ExitStack() as files:
-        spans = files.enter_context(_written(options.trace)) if options.trace else None
-        if options.out == "-":
-            output = Output(None, sys.stdout.buffer, spans, sys.stdout.isatty())
-        else:
-            output = Output(options.out, files.enter_context(_written(options.out)), spans)
-        files.enter_context(contextlib.redirect_stdout(sys.stderr))
-        yield output
+    spans = _written(options.trace, files) if options.trace else None
+    if options.out == "-":
+        output = Output(None, sys.stdout.buffer, spans, sys.stdout.isatty())
+    else:
+        output = Output(options.out, _written(options.out, files), spans)
+    files.enter_context(contextlib.redirect_stdout(sys.stderr))
+    return output
 
 
-def _written(name: str) -> BinaryIO:
+def _written(name: str, files: contextlib.ExitStack) -> BinaryIO:
     try:
-        return Path(name).open("wb")
+        file = Path(name).open("wb")
     except OSError as error:
         raise Mistake(f"'{name}' cannot be written: {error.strerror or error}") from error
+    files.callback(_close, file)
+    return file
+
+
+def _close(file: BinaryIO) -> None:
+    with contextlib.suppress(OSError):  # told when it was written
+        file.close()

@@ -67,6 +67,8 @@ def load(target: str) -> Target:
 def _split(target: str) -> tuple[str, str]:
     place, colon, attribute = target.rpartition(":")
     is_drive = len(place) == 1 and attribute[:1] in {"\\", "/"}  # C:\file.py
+    if not target.strip():
+        raise TargetError("the target is empty; write module:attribute or path/file.py:attribute")
     if not colon or is_drive:
         return target, ""
     if not place or not all(part.isidentifier() for part in attribute.split(".")):
@@ -230,7 +232,7 @@ def _makes_pipeline(function: Callable[..., Any]) -> bool:
     except Exception:  # noqa: BLE001 - resolving runs whatever the annotations say
         returns = inspect.signature(function).return_annotation
     if isinstance(returns, str):
-        return returns.rpartition(".")[2] in {"Pipeline", "Procedure"}
+        return returns.strip("'\"").rpartition(".")[2] in {"Pipeline", "Procedure"}
     return isinstance(returns, type) and issubclass(returns, Pipeline)
 
 

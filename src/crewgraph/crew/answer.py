@@ -45,22 +45,19 @@ async def read(text: str, shape: type[M]) -> Shaped[M]:
     Raises:
         Misfit: there is none.
     """
-    problem = "it is not JSON"
+    problem = None
     for candidate in _candidates(text):
         try:
             return Shaped(shape.model_validate_json(candidate), repaired=candidate != text)
         except ValidationError as error:
-            if not _is_no_json(error):
-                problem = _told(error)
-                break
-    else:
-        mended = await _mended(text)
-        if mended is not None:
-            try:
-                return Shaped(shape.model_validate_json(mended), repaired=True)
-            except ValidationError as error:
-                problem = _told(error)
-    raise Misfit(problem)
+            problem = problem or (None if _is_no_json(error) else _told(error))
+    mended = None if problem else await _mended(text)
+    if mended is not None:
+        try:
+            return Shaped(shape.model_validate_json(mended), repaired=True)
+        except ValidationError as error:
+            problem = _told(error)
+    raise Misfit(problem or "it is not JSON")
 
 
 def _candidates(text: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from crewgraph.outputs import (
     PipelineRunResult,
     ProcedureRunResult,
     RunStatus,
+    UsageMetrics,
 )
 from crewgraph.trace import Journey, Shape, Span, journey, journeys, moment
 
@@ -36,9 +37,11 @@ def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
 
 def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | ProcedureRunResult:
     outputs = {inner.plan.nodes[node].name: output for inner in run.family() for node, output in inner.outputs.items()}
+    usage = run.usage()
     final = outputs[end] if end is not None else CrewOutput()
     record: dict[str, Any] = {
         "index": run.index,
+        "usage": UsageMetrics.sum(usage.values()),
         "status": run.status,
         "error": run.error,
         "trace": [run.inputs, *way],
@@ -51,7 +54,7 @@ def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | Pr
     if run.plan.graph.is_procedure:
         result = ProcedureRunResult(**record, tasks_output=final.tasks_output, token_usage=final.token_usage)
     else:
-        result = PipelineRunResult(**record, token_usage=run.usage())
+        result = PipelineRunResult(**record, token_usage=usage)
     result.look_back(lambda: list(spans_of(run)))
     return result
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
+from click.testing import CliRunner
 
 from crewgraph.cli import check as check_module
-from crewgraph.cli import trouble
+from crewgraph.cli import cli, trouble
 
 WRONG = """
     from crewgraph import Pipeline, Route, Router, step
@@ -46,10 +48,6 @@ def test_check_as_json(crewgraph, write):
 
 def test_colour_is_for_terminals(crewgraph, write, monkeypatch):
     """NO_COLOR takes it away there too."""
-    from click.testing import CliRunner
-
-    from crewgraph.cli import cli
-
     write("wrong.py", WRONG)
     assert "\x1b[31m" in CliRunner().invoke(cli, ["check", "wrong:flow"], color=True).stdout
     monkeypatch.setenv("NO_COLOR", "1")
@@ -103,20 +101,12 @@ def test_draw_explains_what_is_missing(crewgraph, flow, monkeypatch, args, told)
     assert told in done.stderr
 
 
-def test_draw_keeps_bytes_off_a_terminal(crewgraph, flow, monkeypatch):
+def test_draw_keeps_bytes_off_a_terminal(flow, monkeypatch, capsys):
     """A PNG is nothing to look at there."""
-    monkeypatch.setattr("crewgraph.cli.draw.sys.stdout.isatty", lambda: True, raising=False)
-    import io
-
-    monkeypatch.setattr(io.TextIOWrapper, "isatty", lambda self: True, raising=False) if False else None
-    from click.testing import CliRunner, _NamedTextIOWrapper
-
-    from crewgraph.cli import cli
-
-    monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda self: True, raising=False)
-    done = CliRunner().invoke(cli, ["draw", "flow.py", "--format", "png"])
-    assert done.exit_code == 2
-    assert "is nothing for a terminal" in done.stderr
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["draw", "flow.py", "--format", "png"])
+    assert "a PNG is nothing for a terminal" in capsys.readouterr().err
 
 
 def test_show_tells_what_it_is(crewgraph, flow):

@@ -90,14 +90,14 @@ def test_rows_are_run_as_they_come(start, write):
 def test_light_commands_import_nothing_heavy(folder, flow):
     """Neither litellm nor rich, graphviz or Graphviz's Python side for a check."""
     code = "import sys; from crewgraph.cli import cli; cli(['check', 'flow.py'], standalone_mode=False)"
-    code = f"""
+    code = """
 import sys
 from crewgraph.cli import cli
 try:
     cli(["check", "flow.py"])
 except SystemExit as end:
     assert end.code == 0
-print(sorted({{"litellm", "rich", "graphviz"}} & set(sys.modules)))
+print(sorted({"litellm", "rich", "graphviz"} & set(sys.modules)))
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     done = subprocess.run(

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -207,20 +209,24 @@ def test_a_full_disk_is_told(crewgraph, flow, option):
     assert "results cannot be written: No space left on device" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="folders are protected in another way there")
 def test_a_file_that_may_not_be_written_is_told(crewgraph, flow, monkeypatch):
     """Before anything runs."""
-    done = crewgraph("run", "flow.py", "--input", "text=x", "--out", "/proc/version")
+    done = crewgraph("run", "flow.py", "--input", "text=x", "--out", "x" * 300)
     assert done.exit_code == 2
-    assert "'/proc/version' cannot be written" in done.stderr
+    assert "cannot be used: File name too long" in done.stderr
+    opened = Path.open
+    refuse = lambda path, mode="r", **kwargs: (
+        os.open("/nowhere/at/all", 0) if mode == "wb" else opened(path, mode, **kwargs)
+    )
+    monkeypatch.setattr(Path, "open", refuse)
+    done = crewgraph("run", "flow.py", "--input", "text=x", "--out", "x.jsonl")
+    assert done.exit_code == 2
+    assert "'x.jsonl' cannot be written: No such file or directory" in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
 def test_a_pipe_is_read_as_a_stream(crewgraph, flow, folder):
     """As the shell makes it for ``<(…)``."""
-    if not hasattr(os, "mkfifo"):
-        return
-    import threading
-
     os.mkfifo(folder / "pipe")
     writer = threading.Thread(target=lambda: (folder / "pipe").write_text('{"text": "x"}\n'))
     writer.start()
@@ -272,11 +278,14 @@ def test_ctrl_c_keeps_what_finished(crewgraph, write, left):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
-def test_the_second_ctrl_c_ends_at_once(crewgraph, write, left):
+def test_the_second_ctrl_c_ends_at_once(crewgraph, write, left, monkeypatch):
     """Whatever is still going on."""
+    orderly = trouble.os._exit
+    # This process cannot really end inside of a signal handler; it goes on and ends in the orderly way after it.
+    monkeypatch.setattr(trouble.os, "_exit", lambda code: left.append(code) if not left else orderly(code))
     write("one.py", INTERRUPTING.replace("signal.SIGINT)", "signal.SIGINT); os.kill(os.getpid(), signal.SIGINT)"))
     assert crewgraph("run", "one:wait", "--input", "n:=1").exit_code == 130
-    assert left[0] == 130
+    assert left == [130, 130]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")

@@ -43,11 +43,12 @@ class Wide(BaseModel):
         (f"```\n{GOOD}\n```", True),
         (f"Sure! Here it is:\n```json\n{GOOD}\n```\nAnything else?", True),
         (f"The answer is {GOOD}.", True),
+        (f"Like this:\n```json\n{{}}\n```\nso:\n```json\n{GOOD}\n```", True),
         ("{'urgent': True, 'score': 3,}", True),
         ('{"urgent": true, "score": 3', True),
         ('Sure: {urgent: true, "score": 3', True),
     ],
-    ids=["exact", "fence", "plain fence", "prose and fence", "prose", "Python", "cut off", "hopeful"],
+    ids=["exact", "fence", "plain fence", "prose and fence", "prose", "two fences", "Python", "cut off", "hopeful"],
 )
 async def test_read(text: str, repaired: bool) -> None:
     """JSON is found as it is, in fences and prose, and mended where it is nearly JSON; mending is marked."""

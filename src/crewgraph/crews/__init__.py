@@ -1,0 +1,1 @@
+"""The ancestor's import path; new code imports from ``crewgraph``."""
