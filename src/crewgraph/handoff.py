@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, UsageMetrics
 from crewgraph.trace import Event
 
 __all__ = ["Handoff", "isolated", "json_object", "structured"]
@@ -25,9 +25,11 @@ class Handoff(dict[str, Any]):
         beside: what placeholders and parameters may reach although it is not handed over: the raw text of upstream
             crews under the crew's name, and in a procedure the initial inputs.
         emit: where a node reports its own events (tasks, model calls); ``None`` where nobody listens.
+        spent: set by a node that spends tokens, to a count that it keeps up to date: if the node fails or is
+            cancelled, what it had paid for is still known.
     """
 
-    __slots__ = ("beside", "emit", "upstream")
+    __slots__ = ("beside", "emit", "spent", "upstream")
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class Handoff(dict[str, Any]):
         self.upstream: Mapping[str, CrewOutput] = upstream or {}
         self.beside: Mapping[str, Any] = beside or {}
         self.emit = emit
+        self.spent: UsageMetrics | None = None
 
     @classmethod
     def of(cls, inputs: Mapping[str, Any] | None) -> Handoff:

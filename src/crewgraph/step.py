@@ -70,8 +70,8 @@ class Step(Stage):
         if self.is_async or self.inline:
             value = self.function(*args, **kwargs)
         else:
-            work = functools.partial(self.function, *args, **kwargs)
-            value = await anyio.to_thread.run_sync(work, limiter=_limiter(), abandon_on_cancel=True)
+            work = functools.partial(_boxed, self.function, args, kwargs)
+            (value,) = await anyio.to_thread.run_sync(work, limiter=_limiter(), abandon_on_cancel=True)
         return self._output(await value if inspect.isawaitable(value) else value)
 
     def interface(self) -> Interface:
@@ -150,6 +150,11 @@ def step(function: Callable[..., Any] | None = None, /, *, name: str | None = No
     return Step(function, name=name, inline=inline)
 
 
+def _boxed(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> tuple[Any]:
+    """What a function returns, in a box: trio refuses a thread that returns something to await."""
+    return (function(*args, **kwargs),)
+
+
 def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, inspect.Parameter], tuple[Problem, ...]]:
     """What a function takes, and what keeps it from being a step."""
     problems = list[Problem]()
@@ -183,6 +188,7 @@ def _annotated(function: Any) -> Any:
     """Where the annotations of a function stand: behind its partials; for an object that is called, its method."""
     while isinstance(function, functools.partial):
         function = function.func
+    function = inspect.unwrap(function)
     return function if inspect.isroutine(function) or inspect.isclass(function) else function.__call__
 
 

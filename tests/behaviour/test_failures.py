@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
+from crewgraph.crew import Agent, Crew, Task
 from crewgraph.errors import (
     ConditionError,
     InputError,
@@ -18,6 +19,7 @@ from crewgraph.errors import (
     NodeError,
     PipelineInvalid,
 )
+from crewgraph.llm import OfflineLLM, Request
 from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics
 from crewgraph.router import Route, Router
 from crewgraph.step import step
@@ -292,3 +294,30 @@ async def test_an_observer_that_raises_fails_no_run(caplog: pytest.LogCaptureFix
     (run,) = await Pipeline([double]).kickoff_async({"n": 1}, observer=observer)
     assert run.ok
     assert "the observer raised" in caplog.text
+
+
+async def test_tokens_of_cancelled_nodes_are_counted() -> None:
+    """A crew that is cancelled in its second call has paid for the first; its run says so."""
+    second_call = anyio.Event()
+
+    async def first_then_never(request: Request) -> str:
+        if "two" in request.messages[-1].content:
+            second_call.set()
+            await anyio.sleep(math.inf)
+        return "done"
+
+    clerk = Agent(role="clerk", llm=OfflineLLM(answer=first_then_never))
+    slow = Crew(
+        name="slow", agents=[clerk], tasks=[Task(description="one", context=[]), Task(description="two", context=[])]
+    )
+
+    @step
+    async def fails() -> None:
+        await second_call.wait()
+        raise ValueError("no")
+
+    (run,) = await Pipeline([[slow, fails]]).kickoff_async({}, on_error="collect")
+    assert [(span.node, span.status) for span in run.spans] == [("slow", "cancelled"), ("fails", "failed")]
+    assert run.token_usage["slow"].successful_requests == 1
+    assert run.token_usage["slow"].failed_requests == 1
+    assert run.usage.total_tokens == run.token_usage["slow"].total_tokens > 0

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_labels_are_well_formed(name):
     labels = re.findall(r"label=<(.*?)>(?= \w+=|\])", drawn(name, "LR.dot"))
     assert labels
     for label in labels:
-        elements = {element.tag for element in ElementTree.fromstring(f"<LABEL>{label}</LABEL>").iter()}
+        elements = {element.tag for element in ET.fromstring(f"<LABEL>{label}</LABEL>").iter()}
         assert elements <= {"LABEL", "TABLE", "TR", "TD", "FONT", "B", "I", "BR", "HR"}
 
 

@@ -201,7 +201,7 @@ def _opened(options: Options, files: contextlib.ExitStack) -> Output:
 
 def _written(name: str, files: contextlib.ExitStack) -> BinaryIO:
     try:
-        file = Path(name).open("wb")
+        file = Path(name).open("wb")  # noqa: SIM115 - closed by the stack
     except OSError as error:
         raise Mistake(f"'{name}' cannot be written: {error.strerror or error}") from error
     files.callback(_close, file)

@@ -132,5 +132,5 @@ class Tally:
                 self.failed += 1
                 if len(self.failures) < MAX_FAILURES:
                     self.failures.append((result.index, reason))
-            case RunStatus.CANCELLED:
+            case _:
                 self.cancelled += 1

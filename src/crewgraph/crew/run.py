@@ -34,6 +34,7 @@ async def perform(jobs: Sequence[Job], values: Handoff, *, max_reasks: int) -> C
     """
     models = [resolve(job.llm, who=job.agent.label if job.agent else job.task.label) for job in jobs]
     ledger = Ledger(values.emit)
+    values.spent = ledger.spent
     done = list[tuple[Task, TaskOutput]]()
     for brief, llm in zip(briefs(jobs, values), models, strict=True):
         context = _context(brief.task, done, values)

@@ -213,8 +213,10 @@ class _Pool:
         if isinstance(kind, Switch):
             return await self.choose(run, node, kind)
         assert isinstance(kind, Work), "the frontier hands out nothing else"
-        output = await call(kind.node, run.handoff(node, self.emitter(run, node)))
-        run.marks[node].ended = time.time()
+        mark = run.marks[node]
+        mark.handoff = run.handoff(node, self.emitter(run, node))
+        output = await call(kind.node, mark.handoff)
+        mark.ended, mark.handoff = time.time(), None
         ready = run.settle(node, output=output)
         self.emit(run, NodeFinished(output=output, tokens=output.token_usage.total_tokens), node)
         return run, ready

@@ -26,12 +26,13 @@ class Values(NamedTuple):
 
 @dataclass(slots=True)
 class Mark:
-    """What is noted of a node that was started."""
+    """What is noted of a node that was started; its handoff as long as it has no output."""
 
     started: float
     ended: float | None = None
     error: BaseException | None = None
     route: str | None = None
+    handoff: Handoff | None = None
 
 
 class Run:
@@ -205,7 +206,10 @@ class Run:
         """Tokens of one node; ``None`` for routers and where nothing is known."""
         if node in self.outputs:
             return self.outputs[node].token_usage
-        spent = getattr(self.marks[node].error, "usage", None) if node in self.marks else None
+        mark = self.marks.get(node)
+        spent = getattr(mark.error, "usage", None) if mark else None
+        if spent is None and mark and mark.handoff is not None:
+            spent = mark.handoff.spent
         return spent if isinstance(spent, UsageMetrics) else None
 
 

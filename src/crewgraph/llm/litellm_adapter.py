@@ -9,6 +9,7 @@ import atexit
 import importlib
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Mapping
 from functools import cache, partial
@@ -36,10 +37,17 @@ ENVIRONMENT = {
 OURS = frozenset({"model", "messages", "response_format", "stream", "max_retries", "num_retries", "timeout"})
 """Parameters that the adapter sets by itself."""
 
+_LOCK = threading.Lock()
+
+
+def _thread() -> Any:
+    """The one thread that litellm runs in, whoever asks first; asyncio is imported only where there is one."""
+    with _LOCK:
+        return _new_thread()
+
 
 @cache
-def _thread() -> Any:
-    """The one thread that litellm runs in; asyncio is imported only where there is one."""
+def _new_thread() -> Any:
     from crewgraph.llm.asyncio_thread import AsyncioThread
 
     return AsyncioThread("crewgraph-litellm")

@@ -10,6 +10,7 @@ import html
 import re
 import unicodedata
 from hashlib import sha256
+from itertools import accumulate, islice
 from urllib.parse import quote
 
 __all__ = [
@@ -65,13 +66,8 @@ def shortened(text: str, limit: int) -> str:
     text = clean(text[: 20 * limit]) or _UNNAMED  # a name of a megabyte is not walked to its end
     if columns(text) <= limit:
         return text
-    taken, kept = 1, list[str]()
-    for character in text:
-        taken += _columns(character)
-        if taken > limit:
-            break
-        kept.append(character)
-    return "".join(kept).rstrip() + "…"
+    taken = islice(accumulate(map(_columns, text), initial=1), 1, None)  # 1 for the …
+    return "".join(character for character, end in zip(text, taken, strict=True) if end <= limit).rstrip() + "…"
 
 
 def html_text(text: str) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, assert_never
 
 from crewgraph.graph import ANY_ROUTE, Edge, Graph, GraphNode, Join, Merge, Start, Switch, Work
-from crewgraph.render.escape import shortened
+from crewgraph.render.escape import columns, shortened
 from crewgraph.render.palette import CORE, DEFAULT, Hue, hue_of
 from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape
 
@@ -171,6 +171,8 @@ class _Boxing:
                     self.fill(inner, arm)
                     box.items.extend([inner] if inner.items else [])
                 box.items.extend([found_node(router)] if switch.is_open else [])
+            case _:
+                assert_never(shape)
 
     def point_before(self, box: Box, parallel: Parallel) -> None:
         """Put the join or merge that leads into a parallel stage beside it."""
@@ -193,14 +195,12 @@ def _heads(shape: Shape) -> Iterator[str]:
         case Choice(router):
             yield router
         case Series(parts):
-            for part in parts:
-                heads = list(_heads(part))
-                if heads:
-                    yield from heads
-                    return
+            yield from next(filter(None, (list(_heads(part)) for part in parts)), [])
         case Parallel(branches):
             for branch in branches:
                 yield from _heads(branch)
+        case _:
+            assert_never(shape)
 
 
 # ---- lines -----------------------------------------------------------------------------------------------------
@@ -263,5 +263,9 @@ def route_hue(switch: Switch, route: str) -> Hue:
 
 def _keys(node: GraphNode) -> str:
     """What a node hands over, where it says so."""
-    keys = list(node.interface.gives) if isinstance(node, Work) else []
-    return shortened(", ".join(keys), MAX_KEYS) if keys else ""
+    keys = [shortened(key, MAX_KEYS) for key in node.interface.gives] if isinstance(node, Work) else []
+    fitting = keys[:1]
+    while len(fitting) < len(keys) and columns(", ".join([*fitting, keys[len(fitting)]])) <= MAX_KEYS:
+        fitting.append(keys[len(fitting)])
+    rest = len(keys) - len(fitting)
+    return ", ".join([*fitting, *([f"+ {rest}"] if rest else [])])

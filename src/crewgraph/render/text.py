@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
 from crewgraph.render.escape import clean, shortened
@@ -55,6 +56,8 @@ class _Tree:
                 ]
             case Choice(router, routes):
                 return [self.router(router, routes.items())]
+            case _:
+                assert_never(shape)
 
     def branch(self, number: int, shape: Shape) -> _Line:
         lines = self.lines(shape)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import sys
 
@@ -7,7 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from crewgraph.cli import check as check_module
-from crewgraph.cli import cli, trouble
+from crewgraph.cli import cli, main, trouble
+from crewgraph.cli.findings import echo_findings
+from crewgraph.diagnostics import Diagnostic
 
 WRONG = """
     from crewgraph import Pipeline, Route, Router, step
@@ -184,3 +187,17 @@ def test_help_and_version(crewgraph):
     """They work without a target."""
     assert "Commands:" in crewgraph("--help").stdout
     assert crewgraph("--version").stdout.startswith("crewgraph")
+
+
+def test_main_runs_the_command_line_of_the_process(monkeypatch):
+    """Also where standard error is no ordinary stream."""
+    monkeypatch.setattr(sys, "argv", ["crewgraph", "--version"])
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with pytest.raises(SystemExit, match="0"):
+        main()
+
+
+def test_a_finding_without_a_place_is_one_line(capsys):
+    """A cycle concerns the whole pipeline."""
+    echo_findings([Diagnostic("CG202", "cycle: a → a")])
+    assert capsys.readouterr().out == "errors\n  CG202 cycle: cycle: a → a\n"

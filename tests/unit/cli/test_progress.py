@@ -75,6 +75,12 @@ def test_counts_are_folded_from_events_and_results(tally):
     assert tally.nodes["\x1b[31mwrite"] == NodeCount(0, 0, 1, 1)
 
 
+def test_cancelled_inputs_are_counted(tally):
+    """They are neither well nor failed."""
+    tally.count(PipelineRunResult(index=2, status=RunStatus.CANCELLED), "")
+    assert (tally.cancelled, tally.done, tally.running) == (1, 3, 0)
+
+
 def test_time_left_is_told_where_it_can_be(clock, tally):
     """From the rate so far and the number of inputs."""
     assert tally.left == 4.0
@@ -145,22 +151,22 @@ def test_a_line_without_a_total(clock):
 
 
 @pytest.mark.parametrize(
-    ("is_terminal", "term", "ci", "wanted", "kind"),
+    ("surroundings", "kind"),
     [
-        (True, "xterm", "", True, Live),
-        (True, "dumb", "", True, Plain),
-        (True, "xterm", "true", True, Plain),
-        (False, "xterm", "", True, Plain),
-        (True, "xterm", "", False, Silent),
+        ({}, Live),
+        ({"TERM": "dumb"}, Plain),
+        ({"CI": "true"}, Plain),
+        ({"terminal": False}, Plain),
+        ({"wanted": False}, Silent),
     ],
     ids=["terminal", "dumb", "ci", "piped", "unwanted"],
 )
-def test_progress_fits_where_it_is_shown(monkeypatch, is_terminal, term, ci, wanted, kind):
+def test_progress_fits_where_it_is_shown(monkeypatch, surroundings, kind):
     """Live only where somebody sees it."""
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
-    monkeypatch.setenv("TERM", term)
-    monkeypatch.setenv("CI", ci)
-    assert type(progress_for(Tally(), "x", wanted=wanted)) is kind
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: surroundings.get("terminal", True))
+    for name, usual in (("TERM", "xterm"), ("CI", "")):
+        monkeypatch.setenv(name, surroundings.get(name, usual))
+    assert type(progress_for(Tally(), "x", wanted=surroundings.get("wanted", True))) is kind
 
 
 @pytest.mark.parametrize(

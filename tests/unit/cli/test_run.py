@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crewgraph.cli import job, trouble
+from tests.unit.cli.conftest import FLOW
 
 ROWS = '{"text": "a long one"}\n{"text": "boom boom"}\n{"text": "hi"}\n'
 
@@ -186,8 +187,9 @@ def test_an_invalid_pipeline_is_code_3(crewgraph, write, folder):
         ([], "Missing argument 'TARGET'"),
     ],
 )
-def test_mistakes_are_code_2(crewgraph, flow, write, folder, args, told):
+def test_mistakes_are_code_2(crewgraph, write, folder, args, told):
     """With a message, without a traceback, and the inputs stay as they are."""
+    write("flow.py", FLOW)
     write("rows.jsonl", ROWS)
     write("bad.jsonl", "oops\n")
     (folder / "folder").mkdir()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from crewgraph.graph import Edge, Graph, Join, Start, Work
+from crewgraph.graph import Edge, Graph, Join, Start, Switch, Work
 from crewgraph.node import Interface
 from crewgraph.render import encoded, to_dot, to_mermaid, to_text
 from crewgraph.render.escape import clean
@@ -19,9 +19,10 @@ def graph_of(pipeline):
 
 
 def by_hand():
+    switch = Switch("s", None, (), {})
     work = [Work(name, name, None, Interface("step")) for name in ("a", "b", "c")]
     edges = [Edge("start", "a"), Edge("start", "b"), Edge("a", "join"), Edge("b", "join"), Edge("join", "c")]
-    return Graph([Start("start"), *work, Join("join")], edges)
+    return Graph([Start("start"), *work, Join("join"), switch], edges)
 
 
 def test_joins_and_merges_with_one_way_out_are_not_drawn():
@@ -38,6 +39,17 @@ def test_a_join_before_a_parallel_stage_is_a_point():
     assert {("a", "join"), ("b", "join"), ("join", "c"), ("join", "d")} <= lines
 
 
+def test_a_point_leads_into_routers_and_chains_too():
+    """Whatever the branches of the stage after it begin with."""
+    router = Router({"r": Route("x", small("c"))}, small("d"), name="choose")
+    after = [router, Pipeline(stages=[Pipeline(stages=[]), [small("e"), small("f")]])]
+    lines = {
+        (line.source, line.target)
+        for line in sketch_of(graph_of(Pipeline(stages=[[small("a"), small("b")], after]))).lines
+    }
+    assert {("join", "choose"), ("join", "e"), ("join", "f")} <= lines
+
+
 def test_every_end_leads_to_the_result():
     """The branches of a final stage all do."""
     lines = sketch_of(graph_of(small("a") >> [small("b"), small("c")])).lines
@@ -50,6 +62,14 @@ def test_keys_handed_over_stand_on_the_line():
     many = sketch_of(graph_of(Pipeline(stages=[Card("a", gives=["x"]), [small(f"s{n}") for n in range(9)]]))).lines
     assert [line.label for line in few if line.source == "a"] == ["x, y", "x, y"]
     assert {line.label for line in many} == {""}
+
+
+def test_many_keys_are_counted():
+    """As many as fit are written out, and at least one."""
+    keys = ["category", "urgency", "language", "customer", "mood"]
+    lines = sketch_of(graph_of(Pipeline(stages=[Card("a", gives=keys), Card("b", gives=["k" * 99, "x"])]))).lines
+    assert lines[1].label == "category, urgency, language, + 2"
+    assert lines[2].label == f"{'k' * 29}…, + 1"
 
 
 def test_routes_are_numbered_in_the_order_in_which_they_are_tried():
@@ -71,7 +91,7 @@ def test_a_graph_without_a_shape_is_drawn_flat():
     graph = by_hand()
     assert all(f'id="n-{name}"' in to_dot(graph) for name in "abc")
     assert "<b>c</b>" in to_mermaid(graph)
-    assert to_text(graph) == "pipeline\n├─ a  (step)\n├─ b  (step)\n└─ c  (step)\n"
+    assert to_text(graph) == "pipeline\n├─ a  (step)\n├─ b  (step)\n├─ c  (step)\n└─ s\n"
 
 
 def test_a_task_list_is_cut():
@@ -98,31 +118,31 @@ def test_an_unknown_orientation_is_refused(draw):
         draw(graph_of(newsroom()), orientation="BT")
 
 
-@pytest.mark.parametrize("format", ["dot", "mermaid", "text"])
-def test_hostile_names_do_not_get_through(format):
+@pytest.mark.parametrize("kind", ["dot", "mermaid", "text"])
+def test_hostile_names_do_not_get_through(kind):
     """No markup, terminal code or direction mark of a name is in any picture."""
-    picture = encoded(graph_of(GALLERY["hostile"]()), format).decode()
+    picture = encoded(graph_of(GALLERY["hostile"]()), kind).decode()
     assert "\x1b" not in picture
     assert "\u202e" not in picture
-    if format != "text":
+    if kind != "text":
         assert '"x"</b>' not in picture
     else:
         assert clean(HOSTILE)[:40] in picture
 
 
-@pytest.mark.parametrize("format", ["dot", "mermaid", "text"])
-def test_the_same_pipeline_is_the_same_picture(format):
+@pytest.mark.parametrize("kind", ["dot", "mermaid", "text"])
+def test_the_same_pipeline_is_the_same_picture(kind):
     """Bytes depend on nothing but the pipeline."""
-    assert encoded(graph_of(newsroom()), format) == encoded(graph_of(newsroom()), format)
+    assert encoded(graph_of(newsroom()), kind) == encoded(graph_of(newsroom()), kind)
 
 
-@pytest.mark.parametrize("format", ["dot", "mermaid", "text"])
-def test_a_thousand_nodes_and_deep_nesting_are_drawn(format):
+@pytest.mark.parametrize("kind", ["dot", "mermaid", "text"])
+def test_a_thousand_nodes_and_deep_nesting_are_drawn(kind):
     """Neither recursion nor time gets in the way."""
     stage = Pipeline(stages=[small("core")])
     for level in range(45):
         stage = Pipeline(stages=[small(f"l{level}"), Router({"r": Route("x", stage)}, small("d"))])
     wide = Pipeline(stages=[[small(f"a{number}") for number in range(450)] for _ in range(2)])
-    picture = encoded(graph_of(Pipeline(stages=[stage, wide])), format).decode()
+    picture = encoded(graph_of(Pipeline(stages=[stage, wide])), kind).decode()
     assert picture.count("core") >= 1
     assert "a449" in picture

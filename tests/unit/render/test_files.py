@@ -61,7 +61,7 @@ def test_graphviz_is_asked_for_the_format(tmp_path, dot, ending):
 def test_what_graphviz_complains_about_is_in_the_error(tmp_path, dot):
     """Its exit code and its words, without terminal codes."""
     dot('printf "bad \\033[31mthing\\033[0m\\nhere" >&2; exit 3')
-    with pytest.raises(RenderError, match="exit code 3; it said: bad thing here$"):
+    with pytest.raises(RenderError, match=r"exit code 3; it said: bad thing here$"):
         newsroom().draw(tmp_path / "x.svg")
 
 
@@ -78,7 +78,7 @@ def test_graphviz_has_a_time_limit(tmp_path, dot, monkeypatch):
     """A picture that takes too long is given up."""
     dot("exec /bin/sleep 30")
     monkeypatch.setattr(files, "TIMEOUT", 0.05)
-    with pytest.raises(RenderError, match="took longer than 0.05 s"):
+    with pytest.raises(RenderError, match=r"took longer than 0\.05 s"):
         newsroom().draw(tmp_path / "x.svg")
 
 
