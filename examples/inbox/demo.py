@@ -14,6 +14,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+SHOWN = 3
+"""How many of the results are shown; all of them are in the file."""
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))  # run as a script, the checkout is not on the path
 
@@ -49,6 +51,10 @@ async def run(mails: list[dict[str, Any]], folder: Path) -> None:
             print(json.dumps(row, ensure_ascii=False), file=results, flush=True)
             spans = [span.model_dump(mode="json", exclude={"inputs", "output"}) for span in result.spans]
             print(json.dumps({"mail": mail, "trace": result.trace[1:], "spans": spans}, default=str), file=traces)
+            if result.index < SHOWN:
+                subject, ran = mails[result.index]["subject"], sum(span.attempts for span in result.spans)
+                print(f"\n{mail}  {subject}\n  → {route}: {ran} nodes ran, {result.usage.total_tokens:,} tokens")
+                print(f"  {result.raw}")
     seconds = time.perf_counter() - began
     print(f"\n{len(mails)} mails, model {MODEL}: {seconds:.1f} s, {tokens:,} tokens")
     for route, count in routes.most_common():

@@ -170,6 +170,9 @@ def _inputs(options: Options, extra: Mapping[str, Any], plan: Plan, files: conte
         missing = plan.demand.missing(extra)
         if missing:
             keys = " ".join(f"--input {key}=…" for key in missing)
+            if extra:
+                lacking = ", ".join(f"'{key}'" for key in missing)
+                raise Mistake(f"the input lacks {lacking}; there is: {', '.join(extra)}. hint: write {keys}")
             raise Mistake(f"the pipeline needs inputs: name a file of rows, or write {keys}")
         return one_row(extra)
     if source == "-":

@@ -74,19 +74,16 @@ def _unmet(graph: Graph, order: list[str], bit: Mapping[str, int]) -> dict[str, 
     everything = _any_of(bit.values())
     given, texts, unmet = dict[str, int](), dict[str, int](), dict[str, int]()
     for name in order:
-        node = graph.nodes[name]
-        before = [edge.source for edge in graph.predecessors(name)]
-        reached = _any_of(given[source] for source in before)
+        node, edges = graph.nodes[name], graph.predecessors(name)
+        reached = _any_of(everything if edge.route == ANY_ROUTE else given[edge.source] for edge in edges)
         given[name] = reached
-        texts[name] = _any_of(texts[source] for source in before)
+        texts[name] = _any_of(texts[edge.source] for edge in edges)
         if isinstance(node, Work):
             reads = _any_of(bit[need.key] for need in node.interface.needs if need.required)
             unmet[name] = reads & ~(reached | texts[name])
             own = _offers(node.interface, node.label, bit, everything)
             given[name] = own | (0 if graph.is_procedure else reached)
             texts[name] |= _text_of(node, bit)
-        elif isinstance(node, Switch) and node.is_open:
-            given[name] = everything
     return unmet
 
 

@@ -61,3 +61,6 @@ class Agent(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str, str]]:
         yield "role", self.role
+
+    def __str__(self) -> str:
+        return repr(self)

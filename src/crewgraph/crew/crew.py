@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from crewgraph.bridge import Pending, run_or_pend
+from crewgraph.bridge import run_or_pend
 from crewgraph.crew.agent import Agent
 from crewgraph.crew.assign import assign, problems
 from crewgraph.crew.describe import describe
@@ -84,8 +84,11 @@ class Crew(Stage, BaseModel):
             before.add(id(task))
         return self
 
-    def kickoff(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput | Pending[CrewOutput]:
+    def kickoff(self, inputs: Mapping[str, Any] | None = None) -> Any:
         """Run once: now where no event loop runs, else hand back an awaitable.
+
+        Returns:
+            The :class:`CrewOutput`, or an awaitable of it.
 
         Raises:
             CrewgraphError: see :meth:`kickoff_async`.
@@ -112,10 +115,11 @@ class Crew(Stage, BaseModel):
             raise PipelineInvalid(Diagnostic(each.code, each.message, (label,), each.hint) for each in found)
         return await perform(jobs, values, max_reasks=self.max_reasks)
 
-    def kickoff_for_each(
-        self, inputs: Iterable[Mapping[str, Any]], *, max_concurrency: int = MAX_CONCURRENCY
-    ) -> list[CrewOutput] | Pending[list[CrewOutput]]:
+    def kickoff_for_each(self, inputs: Iterable[Mapping[str, Any]], *, max_concurrency: int = MAX_CONCURRENCY) -> Any:
         """Run once for each input: now where no event loop runs, else hand back an awaitable.
+
+        Returns:
+            A list of :class:`CrewOutput` in the order of the inputs, or an awaitable of it.
 
         Raises:
             CrewgraphError: see :meth:`kickoff_for_each_async`.
@@ -152,6 +156,9 @@ class Crew(Stage, BaseModel):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         yield None, label_of(self)
         yield "tasks", len(self.tasks)
+
+    def __str__(self) -> str:
+        return repr(self)
 
 
 _KICKOFF = Crew.kickoff_async

@@ -79,3 +79,6 @@ class Task(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, str]]:
         yield None, self.name or self.description
+
+    def __str__(self) -> str:
+        return repr(self)

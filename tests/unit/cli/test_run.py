@@ -168,6 +168,10 @@ def test_an_invalid_pipeline_is_code_3(crewgraph, write, folder):
     ("args", "told"),
     [
         (["flow.py"], "the pipeline needs inputs: name a file of rows, or write --input text=…"),
+        (
+            ["flow.py", "--input", "txet=a"],
+            "the input lacks 'text'; there is: txet. hint: write --input text=…",
+        ),
         (["flow.py", "nope.jsonl"], "there is no file 'nope.jsonl'"),
         (["flow.py", "."], "'.' is a folder"),
         (["flow.py", "bad.jsonl"], "bad.jsonl, line 1: not JSON"),
