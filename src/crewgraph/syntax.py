@@ -109,8 +109,8 @@ class Pipeline(BaseModel, Stage):
     name: str | None = None
     merge_json: bool = True
 
-    def __init__(self, stages: Iterable[Any] = (), **options: Any) -> None:
-        super().__init__(stages=stages, **options)
+    def __init__(self, stages: Iterable[Any] = (), *, name: str | None = None, merge_json: bool = True) -> None:
+        super().__init__(stages=stages, name=name, merge_json=merge_json)
 
     @field_validator("stages", mode="before")
     @classmethod
@@ -270,8 +270,15 @@ class Procedure(Pipeline):
 
     joins_procedure: ClassVar[bool] = True
 
-    def __init__(self, crews: Iterable[Any] = (), **options: Any) -> None:
-        super().__init__(stages=options.pop("stages", crews), **options)
+    def __init__(
+        self,
+        crews: Iterable[Any] = (),
+        *,
+        stages: Iterable[Any] = (),
+        name: str | None = None,
+        merge_json: bool = True,
+    ) -> None:
+        super().__init__(stages=crews if stages == () else stages, name=name, merge_json=merge_json)
 
     @property
     def crews(self) -> list[Any]:

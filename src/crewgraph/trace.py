@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, assert_never
 
 from pydantic import BaseModel, ConfigDict, SkipValidation
 
@@ -281,6 +281,8 @@ def journey(shape: Shape, did: Journey) -> list[Any]:
             if router not in did.taken:
                 return []
             return [{"route_taken": did.taken[router]}, *journey(did.arm(shape), did)]
+        case _:
+            assert_never(shape)
 
 
 def journeys(shape: Shape, did: Journey) -> Iterator[tuple[list[Any], str]]:  # noqa: C901 - one case per shape
@@ -299,3 +301,5 @@ def journeys(shape: Shape, did: Journey) -> Iterator[tuple[list[Any], str]]:  # 
         case Choice(router):
             for way, end in journeys(did.arm(shape), did):
                 yield [{"route_taken": did.taken[router]}, *way], end
+        case _:
+            assert_never(shape)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.graph import ANY_ROUTE, Edge, Graph, GraphNode, Join, Merge, Start, Switch, Work
@@ -263,6 +263,8 @@ def _named(shape: Shape, names: list[str]) -> Shape:
             return Parallel(tuple(_named(branch, names) for branch in branches))
         case Choice(router, routes):
             return Choice(names[int(router)], {route: _named(arm, names) for route, arm in routes.items()})
+        case _:
+            assert_never(shape)
 
 
 def _router_label(router: Any) -> str:
