@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from crewgraph.outputs import CrewOutput, UsageMetrics
 from crewgraph.template import as_text
@@ -18,7 +18,6 @@ from crewgraph.template import as_text
 __all__ = ["Interface", "Need", "Node", "Problem", "call", "interface_of", "is_node", "label_of"]
 
 
-@runtime_checkable
 class Node(Protocol):
     """Something that can be a node of a graph."""
 

@@ -227,3 +227,21 @@ async def test_an_observer_sees_the_same_events() -> None:
     seen = list[Event]()
     await Pipeline([same]).kickoff_async([{"n": 1}, {"n": 2}], observer=seen.append)
     assert sorted(event.run for event in seen if isinstance(event, NodeStarted)) == [0, 1]
+
+
+async def test_an_input_generator_is_closed_when_the_stream_is() -> None:
+    """Leaving a stream early ends the caller's generator too, at once and not when garbage is collected."""
+    closed = False
+
+    async def endless() -> AsyncIterator[dict[str, int]]:
+        nonlocal closed
+        try:
+            while True:
+                yield {"n": 1}
+        finally:
+            closed = True
+
+    async with aclosing(Pipeline([same]).stream(endless(), max_concurrency=2)) as runs:
+        async for _ in runs:
+            break
+    assert closed

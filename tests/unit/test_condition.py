@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections import defaultdict
 from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -95,7 +96,20 @@ def test_true(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["n > 7", "8 < n < none", "no and n.x", "none", "text == 1", "[]", "''", "0.0", "n in []", "not n", "n is None"],
+    [
+        "n > 7",
+        "8 < n < none",
+        "no and n.x",
+        "no or none",
+        "none",
+        "text == 1",
+        "[]",
+        "''",
+        "0.0",
+        "n in []",
+        "not n",
+        "n is None",
+    ],
 )
 def test_false(text: str) -> None:
     """The condition does not hold; what need not be looked at is not."""
@@ -227,7 +241,7 @@ def test_asking_changes_nothing() -> None:
 )
 def test_anything_else_is_refused_when_it_is_parsed(text: str) -> None:
     """No attribute, call, comprehension or assignment; and nothing that grows."""
-    with pytest.raises(ConditionError, match="^condition `"):
+    with pytest.raises(ConditionError, match=r"^condition `"):
         parse_condition(text)
 
 
@@ -378,7 +392,7 @@ class Endless:
 )
 def test_what_cannot_be_decided_is_an_error_never_false(text: str) -> None:
     """A missing key or values that do not fit fail, whatever the values raise themselves."""
-    with pytest.raises(ConditionError, match="^condition `"):
+    with pytest.raises(ConditionError, match=r"^condition `"):
         decide(text, hostile=Hostile(), endless=Endless(), huge=10**4000)
 
 
@@ -401,7 +415,7 @@ def test_the_error_says_what_there_is(text: str, told: str) -> None:
 
 def test_the_error_where_there_is_nothing() -> None:
     """An empty hand-over is called nothing."""
-    with pytest.raises(ConditionError, match="there is no 'a'; there is: nothing$"):
+    with pytest.raises(ConditionError, match=r"there is no 'a'; there is: nothing$"):
         parse_condition("a")({})
 
 
@@ -442,6 +456,7 @@ def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 expressions = st.recursive(atoms, compound, max_leaves=8)
 
 
+@settings(deadline=None)
 @given(expressions, st.fixed_dictionaries(names))
 def test_a_condition_is_what_python_says(text: str, values: dict[str, Any]) -> None:
     """What a condition decides is what Python would have, and what it cannot decide, Python cannot or may not."""
@@ -467,8 +482,5 @@ def test_a_condition_is_what_python_says(text: str, values: dict[str, Any]) -> N
 @pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
 def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
     """Any text is a condition or a ConditionError; any condition decides or is a ConditionError."""
-    try:
-        condition = parse_condition(text)
-        condition({"a": 1, "b": {"a": "x"}, "f": [1]})
-    except ConditionError as error:
-        assert str(error)
+    with contextlib.suppress(ConditionError):
+        parse_condition(text)({"a": 1, "b": {"a": "x"}, "f": [1]})

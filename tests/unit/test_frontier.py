@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import networkx
+import networkx as nx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crewgraph.frontier import DONE, IDLE, READY, SKIPPED, Frontier, Wiring
@@ -183,6 +183,7 @@ def walk(frontier: Frontier, data: st.DataObject, routes: dict[int, str]) -> lis
     return released
 
 
+@settings(deadline=None)
 @given(dags(), st.data())
 def test_random_graphs_with_routes(dag: tuple[int, list[Any], str], data: st.DataObject) -> None:
     """Each node is released once, after all its predecessors are settled, and runs just if a taken way leads to it."""
@@ -190,19 +191,24 @@ def test_random_graphs_with_routes(dag: tuple[int, list[Any], str], data: st.Dat
     frontier = wired(count, *edges, passive=passive)
     routes = {node: data.draw(st.sampled_from("xyz")) for node in range(count)}
     released = walk(frontier, data, routes)
-    graph: Any = networkx.DiGraph()
+    graph: Any = nx.DiGraph()
     graph.add_nodes_from(range(count))
-    graph.add_edges_from((source, target) for source, target, *route in edges if not route or route[0] == routes[source])
+    graph.add_edges_from(
+        (source, target) for source, target, *route in edges if not route or route[0] == routes[source]
+    )
     roots = [node for node in range(count) if all(edge[1] != node for edge in edges)]
-    alive = set(roots).union(*(networkx.descendants(graph, root) for root in roots))
+    alive = set(roots).union(*(nx.descendants(graph, root) for root in roots))
     assert len(released) == len(set(released))
     assert set(released) == {node for node in alive if str(node) not in passive}
     assert [state == DONE for state in frontier.state] == [node in alive for node in range(count)]
     assert all(state in (DONE, SKIPPED) for state in frontier.state)
 
 
+@settings(deadline=None)
 @given(dags(), st.data())
-def test_a_node_is_released_as_soon_as_it_can_be_and_not_before(dag: tuple[int, list[Any], str], data: st.DataObject) -> None:
+def test_a_node_is_released_as_soon_as_it_can_be_and_not_before(
+    dag: tuple[int, list[Any], str], data: st.DataObject
+) -> None:
     """At every moment exactly those nodes are out whose predecessors are all settled."""
     count, edges, passive = dag
     frontier = wired(count, *edges, passive=passive)
@@ -219,6 +225,7 @@ def test_a_node_is_released_as_soon_as_it_can_be_and_not_before(dag: tuple[int, 
         ready += frontier.done(ready.pop(data.draw(st.integers(0, len(ready) - 1))), data.draw(st.sampled_from("xyz")))
 
 
+@settings(deadline=None)
 @given(dags(), st.data())
 def test_the_order_of_ends_does_not_matter(dag: tuple[int, list[Any], str], data: st.DataObject) -> None:
     """With the same routes, the same nodes run and the same are skipped."""

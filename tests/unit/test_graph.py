@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import networkx
+import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,7 +67,7 @@ def test_as_networkx() -> None:
     switch = Switch("r", None, ("x",), {})
     given_graph = Graph([Start("s"), switch, Join("j"), Merge("m")], [Edge("s", "r"), Edge("r", "j", "x")], name="n")
     converted = given_graph.to_networkx()
-    assert isinstance(converted, networkx.DiGraph)
+    assert isinstance(converted, nx.DiGraph)
     assert converted.name == "n"
     assert list(converted.nodes(data="kind")) == [("s", "start"), ("r", "switch"), ("j", "join"), ("m", "merge")]
     assert converted.nodes["r"]["node"] is switch
@@ -109,7 +109,7 @@ def test_what_no_start_reaches(given_graph: Graph, unreachable: list[str]) -> No
 
 def test_an_order_of_a_cycle_is_an_error_that_names_it() -> None:
     """There is none."""
-    with pytest.raises(ValueError, match="^the graph has a cycle: a → b$"):
+    with pytest.raises(ValueError, match=r"^the graph has a cycle: a → b$"):
         graph("sab", "sa", "ab", "ba").order()
 
 
@@ -122,8 +122,6 @@ def test_the_order_is_topological_and_that_of_the_text(names: list[str], pairs: 
     assert sorted(order) == sorted(names)
     for step, name in enumerate(order):
         ready = [
-            other
-            for other in order[step:]
-            if all(edge.source in order[:step] for edge in random.predecessors(other))
+            other for other in order[step:] if all(edge.source in order[:step] for edge in random.predecessors(other))
         ]
         assert name == min(ready, key=place.__getitem__)

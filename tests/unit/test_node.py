@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from crewgraph.handoff import structured
-from crewgraph.node import Interface, Need, Node, call, interface_of, is_node, label_of
+from crewgraph.node import Interface, Need, call, interface_of, is_node, label_of
 from crewgraph.outputs import CrewOutput
 from crewgraph.syntax import Stage
 
@@ -56,7 +56,6 @@ class Plain:
 def test_whatever_can_be_kicked_off_is_a_node(value: object) -> None:
     """A method is all it takes."""
     assert is_node(value)
-    assert isinstance(value, Node)
 
 
 @pytest.mark.parametrize(

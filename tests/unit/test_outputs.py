@@ -60,9 +60,9 @@ answers = pytest.mark.parametrize("kind", ANSWERS, ids=lambda kind: kind.__name_
 def test_usage_equals_the_same_numbers(numbers: Any) -> None:
     """A plain dict on either side, numbers left out counting as 0."""
     assert numbers == ONE
-    assert ONE == numbers
-    assert not ONE != numbers
-    assert {"a": ONE} == {"a": numbers}
+    assert ONE == numbers  # noqa: SIM300 - either side
+    assert not numbers != ONE  # noqa: SIM202 - `!=` is what is tested
+    assert {"a": numbers} == {"a": ONE}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_usage_equals_the_same_numbers(numbers: Any) -> None:
 def test_usage_differs_from_anything_else(other: Any) -> None:
     """Other numbers, other keys, and what is no usage at all."""
     assert other != ONE
-    assert ONE != other
+    assert ONE != other  # noqa: SIM300 - either side
 
 
 def test_no_usage_equals_an_empty_dict() -> None:
@@ -240,9 +240,9 @@ def test_a_trace_can_be_assigned(kind: Any) -> None:
     assert run.trace == [{"i": 0}, "a"]
 
 
-def test_usage_of_a_run_is_by_node_and_adds_up() -> None:
-    """A plain dict of plain numbers equals it."""
-    run = PipelineRunResult(token_usage={"a": ONE, "b": ONE})
+def test_usage_of_a_run_is_by_node() -> None:
+    """A plain dict of plain numbers equals it; the total stands beside it."""
+    run = PipelineRunResult(token_usage={"a": ONE, "b": ONE}, usage=ONE + ONE)
     assert run.token_usage == {
         "a": ONE.model_dump(),
         "b": {"total_tokens": 3, "prompt_tokens": 2, "completion_tokens": 1, "successful_requests": 1},
@@ -293,12 +293,12 @@ def test_an_error_is_kept_as_it_is_and_not_dumped() -> None:
     [
         (CrewOutput(raw="x", token_usage=ONE), "CrewOutput('x', 3 tokens)"),
         (CrewOutput(raw="x" * 99), f"CrewOutput('{'x' * MAX_SHOWN}…', 0 tokens)"),
-        (PipelineRunResult(raw="x", index=2, token_usage={"a": ONE}), "PipelineRunResult(input 2: ok, 3 tokens, 'x')"),
+        (PipelineRunResult(raw="x", index=2, usage=ONE), "PipelineRunResult(input 2: ok, 3 tokens, 'x')"),
         (
             PipelineRunResult(status="failed", error=ValueError("no\nway")),
             r"PipelineRunResult(input 0: failed, 0 tokens, 'no\nway')",
         ),
-        (ProcedureRunResult(raw="x", token_usage=ONE), "ProcedureRunResult(input 0: ok, 3 tokens, 'x')"),
+        (ProcedureRunResult(raw="x", usage=ONE), "ProcedureRunResult(input 0: ok, 3 tokens, 'x')"),
         (
             ProcedureRunResult(status="failed", error=ValueError("no")),
             "ProcedureRunResult(input 0: failed, 0 tokens, 'no')",
@@ -365,6 +365,19 @@ def test_asyncio_run_takes_a_kickoff_result() -> None:
     """What a script got back can be given to `asyncio.run`."""
     result = PipelineKickoffResult()
     assert asyncio.run(result) is result  # type: ignore[arg-type]
+
+
+def test_asyncio_gathers_kickoff_results() -> None:
+    """They are told apart by identity, as gather needs it."""
+    first, second = PipelineKickoffResult(), PipelineKickoffResult()
+
+    async def main() -> list[object]:
+        return [*await asyncio.gather(first, second, first)]  # type: ignore[arg-type]
+
+    got = asyncio.run(main())
+    assert [result is first for result in got] == [True, False, True]
+    assert first != second
+    assert len({first, second, first}) == 2
 
 
 @pytest.mark.anyio

@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -84,7 +84,9 @@ def test_add_route_returns_the_router() -> None:
     assert router.routes["one"].pipeline is two
 
 
-@pytest.mark.parametrize("name", ["high urgency", "1", "ü-ber", "a.b", "class", "λ", "*", "x" * 1000], ids=lambda name: name[:9])
+@pytest.mark.parametrize(
+    "name", ["high urgency", "1", "ü-ber", "a.b", "class", "λ", "*", "x" * 1000], ids=lambda name: name[:9]
+)
 def test_a_route_may_be_called_anything(name: str) -> None:
     """Names need not be identifiers."""
     assert Router({name: Route("n == 1", one)}, rest).route({"n": 1}) == (one, name)
@@ -106,7 +108,9 @@ def test_a_reserved_name_is_explained() -> None:
         Router({"default": Route("n == 1", one)}, rest)
 
 
-@pytest.mark.parametrize("routes", [7, "text", [("one", 1)], {"one": one}, {"one": ("n > 1", one)}, {"one": None}], ids=str)
+@pytest.mark.parametrize(
+    "routes", [7, "text", [("one", 1)], {"one": one}, {"one": ("n > 1", one)}, {"one": None}], ids=str
+)
 def test_routes_that_are_refused(routes: Any) -> None:
     """Routes are a dict of routes; anything else is a ValidationError."""
     with pytest.raises(ValidationError):
@@ -116,13 +120,17 @@ def test_routes_that_are_refused(routes: Any) -> None:
 @pytest.mark.parametrize("condition", [None, 7, True, [], {}], ids=str)
 def test_conditions_that_are_refused(condition: Any) -> None:
     """Neither a callable nor an expression."""
-    with pytest.raises(ValidationError, match="a condition is a callable or an expression such as 'score > 7', got <class"):
+    with pytest.raises(
+        ValidationError, match="a condition is a callable or an expression such as 'score > 7', got <class"
+    ):
         Route(condition, one)
     with pytest.raises(ValidationError):
         Router({}, rest).add_route("x", condition, one)
 
 
-@pytest.mark.parametrize("condition", ["", "n >", "n.__class__", "__import__('os')", "λ" * 9999], ids=lambda text: text[:9])
+@pytest.mark.parametrize(
+    "condition", ["", "n >", "n.__class__", "__import__('os')", "λ" * 9999], ids=lambda text: text[:9]
+)
 def test_expressions_are_checked_when_they_are_written(condition: str) -> None:
     """Not when the first e-mail comes in."""
     with pytest.raises(ValidationError, match="condition"):
@@ -194,7 +202,9 @@ ASYNC: dict[str, Any] = {"one": later(lambda v: v["n"] > 8), "two": later(lambda
 @pytest.mark.anyio
 @pytest.mark.parametrize("first", [SYNC, ASYNC], ids=["sync", "async"])
 @pytest.mark.parametrize("second", [SYNC, ASYNC], ids=["sync", "async"])
-@pytest.mark.parametrize(("n", "expected"), [(9, (one, "one")), (5, (two, "two")), (0, (rest, "default"))], ids=["one", "two", "default"])
+@pytest.mark.parametrize(
+    ("n", "expected"), [(9, (one, "one")), (5, (two, "two")), (0, (rest, "default"))], ids=["one", "two", "default"]
+)
 async def test_the_first_true_condition_wins(first: Any, second: Any, n: int, expected: Any) -> None:
     """Whether conditions are sync, async, expressions or mixed; where none is true, the default."""
     router = Router({"one": Route(first["one"], one), "two": Route(second["two"], two)}, rest)
@@ -223,7 +233,11 @@ async def test_conditions_after_the_first_true_one_are_not_asked() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("verdict", "name"), [(1, "one"), ("no", "one"), ([0], "one"), (0, "default"), ("", "default"), (None, "default")], ids=repr)
+@pytest.mark.parametrize(
+    ("verdict", "name"),
+    [(1, "one"), ("no", "one"), ([0], "one"), (0, "default"), ("", "default"), (None, "default")],
+    ids=repr,
+)
 @pytest.mark.parametrize("wrap", [lambda condition: condition, later], ids=["sync", "async"])
 async def test_a_verdict_is_read_as_true_or_false(verdict: Any, name: str, wrap: Any) -> None:
     """As by `if`."""
@@ -255,11 +269,14 @@ async def test_a_condition_that_raises_never_means_the_default(conditions: list[
         await taken(router, {})
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=8))
 def test_whatever_the_order_of_sync_and_async(conditions: list[tuple[bool, bool]]) -> None:
     """The route taken is the first true one."""
     routes = {
-        f"r{n}": Route(later(lambda v, verdict=verdict: verdict) if is_async else (lambda v, verdict=verdict: verdict), one)
+        f"r{n}": Route(
+            later(lambda v, verdict=verdict: verdict) if is_async else (lambda v, verdict=verdict: verdict), one
+        )
         for n, (verdict, is_async) in enumerate(conditions)
     }
     expected = next((f"r{n}" for n, (verdict, _) in enumerate(conditions) if verdict), "default")

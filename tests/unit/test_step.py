@@ -211,7 +211,7 @@ def wrapped(*args: Any, **kwargs: Any) -> Any:
         AsyncGreeter().method,
         AsyncGreeter(),
         wrapped,
-        lambda a: async_function(a),
+        lambda a: async_function(a),  # noqa: PLW0108 - a lambda that returns a coroutine
         step(async_function),
     ],
     ids=["function", "partial", "method", "object", "wrapped", "lambda", "step"],
@@ -267,7 +267,7 @@ async def test_what_a_function_raises_passes_through(function: Any) -> None:
     async def fail_async(a: int) -> Any:
         raise LookupError("gone")
 
-    with pytest.raises(LookupError, match="^'?gone'?$"):
+    with pytest.raises(LookupError, match="gone"):
         await step(fail if function is sync_function else fail_async).kickoff_async(inputs={"a": 1})
 
 
@@ -431,7 +431,9 @@ async def test_what_can_be_read_only_once_is_an_error(function: Any, kind: str) 
 def test_parameters_are_needs() -> None:
     """With their types; those with a default are not required, and `inputs` and stars are none."""
 
-    def function(a: int, b: str = "", *, c: list[int], inputs: dict[str, Any], d: Any = None, **values: Any) -> None: ...
+    def function(
+        a: int, b: str = "", *, c: list[int], inputs: dict[str, Any], d: Any = None, **values: Any
+    ) -> None: ...
 
     interface = step(function).interface()
     assert [(need.key, need.required, need.type) for need in interface.needs] == [
@@ -492,7 +494,7 @@ ANYTHING: Any = ({}, None)
         (CrewOutput, ANYTHING),
         (Numbers, ANYTHING),
         (Table, ANYTHING),
-        (Optional[Person], ANYTHING),
+        (Optional[Person], ANYTHING),  # noqa: UP045 - people write it
         (Person | None, ANYTHING),
         (Literal["a"], ANYTHING),
         (object, ANYTHING),

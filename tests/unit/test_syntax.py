@@ -94,7 +94,12 @@ MADE: list[tuple[str, Callable[[], Any], type, list[Any]]] = [
     ("empty >> crew", lambda: Pipeline(stages=[]) >> a, Pipeline, [a]),
     ("crew >> empty", lambda: a >> Pipeline(), Pipeline, [a]),
     ("empty procedure >> crew", lambda: Procedure() >> a, Procedure, [a]),
-    ("branches that are pipelines", lambda: a >> [b >> c, router, fetch, function], Pipeline, [a, [b >> c, router, fetch, function]]),
+    (
+        "branches that are pipelines",
+        lambda: a >> [b >> c, router, fetch, function],
+        Pipeline,
+        [a, [b >> c, router, fetch, function]],
+    ),
 ]
 
 
@@ -127,7 +132,9 @@ def test_a_pipeline_may_follow_itself() -> None:
     assert (pipeline >> pipeline).stages == [a, b, a, b]
 
 
-@pytest.mark.parametrize("make", [lambda p: p >> c, lambda p: c >> p, lambda p: p >> [c, d]], ids=["left", "right", "list"])
+@pytest.mark.parametrize(
+    "make", [lambda p: p >> c, lambda p: c >> p, lambda p: p >> [c, d]], ids=["left", "right", "list"]
+)
 @pytest.mark.parametrize("kind", [Pipeline, Procedure])
 def test_name_and_options_go_along(kind: Any, make: Any) -> None:
     """What extends a pipeline keeps its title and how it reads raw text."""
@@ -141,7 +148,21 @@ def test_of_two_names_the_first_is_kept() -> None:
     assert (Pipeline([a]) >> Pipeline([b], name="two")).name == "two"
 
 
-WRONG = ["text", b"x", None, 7, 1.5, {}, {"a": 1}, set(), object(), Crew, Pipeline, functools.partial(function), iter([])]
+WRONG = [
+    "text",
+    b"x",
+    None,
+    7,
+    1.5,
+    {},
+    {"a": 1},
+    set(),
+    object(),
+    Crew,
+    Pipeline,
+    functools.partial(function),
+    iter([]),
+]
 
 
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
@@ -174,7 +195,9 @@ def test_what_is_no_stage_cannot_be_in_an_operand(make: Any, told: str) -> None:
 # ---- constructors ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", [a, foreign, fetch, function, len, a.kickoff_async, MagicMock(spec=Crew)], ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize(
+    "stage", [a, foreign, fetch, function, len, a.kickoff_async, MagicMock(spec=Crew)], ids=lambda s: type(s).__name__
+)
 def test_whatever_can_be_a_stage(stage: Any) -> None:
     """Crews, foreign crews, steps, functions and doubles, alone and as a branch."""
     assert Pipeline(stages=[stage]).stages == [stage]
@@ -209,7 +232,10 @@ def test_a_pipeline_as_a_stage_is_spliced_flat() -> None:
         (["x"], "Expected Crew instance, Router instance, or list of Crews, got <class 'str'>"),
         ([a, 7], "Expected Crew instance, Router instance, or list of Crews, got <class 'int'> (stage 2)"),
         ([Crew], "Expected Crew instance, Router instance, or list of Crews, got <class 'type'> (stage 1)"),
-        ([[a, "x"]], "Expected Crew instance, Router instance, or list of Crews, got <class 'str'> (stage 1 › branch 2)"),
+        (
+            [[a, "x"]],
+            "Expected Crew instance, Router instance, or list of Crews, got <class 'str'> (stage 1 › branch 2)",
+        ),
         ([a, [[b, c], d]], f"{DOUBLE_NESTING} (stage 2 › branch 1)"),
         ([a, [b, [[[c]]]]], f"{DOUBLE_NESTING} (stage 2 › branch 2)"),
         ([([a],)], f"{DOUBLE_NESTING} (stage 1 › branch 1)"),
@@ -233,7 +259,9 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     """One line for each mistake, with its code."""
     with pytest.raises(ValidationError) as caught:
         Pipeline(stages=["x", a, [[b], None], 7])
-    lines = [line.strip().removeprefix("Value error, ").split(" [type=")[0] for line in str(caught.value).splitlines()[2:6]]
+    lines = [
+        line.strip().removeprefix("Value error, ").split(" [type=")[0] for line in str(caught.value).splitlines()[2:6]
+    ]
     not_a_stage = "CG103 Expected Crew instance, Router instance, or list of Crews, got"
     assert lines == [
         f"{not_a_stage} <class 'str'> (stage 1)",
@@ -263,20 +291,26 @@ def test_the_list_given_is_not_kept() -> None:
 
 def test_an_unknown_option_is_refused() -> None:
     """A misspelt option does not pass silently."""
-    with pytest.raises(ValidationError, match="merge_jsn"):
+    with pytest.raises(TypeError, match="merge_jsn"):
         Pipeline(stages=[a], merge_jsn=False)
 
 
-@pytest.mark.parametrize("make", [lambda: Procedure([a, b]), lambda: Procedure(crews=[a, b]), lambda: Procedure(stages=[a, b])])
+@pytest.mark.parametrize(
+    "make", [lambda: Procedure([a, b]), lambda: Procedure(crews=[a, b]), lambda: Procedure(stages=[a, b])]
+)
 def test_a_procedure_by_its_constructor(make: Any) -> None:
     """`crews` and `stages` are two names of the same."""
     assert make().crews == make().stages == [a, b]
 
 
-@pytest.mark.parametrize("stage", [[a, b], router, function, Pipeline([[a, b]])], ids=["list", "router", "function", "pipeline"])
+@pytest.mark.parametrize(
+    "stage", [[a, b], router, function, Pipeline([[a, b]])], ids=["list", "router", "function", "pipeline"]
+)
 def test_a_procedure_holds_single_crews(stage: Any) -> None:
     """Anything else belongs in a pipeline, as the message says."""
-    with pytest.raises(ValidationError, match=r"CG103 a procedure is a chain of single crews.*\(stage 2\).*hint: use Pipeline"):
+    with pytest.raises(
+        ValidationError, match=r"CG103 a procedure is a chain of single crews.*\(stage 2\).*hint: use Pipeline"
+    ):
         Procedure(crews=[a, stage])
 
 

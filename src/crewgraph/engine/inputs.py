@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from crewgraph.compiler.needs import Demand
@@ -36,12 +36,16 @@ def rows(inputs: Iterable[Any], demand: Demand) -> Iterator[Row]:
         yield _row(index, values, demand)
 
 
-async def arows(inputs: AsyncIterable[Any], demand: Demand) -> AsyncIterator[Row]:
+async def arows(inputs: AsyncIterable[Any], demand: Demand) -> AsyncGenerator[Row, None]:
     """As :func:`rows`, from an async iterable."""
     index = 0
-    async for values in inputs:
-        yield _row(index, values, demand)
-        index += 1
+    try:
+        async for values in inputs:
+            yield _row(index, values, demand)
+            index += 1
+    finally:  # a generator left unfinished would be closed by whoever collects the garbage
+        if isinstance(inputs, AsyncGenerator):
+            await inputs.aclose()
 
 
 def complete(checked: Iterable[Row]) -> list[Row]:

@@ -12,7 +12,8 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -58,7 +59,7 @@ class LocalEngine:
         tasks = anyio.create_task_group()
         pool = _Pool(plan, job, tasks)
         async with tasks:
-            if isinstance(rows, AsyncIterable):
+            if isinstance(rows, AsyncGenerator):
                 tasks.start_soon(pool.guard, partial(pool.feed, rows))
             else:
                 pool.rows = iter(rows)
@@ -129,14 +130,15 @@ class _Pool:
                 return run, ready[0]
         return None
 
-    async def feed(self, rows: AsyncIterable[Row]) -> None:
+    async def feed(self, rows: AsyncGenerator[Row, None]) -> None:
         """Open inputs as they come, as long as there is room for more runs."""
-        async for row in rows:
-            while len(self.active) >= self.job.max_concurrency:
-                self.room = anyio.Event()
-                await self.room.wait()
-            run, ready = await self.open(row)
-            self.hand_out(run, ready)
+        async with aclosing(rows):
+            async for row in rows:
+                while len(self.active) >= self.job.max_concurrency:
+                    self.room = anyio.Event()
+                    await self.room.wait()
+                run, ready = await self.open(row)
+                self.hand_out(run, ready)
 
     async def open(self, row: Row) -> tuple[Run, list[int]]:
         """Begin a run; one that cannot run is delivered at once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ class Row:
     error: Exception | None = None
 
 
-Rows = Iterable[Row] | AsyncIterable[Row]
+Rows = Iterable[Row] | AsyncGenerator[Row, None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def test_a_fine_pipeline_has_no_findings() -> None:
 @pytest.mark.parametrize("kind", [Pipeline, Procedure])
 def test_an_empty_pipeline_does_not_compile(kind: Any) -> None:
     """Although it can be constructed."""
-    with pytest.raises(PipelineInvalid, match="CG102 empty: the pipeline has no stages. hint: add a stage"):
+    with pytest.raises(PipelineInvalid, match=r"CG102 empty: the pipeline has no stages. hint: add a stage"):
         compile_pipeline(kind())
 
 

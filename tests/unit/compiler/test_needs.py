@@ -89,7 +89,12 @@ DEMANDS: list[tuple[str, Demand, str, str]] = [
     ("what was read before it", demand(y, router(x, x, kind=Open)), "y", "x"),
     ("a procedure hands over one output", demand(Crew("g", "", "x"), nothing, x, kind=Procedure), "x", ""),
     ("a procedure hands over the last output", demand(nothing, Crew("g", "", "x"), x, kind=Procedure), "", ""),
-    ("text of all crews of a procedure", demand(Crew("news"), nothing, nothing, Crew("c", "news"), kind=Procedure), "", ""),
+    (
+        "text of all crews of a procedure",
+        demand(Crew("news"), nothing, nothing, Crew("c", "news"), kind=Procedure),
+        "",
+        "",
+    ),
 ]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import networkx
+import networkx as nx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crewgraph.compiler import compile_pipeline
@@ -70,7 +70,15 @@ def test_nodes_are_numbered_in_the_order_of_the_text() -> None:
     told = plan(a, router(b, c), d)
     assert [node.name for node in told.nodes] == ["start", "a", "router", "b", "c", "merge", "d"]
     assert told.number == {node.name: place for place, node in enumerate(told.nodes)}
-    assert told.wiring.successors == (((1, None),), ((2, None),), ((3, "r0"), (4, "default")), ((5, None),), ((5, None),), ((6, None),), ())
+    assert told.wiring.successors == (
+        ((1, None),),
+        ((2, None),),
+        ((3, "r0"), (4, "default")),
+        ((5, None),),
+        ((5, None),),
+        ((6, None),),
+        (),
+    )
     assert told.wiring.indegrees == (0, 1, 1, 1, 1, 2, 1)
     assert told.sources == ((), (0,), (1,), (2,), (2,), (3, 4), (5,))
 
@@ -167,6 +175,7 @@ pipelines = st.recursive(readers, trees, max_leaves=12).map(
 )
 
 
+@settings(deadline=None)
 @given(pipelines)
 def test_a_plan_says_what_the_graph_says(pipeline: Pipeline) -> None:
     """Edges point forward; contexts and texts are those that networkx finds."""
@@ -178,7 +187,7 @@ def test_a_plan_says_what_the_graph_says(pipeline: Pipeline) -> None:
         assert told.wiring.indegrees[place] == graph.in_degree(node.name) == len(told.sources[place])
         if not isinstance(node, Work):
             continue
-        above = {told.number[name] for name in networkx.ancestors(graph, node.name)}
+        above = {told.number[name] for name in nx.ancestors(graph, node.name)}
         for key, places in told.texts[place]:
             named = [early for early in sorted(above, reverse=True) if getattr(told.nodes[early], "label", None) == key]
             assert list(places) == named[: len(places)]

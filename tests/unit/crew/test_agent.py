@@ -41,4 +41,4 @@ def test_repr() -> None:
     """The repr is the role; neither key nor prompt stands in it."""
     agent = Agent(role="Clerk", backstory="secret", llm=LiteLLM("m", api_key="sk-1"))
     assert repr(agent) == "Agent(role='Clerk')"
-    assert str(agent) == "role='Clerk'"
+    assert str(agent) == repr(agent)
