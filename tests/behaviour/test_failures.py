@@ -15,6 +15,7 @@ from crewgraph.errors import (
     InputError,
     InputTypeError,
     KickoffError,
+    KickoffInterrupted,
     ModelUnavailable,
     NodeError,
     PipelineInvalid,
@@ -321,3 +322,38 @@ async def test_tokens_of_cancelled_nodes_are_counted() -> None:
     assert run.token_usage["slow"].successful_requests == 1
     assert run.token_usage["slow"].failed_requests == 1
     assert run.usage.total_tokens == run.token_usage["slow"].total_tokens > 0
+
+
+async def test_the_first_of_two_failures_is_the_runs() -> None:
+    """When two branches fail, the run's error is the first; the spans have both."""
+    second_may_fail = anyio.Event()
+
+    @step
+    async def first() -> None:
+        second_may_fail.set()
+        raise ValueError("first")
+
+    @step
+    async def second() -> None:
+        try:
+            await anyio.sleep(math.inf)
+        finally:
+            raise ValueError("second, while it was cancelled")
+
+    (run,) = await Pipeline([[second, first]]).kickoff_async({}, on_error="collect")
+    assert str(run.error) == "'first' failed: ValueError: first"
+    assert {span.node: span.status for span in run.spans} == {"first": "failed", "second": "failed"}
+
+
+def test_a_node_may_end_the_process() -> None:
+    """Ctrl-C inside a node is Ctrl-C: the kickoff ends and what had finished is kept."""
+
+    @step
+    async def interrupts(n: int) -> int:
+        if n == 2:
+            raise KeyboardInterrupt
+        return n
+
+    with pytest.raises(KickoffInterrupted) as caught:
+        Pipeline([interrupts]).kickoff([{"n": n} for n in range(3)])
+    assert [run.index for run in caught.value.result if run.ok] == [0, 1]

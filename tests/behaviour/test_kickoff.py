@@ -97,8 +97,22 @@ async def test_inputs_of_all_kinds() -> None:
             await anyio.lowlevel.checkpoint()
             yield {"n": n}
 
+    class Queue:
+        """An async iterable that is no generator, as a message queue's client may be."""
+
+        def __init__(self) -> None:
+            self.left = [{"n": 2}, {"n": 1}, {"n": 0}]
+
+        def __aiter__(self) -> Queue:
+            return self
+
+        async def __anext__(self) -> dict[str, int]:
+            if not self.left:
+                raise StopAsyncIteration
+            return self.left.pop()
+
     pipeline = Pipeline([double, double])
-    for inputs in ([{"n": 0}, {"n": 1}, {"n": 2}], several(), slowly()):
+    for inputs in ([{"n": 0}, {"n": 1}, {"n": 2}], several(), slowly(), Queue()):
         result = await pipeline.kickoff_async(inputs, max_concurrency=2)
         assert [run.to_dict() for run in result] == [{"n": 0}, {"n": 4}, {"n": 8}]
     assert len(await pipeline.kickoff_async({"n": 1})) == 1

@@ -362,3 +362,16 @@ async def test_names_that_are_no_identifiers_are_reached_too() -> None:
 
     (run,) = await Pipeline([Witness("Market Research", "it grows"), Witness("x", {}), read]).kickoff_async({})
     assert run.to_dict() == {"read": "it grows"}
+
+
+@pytest.mark.anyio
+async def test_the_text_of_a_crew_that_did_not_run_is_not_there() -> None:
+    """A parameter with a default may name a crew on one route only."""
+
+    @step
+    async def read(note: str = "nothing") -> str:
+        return note
+
+    router = Router({"high": Route("i > 5", Witness("note", "written"))}, default=Witness("other", {}))
+    result = await Pipeline([router, read]).kickoff_async([I0, I9])
+    assert [run.to_dict() for run in result] == [{"read": "nothing"}, {"read": "written"}]

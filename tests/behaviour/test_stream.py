@@ -245,3 +245,20 @@ async def test_an_input_generator_is_closed_when_the_stream_is() -> None:
         async for _ in runs:
             break
     assert closed
+
+
+async def test_events_of_an_invalid_pipeline() -> None:
+    """What keeps a kickoff from starting is raised where the events are read."""
+    with pytest.raises(PipelineInvalid):
+        async for _ in Pipeline([]).events({}):
+            pytest.fail("nothing should come")
+    assert [event async for event in Pipeline([same]).events([], on_error="raise")] == []
+
+
+async def test_a_stream_keeps_only_the_first_failures() -> None:
+    """Thousands of failures are counted; only the first are kept to be named."""
+    with pytest.raises(KickoffError, match="25 of 50 runs failed") as caught:
+        async for _ in Pipeline([odd_fails]).stream(numbers(50)):
+            pass
+    assert len(caught.value.failures) == 10
+    assert "and 15 more failures" in str(caught.value)

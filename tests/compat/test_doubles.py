@@ -134,3 +134,20 @@ async def test_an_undeclared_chain_of_crews_is_spliced_in_too() -> None:
     assert {"answer", "x"} == set(second.kickoff_async.call_args.kwargs["inputs"])
     (bad,) = await pipeline.kickoff_async({"answer": "nonsense"}, on_error="collect")
     assert "Expected Crew instance" in str(bad.error)
+
+
+async def test_spans_of_an_undeclared_route() -> None:
+    """The nodes of a pipeline that nobody declared have their spans behind their router's."""
+
+    class Improviser(Router):
+        def route(self, values: dict[str, Any]) -> Any:
+            return Pipeline([with_spec("new", x=1)]), "new"
+
+    (run,) = await Pipeline([Improviser(default=with_spec("unused")), with_spec("last")]).kickoff_async({})
+    told = [(span.node, span.kind, span.status) for span in run.spans]
+    assert told == [
+        ("router", "router", "ok"),
+        ("new", "crew", "ok"),
+        ("unused", "crew", "skipped"),
+        ("last", "crew", "ok"),
+    ]

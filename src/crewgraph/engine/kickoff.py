@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from crewgraph.bridge import run_or_pend
 from crewgraph.compiler import compile_pipeline
@@ -23,6 +26,8 @@ from crewgraph.syntax import Inputs, OnError, Pipeline
 from crewgraph.trace import Event, Observer
 
 __all__ = ["events", "kickoff", "kickoff_async", "stream"]
+
+T = TypeVar("T")
 
 MAX_BACKLOG = 1_000
 """Events that wait for their reader before the engine waits too."""
@@ -108,25 +113,13 @@ async def stream(
     """Yield results as runs end; see :meth:`Pipeline.stream`."""
     job, tally = _kickoff(pipeline, inputs, **options), _Tally()
     send, receive = anyio.create_memory_object_stream[Run](0)
-
-    async def work() -> None:
-        async with send:
-            await job.execute(send.send, strict=False)
-
-    background = Background(work)
-    background.start()
-    try:
-        async with receive:
-            async for run in receive:
-                tally.count(run)
-                for result in results_of(run):
-                    yield result
-    finally:
-        await background.stop()
-    if background.error is not None:
-        raise background.error
-    if job.on_error != "collect":
-        tally.raise_failures()
+    work = partial(job.execute, send.send, strict=False)
+    async with aclosing(_beside(work, send, receive)) as runs:
+        async for run in runs:
+            tally.count(run)
+            for result in results_of(run):
+                yield result
+    tally.conclude(job.on_error)
 
 
 async def events(pipeline: Pipeline, inputs: Inputs, **options: Any) -> AsyncIterator[Event]:
@@ -142,24 +135,34 @@ async def events(pipeline: Pipeline, inputs: Inputs, **options: Any) -> AsyncIte
             caught_up = anyio.Event()
             await caught_up.wait()
 
-    async def work() -> None:
-        async with send:
-            await job.execute(deliver, strict=False)
+    work = partial(job.execute, deliver, strict=False)
+    async with aclosing(_beside(work, send, receive)) as told:
+        async for event in told:
+            yield event
+            if receive.statistics().current_buffer_used == 0:
+                caught_up.set()
+    tally.conclude(job.on_error)
 
-    background = Background(work)
+
+async def _beside(
+    work: Callable[[], Awaitable[None]], send: MemoryObjectSendStream[T], receive: MemoryObjectReceiveStream[T]
+) -> AsyncGenerator[T, None]:
+    """Yield what work that goes on beside the reader sends; it ends when the reader does, and raises what it raised."""
+
+    async def work_and_close() -> None:
+        async with send:
+            await work()
+
+    background = Background(work_and_close)
     background.start()
     try:
         async with receive:
-            async for event in receive:
-                yield event
-                if receive.statistics().current_buffer_used == 0:
-                    caught_up.set()
+            async for item in receive:
+                yield item
     finally:
         await background.stop()
     if background.error is not None:
         raise background.error
-    if job.on_error != "collect":
-        tally.raise_failures()
 
 
 class _Tally:
@@ -178,12 +181,12 @@ class _Tally:
             if len(self.first) < MAX_NAMED:
                 self.first.append(run)
 
-    def raise_failures(self) -> None:
-        """Raise what was counted, if anything.
+    def conclude(self, on_error: OnError) -> None:
+        """Raise what was counted, if anything and if that is wanted.
 
         Raises:
             KickoffError: its result holds the first failed runs.
         """
         failures = [(run.index, run.error) for run in self.first if run.error is not None]
-        if failures:
+        if failures and on_error != "collect":
             raise KickoffError(failures, failed=self.failed, total=self.total, result=kickoff_result(self.first))

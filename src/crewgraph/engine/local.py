@@ -85,7 +85,7 @@ class _Pool:
     """For each open run how many of its nodes are handed out or at work."""
     scopes: dict[Run, set[anyio.CancelScope]] = field(default_factory=dict[Run, set[anyio.CancelScope]])
     room: anyio.Event = field(default_factory=anyio.Event)
-    crash: Exception | None = None
+    crash: BaseException | None = None
     """What the source of the inputs raised, or whoever takes the results: the kickoff cannot go on."""
 
     # ---- workers -----------------------------------------------------------------------------------------------
@@ -100,7 +100,9 @@ class _Pool:
         """Keep an error out of the task group, which would wrap it; stop everything and leave it to the engine."""
         try:
             await work()
-        except Exception as error:  # noqa: BLE001 - raised again by execute()
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C and exit too: execute() raises it when all is put away
             self.crash = self.crash or error
             self.tasks.cancel_scope.cancel()
 

@@ -200,3 +200,10 @@ def test_name_is_assignable() -> None:
     made = crew(GREET)
     made.name = "later"
     assert made.name == "later"
+
+
+def test_definitions_are_shown_as_themselves() -> None:
+    """``print(crew)`` and ``print(task)`` show what their reprs show."""
+    task = Task(name="sort", description="Sort the mails.")
+    crew = Crew(name="desk", agents=[Agent(role="Clerk")], tasks=[task])
+    assert (str(crew), str(task)) == ("Crew('desk', tasks=1)", "Task('sort')")
