@@ -56,6 +56,7 @@ __all__ = [
     "TemplateError",
 ]
 
+LITERAL_BRACES = "write {{…}} for literal braces"
 MAX_NAMED = 10
 """How many failures or rows one message names before it only counts the rest."""
 
@@ -114,13 +115,15 @@ class TemplateError(CrewgraphError, ValueError):
         missing: the names of the placeholders, in the order of the text.
     """
 
-    def __init__(self, missing: Mapping[str, Sequence[str]], *, known: Iterable[str] = ()) -> None:
+    def __init__(
+        self, missing: Mapping[str, Sequence[str]], *, known: Iterable[str] = (), or_else: str = LITERAL_BRACES
+    ) -> None:
         self.missing = tuple(missing)
         wanted = "; ".join(f"{{{key}}} in {', '.join(where)}" for key, where in missing.items())
         offered = ", ".join(sorted(known)) or "nothing"
         super().__init__(
             f"no value for {wanted}. There is: {offered}. hint: add it to the inputs, "
-            "let an earlier crew give it, or write {{…}} for literal braces"
+            f"let an earlier crew give it, or {or_else}"
         )
 
 

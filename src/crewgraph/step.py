@@ -102,7 +102,8 @@ class Step(Stage):
             elif parameter.default is parameter.empty:
                 missing.append(key)
         if missing:
-            raise TemplateError({key: [f"step '{self.name}'"] for key in missing}, known=given)
+            where = [f"step '{self.name}'"]
+            raise TemplateError(dict.fromkeys(missing, where), known=given, or_else="give the parameter a default")
         return [kwargs.pop(key, self.parameters[key].default) for key in self._positional], kwargs
 
     def _output(self, value: Any) -> CrewOutput:
