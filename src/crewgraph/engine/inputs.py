@@ -11,7 +11,7 @@ from crewgraph.errors import InputError, InputTypeError
 
 __all__ = ["arows", "complete", "rows", "unrolled"]
 
-HINT = "add the keys to the inputs; write {{…}} where literal braces are meant"
+HINT = "add the keys to the inputs, or declare them as the output of an earlier crew; {{…}} are literal braces"
 
 
 def unrolled(inputs: Any) -> Iterable[Any] | AsyncIterable[Any]:
