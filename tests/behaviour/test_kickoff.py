@@ -85,6 +85,21 @@ async def test_process_runs_is_another_name() -> None:
     assert result.run_results[0].to_dict() == {"n": 6}
 
 
+class Queue:
+    """An async iterable that is no generator, as a message queue's client may be."""
+
+    def __init__(self) -> None:
+        self.left = [{"n": 2}, {"n": 1}, {"n": 0}]
+
+    def __aiter__(self) -> Queue:
+        return self
+
+    async def __anext__(self) -> dict[str, int]:
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop()
+
+
 @pytest.mark.anyio
 async def test_inputs_of_all_kinds() -> None:
     """A dict, a list, a generator and an async generator are all inputs; nothing gives nothing."""
@@ -96,20 +111,6 @@ async def test_inputs_of_all_kinds() -> None:
         for n in range(3):
             await anyio.lowlevel.checkpoint()
             yield {"n": n}
-
-    class Queue:
-        """An async iterable that is no generator, as a message queue's client may be."""
-
-        def __init__(self) -> None:
-            self.left = [{"n": 2}, {"n": 1}, {"n": 0}]
-
-        def __aiter__(self) -> Queue:
-            return self
-
-        async def __anext__(self) -> dict[str, int]:
-            if not self.left:
-                raise StopAsyncIteration
-            return self.left.pop()
 
     pipeline = Pipeline([double, double])
     for inputs in ([{"n": 0}, {"n": 1}, {"n": 2}], several(), slowly(), Queue()):
