@@ -49,10 +49,10 @@ class Step(Stage):
         self.function = function
         self.name = name or _function_name(function)
         self.inline = inline
-        self.parameters, self._problems = _parameters(function, f"step '{self.name}'")
-        self._positional = [
-            key for key, parameter in self.parameters.items() if parameter.kind is parameter.POSITIONAL_ONLY
-        ]
+        parameters, self._problems = _parameters(function, f"step '{self.name}'")
+        self._named = {key: one.default for key, one in parameters.items() if one.kind in _NAMED}
+        self._positional = [key for key, one in parameters.items() if one.kind is one.POSITIONAL_ONLY]
+        self._takes_rest = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
         self.is_async = inspect.iscoroutinefunction(function)
         functools.update_wrapper(self, function, updated=())
 
@@ -79,9 +79,9 @@ class Step(Stage):
         hints = _hints(_annotated(self.function))
         where = f"step '{self.name}'"
         named = [
-            Need(key, where, parameter.default is parameter.empty, hints.get(key, Any))
-            for key, parameter in self.parameters.items()
-            if key != ALL_VALUES and parameter.kind in _NAMED
+            Need(key, where, default is inspect.Parameter.empty, hints.get(key, Any))
+            for key, default in self._named.items()
+            if key != ALL_VALUES
         ]
         gives, may_give = _gives(self.name, hints.get("return", Any))
         return Interface("step", tuple(named), gives, may_give, "function", (), self._problems)
@@ -91,20 +91,19 @@ class Step(Stage):
 
     def _arguments(self, given: Handoff) -> tuple[list[Any], dict[str, Any]]:
         kwargs, missing = dict[str, Any](), list[str]()
-        named = {key for key, parameter in self.parameters.items() if parameter.kind in _NAMED}
-        for key, parameter in self.parameters.items():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                kwargs |= {name: value for name, value in given.items() if name not in named}
-            elif key == ALL_VALUES and parameter.kind in _NAMED:
+        for key, default in self._named.items():
+            if key == ALL_VALUES:
                 kwargs[key] = dict(given)
-            elif given.reaches(key) and parameter.kind is not parameter.VAR_POSITIONAL:
+            elif given.reaches(key):
                 kwargs[key] = given.reach(key)
-            elif parameter.default is parameter.empty:
+            elif default is inspect.Parameter.empty:
                 missing.append(key)
         if missing:
             where = [f"step '{self.name}'"]
             raise TemplateError(dict.fromkeys(missing, where), known=given, or_else="give the parameter a default")
-        return [kwargs.pop(key, self.parameters[key].default) for key in self._positional], kwargs
+        args = [kwargs.pop(key, self._named[key]) for key in self._positional]
+        rest = {key: value for key, value in given.items() if key not in self._named} if self._takes_rest else {}
+        return args, kwargs | rest
 
     def _output(self, value: Any) -> CrewOutput:
         if isinstance(value, CrewOutput):
