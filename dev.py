@@ -183,7 +183,10 @@ def main() -> int:
     task, *args = sys.argv[1:] or ["help"]
     if task not in {"demo", "test", "setup", "fix", "lock", "clean", *CHECKS}:
         print(__doc__)
-        return 0 if task in {"help", "-h", "--help"} else 2
+        if task in {"help", "-h", "--help"}:
+            return 0
+        print(f"error: there is no '{task}'", file=sys.stderr)
+        return 2
     try:
         if sys.version_info < (3, 11) and task != "clean":
             raise Stop(f"crewgraph needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.")

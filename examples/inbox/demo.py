@@ -29,16 +29,21 @@ def emails(limit: int | None) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line][:limit]
 
 
-async def run(mails: list[dict[str, Any]], folder: Path) -> None:
-    """Stream the mails through the pipeline; every result is on disk as soon as it is there."""
-    routes, tokens, began = Counter[str](), 0, time.perf_counter()
+async def run(mails: list[dict[str, Any]], folder: Path) -> int:
+    """Stream the mails through the pipeline; every result is on disk as soon as it is there.
+
+    Returns:
+        How many failed.
+    """
+    routes, failed, tokens, began = Counter[str](), 0, 0, time.perf_counter()
     with (
         (folder / "results.jsonl").open("w", encoding="utf-8") as results,
         (folder / "traces.jsonl").open("w", encoding="utf-8") as traces,
     ):
         async for result in inbox.stream(mails, on_error="collect"):
-            route = next((item["route_taken"] for item in result.trace[1:] if isinstance(item, dict)), "failed")
-            routes[route] += 1
+            route = next((item["route_taken"] for item in result.trace[1:] if isinstance(item, dict)), "none")
+            routes[route if result.ok else "failed"] += 1
+            failed += not result.ok
             tokens += result.usage.total_tokens
             mail = mails[result.index]["id"]
             row = {
@@ -54,11 +59,12 @@ async def run(mails: list[dict[str, Any]], folder: Path) -> None:
             if result.index < SHOWN:
                 subject, ran = mails[result.index]["subject"], sum(span.attempts for span in result.spans)
                 print(f"\n{mail}  {subject}\n  → {route}: {ran} nodes ran, {result.usage.total_tokens:,} tokens")
-                print(f"  {result.raw}")
+                print(f"  {result.error or result.raw}")
     seconds = time.perf_counter() - began
-    print(f"\n{len(mails)} mails, model {MODEL}: {seconds:.1f} s, {tokens:,} tokens")
+    print(f"\n{len(mails)} {'mail' if len(mails) == 1 else 'mails'}, model {MODEL}: {seconds:.1f} s, {tokens:,} tokens")
     for route, count in routes.most_common():
         print(f"  {route:<10} {count:>3}  {'█' * count}")
+    return failed
 
 
 def draw(folder: Path) -> list[Path]:
@@ -71,8 +77,8 @@ def draw(folder: Path) -> list[Path]:
     return drawn
 
 
-def main() -> None:
-    """Parse the arguments and do everything."""
+def main() -> int:
+    """Parse the arguments and do everything; 1 where mails failed."""
     parser = argparse.ArgumentParser(description="Run the inbox example.")
     parser.add_argument("--limit", type=int, help="only the first N mails")
     parser.add_argument("--out", type=Path, default=Path("build/inbox"), help="where to write (build/inbox)")
@@ -81,10 +87,11 @@ def main() -> None:
     print(inbox.to_text())
     findings = inbox.check()
     print(f"checked: {findings}")
-    asyncio.run(run(emails(options.limit), options.out))
+    failed = asyncio.run(run(emails(options.limit), options.out))
     written = [options.out / "results.jsonl", options.out / "traces.jsonl", *draw(options.out)]
     print("\nwritten:", *written, sep="\n  ")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

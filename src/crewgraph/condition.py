@@ -65,6 +65,7 @@ _LITERAL: dict[type[ast.expr], Callable[[Iterable[Any]], Any]] = {
     ast.Tuple: tuple,
     ast.Set: set,
 }
+_FOREIGN = {"&&": "and", "||": "or", "=>": ">=", "=<": "<=", " AND ": "and", " OR ": "or", "=": "=="}
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.Not: operator.not_,
     ast.USub: operator.neg,
@@ -114,7 +115,7 @@ def parse_condition(text: str) -> Condition:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise ConditionError(f"condition `{text}` is not an expression: {reason}") from None
+        raise ConditionError(f"condition `{text}` is not an expression: {reason}{_meant(text)}") from None
     reads = dict[str, None]()
     try:
         _check(tree, reads, MAX_DEPTH)
@@ -122,6 +123,12 @@ def parse_condition(text: str) -> Condition:
         reason = _TOO_DEEP if isinstance(error, RecursionError) else str(error)
         raise ConditionError(f"condition `{text}`: {reason}") from None
     return Condition(text, tuple(reads), tree)
+
+
+def _meant(text: str) -> str:
+    """What somebody who thinks in another language may have meant."""
+    meant = next((word for sign, word in _FOREIGN.items() if sign in text), None)
+    return f". hint: write {meant}" if meant else ""
 
 
 # ---- checking --------------------------------------------------------------------------------------------------
@@ -171,7 +178,7 @@ def _is_singleton(node: ast.expr) -> bool:
 def _refusal(node: ast.expr) -> str:
     if isinstance(node, ast.Call):
         known = ", ".join(sorted([*FUNCTIONS, "has"]))
-        return f"`{ast.unparse(node)}` is not a known function; there are: {known}"
+        return f"`{ast.unparse(node)}` is not a known function; there are: {known}. hint: or use a callable"
     return f"`{ast.unparse(node)}` is not allowed in a condition"
 
 

@@ -88,20 +88,34 @@ class PipelineInvalid(CrewgraphError):
 class InputError(CrewgraphError, ValueError):
     """Raised before the first model call when inputs lack keys that the pipeline needs.
 
+    Where the other inputs run all the same, it is recorded on the runs of those that cannot.
+
     Attributes:
         missing: for each bad input, its index and the keys it lacks, each with those who need it.
     """
 
-    def __init__(self, missing: Mapping[int, Mapping[str, Sequence[str]]], *, hint: str = "") -> None:
+    def __init__(
+        self,
+        missing: Mapping[int, Mapping[str, Sequence[str]]],
+        *,
+        given: Mapping[int, Iterable[str]] | None = None,
+        hint: str = "",
+        others_run: bool = False,
+    ) -> None:
         self.missing = missing
-        rows = [
-            f"input {index} lacks "
-            + ", ".join(f"'{key}' (needed by {', '.join(whom)})" for key, whom in sorted(keys.items()))
-            for index, keys in missing.items()
-        ]
+        rows = [f"input {index} lacks {_lacking(keys, (given or {}).get(index))}" for index, keys in missing.items()]
         head = "1 input is" if len(rows) == 1 else f"{len(rows)} inputs are"
-        lines = [f"{head} incomplete; nothing has run", *_and_more(rows, "inputs")]
-        super().__init__("\n".join(lines + ([f"hint: {hint}"] if hint else [])))
+        lines = [] if others_run else [f"{head} incomplete; nothing has run"]
+        super().__init__("\n".join([*lines, *_and_more(rows, "inputs"), *([f"hint: {hint}"] if hint else [])]))
+
+
+def _lacking(keys: Mapping[str, Sequence[str]], given: Iterable[str] | None) -> str:
+    lacking = ", ".join(f"'{key}' (needed by {', '.join(whom)})" for key, whom in sorted(keys.items()))
+    if given is None:
+        return lacking
+    has = list(given)
+    shown = ", ".join(has[:MAX_NAMED]) + (" …" if len(has) > MAX_NAMED else "")
+    return f"{lacking}; it has {shown or 'nothing'}"
 
 
 class InputTypeError(CrewgraphError, TypeError):
@@ -143,7 +157,8 @@ class NodeError(CrewgraphError):
         self.node = node
         self.cause = cause
         text = str(cause).strip()
-        super().__init__(f"'{node}' failed: {type(cause).__name__}{': ' + text if text else ''}")
+        notes = "".join(f" ({note})" for note in getattr(cause, "__notes__", ()))
+        super().__init__(f"'{node}' failed: {type(cause).__name__}{': ' + text if text else ''}{notes}")
         self.__cause__ = cause
 
 
@@ -158,12 +173,17 @@ class KickoffError(CrewgraphError):
     def __init__(self, failures: Sequence[tuple[int, BaseException]], *, failed: int, total: int, result: Any) -> None:
         self.result = result
         self.failures = tuple(failures)
-        lines = [f"input {index}: {error}" for index, error in self.failures[:MAX_NAMED]]
+        lines = [_of_input(index, error) for index, error in self.failures[:MAX_NAMED]]
         more = [f"… and {failed - len(lines)} more failures"] if failed > len(lines) else []
         head = f"{failed} of {total} {'run' if total == 1 else 'runs'} failed"
         super().__init__("\n".join([head, *lines, *more]))
         if self.failures:
             self.__cause__ = self.failures[0][1]
+
+
+def _of_input(index: int, error: BaseException) -> str:
+    text = str(error)
+    return text if text.startswith(f"input {index} ") else f"input {index}: {text}"
 
 
 class KickoffInterrupted(KeyboardInterrupt):
@@ -175,7 +195,8 @@ class KickoffInterrupted(KeyboardInterrupt):
 
     def __init__(self, result: Any) -> None:
         self.result = result
-        super().__init__(f"interrupted; {len(result)} results had finished and are in .result")
+        count = "1 result" if len(result) == 1 else f"{len(result)} results"
+        super().__init__(f"interrupted; what had finished is in .result: {count}")
 
 
 class ModelError(CrewgraphError):

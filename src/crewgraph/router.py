@@ -111,7 +111,7 @@ class Router(BaseModel, Stage):
         """The pipeline to take for these values, and the route's name; awaitable where a condition is async."""
         pending = iter(self.routes.items())
         for name, route in pending:
-            verdict = route.decide(values)
+            verdict = _decided(name, route, values)
             if inspect.isawaitable(verdict):
                 return self._route_async(name, route, verdict, pending, values)
             if verdict:
@@ -129,7 +129,7 @@ class Router(BaseModel, Stage):
         if await verdict:
             return route.pipeline, name
         for later, candidate in pending:
-            decided = candidate.decide(values)
+            decided = _decided(later, candidate, values)
             if await decided if inspect.isawaitable(decided) else decided:
                 return candidate.pipeline, later
         return self.default, "default"
@@ -138,6 +138,14 @@ class Router(BaseModel, Stage):
         return f"Router({', '.join([*self.routes, 'default'])})"
 
     __str__ = __repr__
+
+
+def _decided(name: str, route: Route, values: dict[str, Any]) -> Any:
+    try:
+        return route.decide(values)
+    except Exception as error:
+        error.add_note(f"in the condition of route '{name}', which is given one dict of all values")
+        raise
 
 
 def _route_name(name: Any) -> str:

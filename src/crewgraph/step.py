@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import typing
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar, overload
 
 import anyio
@@ -46,6 +46,8 @@ class Step(Stage):
     joins_procedure: ClassVar[bool] = False
 
     def __init__(self, function: Callable[..., Any], *, name: str | None = None, inline: bool = False) -> None:
+        if not callable(function):
+            raise TypeError(f"a step is made of a function, not of {function!r}. hint: @step(name={function!r})")
         self.function = function
         self.name = name or _function_name(function)
         self.inline = inline
@@ -110,9 +112,8 @@ class Step(Stage):
             return value
         if value is None:
             return CrewOutput()
-        if isinstance(value, Iterator | AsyncIterator):
-            kind = type(value).__name__
-            raise TypeError(f"step '{self.name}' returned a {kind}, which can be read only once; return a list")
+        if isinstance(value, Awaitable | Iterator | AsyncIterator):
+            raise TypeError(f"step '{self.name}' returned {_unusable(value)}")
         if isinstance(value, BaseModel):
             content: Any = value.model_dump()  # a RootModel may hold a list
             named = None if isinstance(content, dict) else {self.name: content}
@@ -169,12 +170,18 @@ def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, ins
         Problem(
             "CG503",
             f"{where} has *{key}, which nothing can fill",
-            f"name the values it takes, or write **{key}",
+            "name the values it takes, or write **values",
         )
         for key, parameter in parameters.items()
         if parameter.kind is parameter.VAR_POSITIONAL
     ]
     return parameters, tuple(problems)
+
+
+def _unusable(value: object) -> str:
+    if isinstance(value, Awaitable):
+        return f"{value!r:.60}, which was not awaited; write return await …"
+    return f"a {type(value).__name__}, which can be read only once; return a list"
 
 
 def _function_name(function: Callable[..., Any]) -> str:

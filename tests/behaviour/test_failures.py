@@ -21,6 +21,7 @@ from crewgraph.errors import (
     PipelineInvalid,
 )
 from crewgraph.llm import OfflineLLM, Request
+from crewgraph.node import Interface, Need
 from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics
 from crewgraph.router import Route, Router
 from crewgraph.step import step
@@ -197,8 +198,8 @@ async def test_missing_inputs_are_found_before_anything_runs() -> None:
     assert ran == []
     assert str(caught.value).splitlines()[:3] == [
         "2 inputs are incomplete; nothing has run",
-        "input 1 lacks 'b' (needed by 'second'), 'd' (needed by 'third')",
-        "input 2 lacks 'a' (needed by 'typed', 'third'), 'b' (needed by 'second'), 'd' (needed by 'third')",
+        "input 1 lacks 'b' (needed by 'second'), 'd' (needed by 'third'); it has a",
+        "input 2 lacks 'a' (needed by 'typed', 'third'), 'b' (needed by 'second'), 'd' (needed by 'third'); it has nothing",
     ]
     assert isinstance(caught.value, ValueError)
 
@@ -357,3 +358,26 @@ def test_a_node_may_end_the_process() -> None:
     with pytest.raises(KickoffInterrupted) as caught:
         Pipeline([interrupts]).kickoff([{"n": n} for n in range(3)])
     assert [run.index for run in caught.value.result if run.ok] == [0, 1]
+
+
+async def test_a_chain_of_crews_explains_what_it_hands_over() -> None:
+    """A key that an earlier crew of a procedure gives, but not the last, is missing; the hint says why."""
+
+    class Reads(Stage):
+        name = "reads"
+
+        def interface(self) -> Interface:
+            return Interface(needs=(Need("topic", "task 'x'"),), may_give=frozenset())
+
+        async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
+            return CrewOutput()
+
+    with pytest.raises(InputError, match=r"hands? over everything|handed the output of the one before it only"):
+        await (Reads() >> Reads()).kickoff_async({})
+
+
+async def test_a_condition_that_raises_is_named() -> None:
+    """Which route's condition it was stands in the error."""
+    router = Router({"high": Route(lambda values: values["scroe"] > 7, double)}, default=double)
+    (run,) = await Pipeline([router]).kickoff_async({"n": 1}, on_error="collect")
+    assert "KeyError: 'scroe' (in the condition of route 'high'" in str(run.error)

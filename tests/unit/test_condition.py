@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import re
 from collections import defaultdict
 from types import MappingProxyType
 from typing import Any
@@ -251,7 +252,8 @@ def test_a_refusal_says_what_there_is() -> None:
         parse_condition("text.upper() == 'A'")
     known = ", ".join(sorted([*FUNCTIONS, "has"]))
     assert str(caught.value) == (
-        f"condition `text.upper() == 'A'`: `text.upper()` is not a known function; there are: {known}"
+        f"condition `text.upper() == 'A'`: `text.upper()` is not a known function; there are: {known}. "
+        "hint: or use a callable"
     )
 
 
@@ -484,3 +486,13 @@ def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
     """Any text is a condition or a ConditionError; any condition decides or is a ConditionError."""
     with contextlib.suppress(ConditionError):
         parse_condition(text)({"a": 1, "b": {"a": "x"}, "f": [1]})
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("a && b", "and"), ("a || b", "or"), ("a => 3", ">="), ("a = 3", "=="), ("a AND b", "and"), ("a =< 3", "<=")],
+)
+def test_other_languages_are_understood(text: str, meant: str) -> None:
+    """A sign from another language gets the word that is meant."""
+    with pytest.raises(ConditionError, match=f"hint: write {re.escape(meant)}$"):
+        parse_condition(text)

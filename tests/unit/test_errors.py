@@ -174,8 +174,9 @@ def test_a_kickoff_error_without_named_failures_has_no_cause() -> None:
 def test_an_interrupted_kickoff_counts_what_finished() -> None:
     """The text says how much was kept, and where."""
     error = KickoffInterrupted(["one", "two"])
-    assert str(error) == "interrupted; 2 results had finished and are in .result"
+    assert str(error) == "interrupted; what had finished is in .result: 2 results"
     assert error.result == ["one", "two"]
+    assert str(KickoffInterrupted(["one"])).endswith("1 result")
 
 
 def test_a_model_error_carries_what_is_known() -> None:
@@ -190,3 +191,24 @@ def test_no_model_says_the_three_ways_out() -> None:
     text = str(ModelNotConfigured("agent 'a'"))
     for part in ("agent 'a'", 'llm="provider/model"', "CREWGRAPH_MODEL", "OPENAI_MODEL_NAME", 'llm="offline"'):
         assert part in text
+
+
+def test_an_input_that_fails_alone_says_nothing_of_the_others() -> None:
+    """Where the others run, the text is about the one row, with what it has."""
+    missing = {2: {"email": ["'classify'"]}}
+    error = InputError(missing, given={2: {"emial": "x"}}, hint="add it", others_run=True)
+    assert str(error) == "input 2 lacks 'email' (needed by 'classify'); it has emial\nhint: add it"
+    assert str(KickoffError([(2, error)], failed=1, total=3, result=None)).splitlines()[1] == str(error).splitlines()[0]
+
+
+def test_rows_with_many_keys_are_not_listed_whole() -> None:
+    """Of many keys the first are shown."""
+    error = InputError({0: {"x": ["'a'"]}}, given={0: [f"k{n}" for n in range(30)]}, others_run=True)
+    assert str(error).endswith("k8, k9 …")
+
+
+def test_notes_of_a_cause_are_told() -> None:
+    """What was noted on the way, such as whose condition it was, stands in the text."""
+    cause = KeyError("n")
+    cause.add_note("in the condition of route 'x'")
+    assert str(NodeError("router", cause)) == "'router' failed: KeyError: 'n' (in the condition of route 'x')"

@@ -303,7 +303,7 @@ def test_a_step_is_named_after_its_function(function: Step, name: str) -> None:
 @pytest.mark.parametrize("function", ["text", 7, {}], ids=str)
 def test_what_cannot_be_called_is_no_step(function: Any) -> None:
     """It is a TypeError where it is written."""
-    with pytest.raises(TypeError, match="not a callable"):
+    with pytest.raises(TypeError, match="a step is made of a function"):
         step(function)
 
 
@@ -599,3 +599,21 @@ def test_an_annotation_that_is_awaitable_says_nothing() -> None:
     def function() -> Awaitable[int]: ...
 
     assert step(function).interface().may_give is None
+
+
+@pytest.mark.anyio
+async def test_a_forgotten_await_is_told() -> None:
+    """A step that hands back something to be awaited has forgotten to await it."""
+
+    async def later() -> int:
+        return 1
+
+    async def forgets() -> Any:
+        pending = later()
+        waiting.append(pending)
+        return pending
+
+    waiting: list[Any] = []
+    with pytest.raises(TypeError, match="was not awaited; write return await"):
+        await Step(forgets).kickoff_async({})
+    waiting[0].close()

@@ -116,6 +116,8 @@ def _imported_file(place: str) -> ModuleType:
 
 
 def _imported_module(place: str) -> ModuleType:
+    if place.startswith(".") or not place:
+        raise TargetError(f"'{place}' is no module and no .py file. hint: path/file.py:attribute or module:attribute")
     try:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:

@@ -55,7 +55,10 @@ def problems(jobs: Sequence[Job], agents: Sequence[Agent]) -> Iterator[Problem]:
     for job in jobs:
         if job.agent is None:
             crew = f"its crew has {len(agents)} agents" if agents else "its crew has no agent"
-            yield Problem("CG502", f"{job.task.label} names no agent and {crew}", "Task(…, agent=…)")
+            names = " or ".join(agent.label.removeprefix("agent ") for agent in agents)
+            yield Problem(
+                "CG502", f"{job.task.label} names no agent and {crew}", f"Task(…, agent=…): {names or 'an Agent'}"
+            )
     without = dict.fromkeys(job.agent.label for job in jobs if job.agent and not is_configured(job.llm))
     for who in without:
         message, _, ways_out = str(ModelNotConfigured(who)).partition(". ")

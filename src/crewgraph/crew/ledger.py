@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 from crewgraph.errors import ModelAnswerInvalid, ModelError
 from crewgraph.llm.port import LLM, Reply, Request
@@ -63,8 +64,11 @@ class Ledger:
         self.tell(ModelCallFailed(model=llm.model, error=text, usage=counted, seconds=seconds))
 
 
-def _checked(reply: Reply, request: Request, model: str) -> Reply:
+def _checked(reply: Any, request: Request, model: str) -> Reply:
     """The reply, if it is an answer at all."""
+    if not isinstance(reply, Reply):
+        kind = type(reply).__name__
+        raise ModelAnswerInvalid(f"{model}: complete() returned a {kind}, not a Reply(text=…)", model=model)
     if not reply.text.strip():
         reason = f" (finish reason: {reply.finish_reason})" if reply.finish_reason else ""
         raise ModelAnswerInvalid(f"{model}: the answer is empty{reason}", model=model, usage=reply.usage)

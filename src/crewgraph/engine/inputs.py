@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from crewgraph.compiler.needs import Demand
+from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Row
 from crewgraph.errors import InputError, InputTypeError
 
 __all__ = ["arows", "complete", "rows", "unrolled"]
 
 HINT = "add the keys to the inputs, or declare them as the output of an earlier crew; {{…}} are literal braces"
+PROCEDURE_HINT = (
+    "in a chain of crews made with >> each is handed the output of the one before it only; "
+    "write Pipeline([…]) to hand over everything, or add the keys to the inputs"
+)
 
 
 def unrolled(inputs: Any) -> Iterable[Any] | AsyncIterable[Any]:
@@ -30,25 +34,25 @@ def unrolled(inputs: Any) -> Iterable[Any] | AsyncIterable[Any]:
     return inputs
 
 
-def rows(inputs: Iterable[Any], demand: Demand) -> Iterator[Row]:
+def rows(inputs: Iterable[Any], plan: Plan) -> Iterator[Row]:
     """Number the rows; a row that cannot run carries its error."""
     for index, values in enumerate(inputs):
-        yield _row(index, values, demand)
+        yield _row(index, values, plan)
 
 
-async def arows(inputs: AsyncIterable[Any], demand: Demand) -> AsyncGenerator[Row, None]:
+async def arows(inputs: AsyncIterable[Any], plan: Plan) -> AsyncGenerator[Row, None]:
     """As :func:`rows`, from an async iterable."""
     index = 0
     try:
         async for values in inputs:
-            yield _row(index, values, demand)
+            yield _row(index, values, plan)
             index += 1
     finally:  # a generator left unfinished would be closed by whoever collects the garbage
         if isinstance(inputs, AsyncGenerator):
             await inputs.aclose()
 
 
-def complete(checked: Iterable[Row]) -> list[Row]:
+def complete(checked: Iterable[Row], plan: Plan) -> list[Row]:
     """All rows, or one error about all that cannot run.
 
     Raises:
@@ -63,15 +67,23 @@ def complete(checked: Iterable[Row]) -> list[Row]:
         elif row.error is not None:
             raise row.error
     if missing:
-        raise InputError(missing, hint=HINT)
+        given = {row.index: row.values for row in every if row.index in missing}
+        raise InputError(missing, given=given, hint=_hint(plan))
     return every
 
 
-def _row(index: int, values: Any, demand: Demand) -> Row:
+def _hint(plan: Plan) -> str:
+    return PROCEDURE_HINT if plan.graph.is_procedure else HINT
+
+
+def _row(index: int, values: Any, plan: Plan) -> Row:
     if not isinstance(values, Mapping):
-        return Row(index, {}, InputTypeError(f"input {index} is a {type(values).__name__}, not a dict"))
+        return Row(index, {}, InputTypeError(f"input {index} is no dict but {values!r:.40}"))
     for key in values:
         if not isinstance(key, str):
             return Row(index, {}, InputTypeError(f"input {index} has the key {key!r}; keys are text"))
-    missing = demand.missing(values)
-    return Row(index, values, InputError({index: missing}, hint=HINT) if missing else None)
+    missing = plan.demand.missing(values)
+    if not missing:
+        return Row(index, values)
+    error = InputError({index: missing}, given={index: values}, hint=_hint(plan), others_run=True)
+    return Row(index, values, error)

@@ -54,10 +54,10 @@ class _Kickoff:
         plan = compile_pipeline(self.pipeline)
         source: Rows
         if isinstance(self.inputs, AsyncIterable):
-            source = arows(self.inputs, plan.demand)
+            source = arows(self.inputs, plan)
         else:
-            source = rows(self.inputs, plan.demand)
-            source = complete(source) if strict else source
+            source = rows(self.inputs, plan)
+            source = complete(source, plan) if strict else source
         fail_fast = self.on_error == "fail_fast"
         job = Job(self.max_concurrency, fail_fast, self.observer, deliver)
         await self.engine.execute(plan, source, job)

@@ -59,13 +59,13 @@ def _named(name: str) -> LLM:
 
 
 def _checked(value: Any) -> Any:
-    if value is None or callable(getattr(value, "complete", None)):
+    if value is None or (callable(getattr(value, "complete", None)) and isinstance(getattr(value, "model", None), str)):
         return value
     if isinstance(value, str) and value.strip():
         return value.strip()
     message = (
         f'llm is a model name such as "provider/model" or "offline", or an object with '
-        f"`async def complete(self, request)`, got {value!r}"
+        f"its name as `model` and `async def complete(self, request)`, got {value!r}"
     )
     raise ValueError(message)
 
