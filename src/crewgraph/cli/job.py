@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import threading
+import traceback
 from collections.abc import Generator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Job:
     on_error: Literal["collect", "fail_fast"]
     is_quiet: bool = False
     has_progress: bool = True
+    has_tracebacks: bool = False
     is_interrupted: bool = False
     last_traced: int = -1
 
@@ -97,6 +99,8 @@ class Job:
         """Count a result and write it, flushed, so that it is kept whatever happens next."""
         reason = self.inputs.unreadable.get(result.index)
         self.tally.count(result, reason or reason_of(result))
+        if self.has_tracebacks and result.error is not None:
+            click.echo("".join(traceback.format_exception(result.error)), err=True)
         line = encoded_line(result_record(result, reason=reason))
         if self.output.is_terminal:
             progress.above(line.decode().rstrip("\n"))

@@ -112,6 +112,7 @@ def run(**options: Any) -> None:
             on_error=chosen.on_error,
             is_quiet=chosen.quiet,
             has_progress=chosen.progress,
+            has_tracebacks=bool(click.get_current_context().find_root().params.get("debug")),
         )
         anyio.run(job.run)
     sys.exit(Exit.FAILED if tally.ok < tally.done else Exit.OK)

@@ -37,6 +37,15 @@ def test_results_are_json_lines_on_standard_output(crewgraph, flow, write):
     assert "input 1: 'long' failed: RuntimeError: the boom" in done.stderr
 
 
+def test_debug_shows_where_a_node_failed(crewgraph, flow, write):
+    """With --debug the traceback of a failed node is told, with the user's file and line."""
+    write("rows.jsonl", ROWS)
+    told = crewgraph("--debug", "run", "flow.py", "rows.jsonl").stderr
+    assert "Traceback" in told
+    assert "flow.py" in told
+    assert "Traceback" not in crewgraph("run", "flow.py", "rows.jsonl").stderr
+
+
 def test_all_well_is_code_0(crewgraph, flow):
     """Values of the command line alone are one input."""
     done = crewgraph("run", "flow.py:flow", "--input", "text=a=b:=c")
