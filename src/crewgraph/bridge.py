@@ -95,4 +95,16 @@ def run_or_pend(work: Callable[[], Awaitable[T]], label: str) -> T | Pending[T]:
     async def start() -> T:
         return await work()
 
-    return Pending(start, label) if in_event_loop() else anyio.run(start)
+    return Pending(start, label) if in_event_loop() else _run(start)
+
+
+def _run(start: Callable[[], Awaitable[T]]) -> T:
+    """Run in a new event loop, also in a thread that was given the context of another loop's task."""
+    sniffio: Any = sys.modules.get("sniffio")
+    if sniffio is None:
+        return anyio.run(start)
+    token = sniffio.current_async_library_cvar.set(None)
+    try:
+        return anyio.run(start)
+    finally:
+        sniffio.current_async_library_cvar.reset(token)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from typing import Any
 
 from crewgraph.outputs import CrewOutput, UsageMetrics
@@ -11,7 +13,7 @@ from crewgraph.trace import Event
 
 __all__ = ["Handoff", "isolated", "json_object", "structured"]
 
-_CONTAINERS = frozenset({dict, list, tuple, set})
+_CONTAINERS = (dict, list, tuple, set, deque)
 MAX_JSON = 1_000_000
 """Characters of raw text that are looked at for a JSON object."""
 
@@ -68,35 +70,35 @@ class Handoff(dict[str, Any]):
 
 
 def isolated(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy that shares no dict, list or set with the original, so that a node may write on what it gets.
+    """A copy that shares no dict, list, set or deque with the original, so that a node may write on what it gets.
 
     Objects of other kinds are handed over as they are. Where all values are plain, it is a shallow copy.
     """
-    if _CONTAINERS.isdisjoint(map(type, values.values())):
+    if not any(isinstance(value, _CONTAINERS) for value in values.values()):
         return dict(values)
     copies, todo = dict[int, Any](), list[Any]()
-    copy = {key: _unshared(value, copies, todo) for key, value in values.items()}
+    unshared = {key: _unshared(value, copies, todo) for key, value in values.items()}
     while todo:
         value = todo.pop()
-        if type(value) is dict:
-            copies[id(value)].update((key, _unshared(item, copies, todo)) for key, item in value.items())
-        else:
-            copies[id(value)].extend(_unshared(item, copies, todo) for item in value)
-    return copy
+        mine = copies[id(value)]
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            mine[key] = _unshared(item, copies, todo)
+    return unshared
 
 
 def _unshared(value: Any, copies: dict[int, Any], todo: list[Any]) -> Any:
-    """A copy of one value; dicts and lists stay empty and are noted: values may be deep, or contain themselves."""
-    kind = type(value)
-    if kind is tuple:
+    """A copy of one value; the items of containers are left to do: values may be deep, or contain themselves."""
+    if type(value) is tuple:
         return tuple(_unshared(item, copies, todo) for item in value)
-    if kind is set:
-        return set(value)
-    if kind is not dict and kind is not list:
+    if not isinstance(value, _CONTAINERS) or isinstance(value, tuple):
         return value
     if id(value) not in copies:
-        copies[id(value)] = kind()
-        todo.append(value)
+        try:
+            copies[id(value)] = copy(value)
+        except Exception:  # noqa: BLE001 - a container of the user's that cannot be copied is handed over as it is
+            return value
+        if not isinstance(value, set):
+            todo.append(value)
     return copies[id(value)]
 
 
@@ -119,7 +121,12 @@ def json_object(text: object) -> dict[str, Any] | None:
     if not (body.startswith("{") and body.endswith("}")):
         return None
     try:
-        value: Any = json.loads(body)
+        value: Any = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _no_constant(name: str) -> Any:
+    """NaN and infinities are no JSON, and no comparison with them is ever true."""
+    raise ValueError(f"{name} is no JSON")

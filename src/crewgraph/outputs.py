@@ -208,6 +208,17 @@ class PipelineRunResult(_Answer, _RunRecord):
         return f"PipelineRunResult(input {self.index}: {self.status}, {self.usage.total_tokens} tokens, {told})"
 
     @property
+    def output(self) -> CrewOutput:
+        """The answer alone, as the output of one crew that spent what the whole run did."""
+        return CrewOutput(
+            raw=self.raw,
+            pydantic=self.pydantic,
+            json_dict=self.json_dict,
+            tasks_output=self.tasks_output,
+            token_usage=self.usage,
+        )
+
+    @property
     def tasks_output(self) -> list[TaskOutput]:
         """The tasks of the final crew."""
         return self.crews_outputs[-1].tasks_output if self.crews_outputs else []

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator
 
 from crewgraph.condition import Condition, parse_condition
+from crewgraph.handoff import isolated
 from crewgraph.syntax import Pipeline, Stage, is_single
 
 __all__ = ["Route", "Router"]
@@ -142,7 +143,7 @@ class Router(BaseModel, Stage):
 
 def _decided(name: str, route: Route, values: dict[str, Any]) -> Any:
     try:
-        return route.decide(values)
+        return route.decide(values if isinstance(route.condition, str) else isolated(values))
     except Exception as error:
         error.add_note(f"in the condition of route '{name}', which is given one dict of all values")
         raise

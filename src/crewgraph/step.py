@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from crewgraph.errors import TemplateError
 from crewgraph.handoff import Handoff
 from crewgraph.node import Interface, Need, Problem
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
 from crewgraph.syntax import Stage
 from crewgraph.template import as_text
 
@@ -108,10 +108,9 @@ class Step(Stage):
         return args, kwargs | rest
 
     def _output(self, value: Any) -> CrewOutput:
-        if isinstance(value, CrewOutput):
-            return value
-        if value is None:
-            return CrewOutput()
+        known = _known_output(value)
+        if known is not None:
+            return known
         if isinstance(value, Awaitable | Iterator | AsyncIterator):
             raise TypeError(f"step '{self.name}' returned {_unusable(value)}")
         if isinstance(value, BaseModel):
@@ -178,7 +177,18 @@ def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, ins
     return parameters, tuple(problems)
 
 
+def _known_output(value: Any) -> CrewOutput | None:
+    """What a crew, a pipeline or nothing gave."""
+    if isinstance(value, PipelineKickoffResult) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, PipelineRunResult):
+        return value.output
+    return CrewOutput() if value is None else value if isinstance(value, CrewOutput) else None
+
+
 def _unusable(value: object) -> str:
+    if isinstance(value, PipelineKickoffResult):
+        return f"a kickoff of {len(value)} results; return one of them, or a list of what you need"
     if isinstance(value, Awaitable):
         return f"{value!r:.60}, which was not awaited; write return await …"
     return f"a {type(value).__name__}, which can be read only once; return a list"

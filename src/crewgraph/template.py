@@ -97,15 +97,17 @@ def as_text(value: object) -> str:
     try:
         if isinstance(value, BaseModel):
             return value.model_dump_json()
-        if isinstance(value, dict | list | tuple):
+        if isinstance(value, dict | list | tuple | set | frozenset):
             return json.dumps(value, ensure_ascii=False, default=_plain)
-    except (TypeError, ValueError):  # odd keys, or a value that contains itself, has no JSON
+    except (TypeError, ValueError, RecursionError):  # odd keys, or a value that contains itself, has no JSON
         return str(value)
     return str(value)
 
 
 def _plain(value: object) -> Any:
     """What JSON has no form for, nearer to one that it has."""
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)  # the order of a set differs from process to process
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     return str(value)

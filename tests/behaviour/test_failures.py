@@ -381,3 +381,80 @@ async def test_a_condition_that_raises_is_named() -> None:
     router = Router({"high": Route(lambda values: values["scroe"] > 7, double)}, default=double)
     (run,) = await Pipeline([router]).kickoff_async({"n": 1}, on_error="collect")
     assert "KeyError: 'scroe' (in the condition of route 'high'" in str(run.error)
+
+
+class Broken(dict[str, Any]):
+    """A mapping whose values cannot be read."""
+
+    def values(self) -> Any:
+        raise KeyError("broken")
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("broken too")
+
+
+async def test_a_row_that_cannot_be_read_fails_alone() -> None:
+    """Whatever a row of the user's raises, the others run."""
+    deep: Any = ()
+    for _ in range(3_000):
+        deep = (deep,)
+    rows: list[Any] = [{"n": 1}, Broken(n=1), {"n": 2, "deep": deep}, {"n": 3}]
+    result = await Pipeline([double]).kickoff_async(rows, on_error="collect")
+    assert [run.status for run in result] == ["ok", "failed", "failed", "ok"]
+
+
+async def test_a_router_that_leads_into_itself_for_ever() -> None:
+    """An open router that always returns itself fails its run with a named error; the others go on."""
+
+    class Endless(Router):
+        def route(self, values: dict[str, Any]) -> Any:
+            return (self, "again") if values["n"] else (self.default, "default")
+
+    good, bad = await Pipeline([Endless(default=double)]).kickoff_async([{"n": 0}, {"n": 1}], on_error="collect")
+    assert good.ok
+    assert "pipelines deep into itself" in str(bad.error)
+
+
+async def test_an_async_observer_is_refused() -> None:
+    """An observer that would have to be awaited is a mistake found at once."""
+
+    async def observer(event: object) -> None: ...
+
+    with pytest.raises(TypeError, match="cannot be async"):
+        await Pipeline([double]).kickoff_async({"n": 1}, observer=observer)  # type: ignore[arg-type]
+
+
+async def test_a_failing_input_iterator_costs_nothing() -> None:
+    """The inputs of a kickoff are read before anything runs, whatever the way of failing."""
+    ran = 0
+
+    @step
+    async def counts() -> None:
+        nonlocal ran
+        ran += 1
+
+    def breaks() -> Any:
+        yield {}
+        raise OSError("disk gone")
+
+    with pytest.raises(OSError, match="disk gone"):
+        await Pipeline([counts]).kickoff_async(breaks(), on_error="collect")
+    assert ran == 0
+
+
+async def test_a_step_may_return_what_another_pipeline_gave() -> None:
+    """The answer is handed over, not the record of the run; its tokens are counted."""
+    inner = Pipeline([double])
+
+    @step
+    async def one(n: int) -> Any:
+        return await inner.kickoff_async({"n": n})
+
+    @step
+    async def several(n: int) -> Any:
+        return await inner.kickoff_async([{"n": n}, {"n": n}])
+
+    (run,) = await Pipeline([one]).kickoff_async({"n": 4, "id": "mine"})
+    assert run.to_dict() == {"n": 8}
+    (bad,) = await Pipeline([several]).kickoff_async({"n": 4}, on_error="collect")
+    assert "a kickoff of 2 results" in str(bad.error)

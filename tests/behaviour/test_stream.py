@@ -262,3 +262,55 @@ async def test_a_stream_keeps_only_the_first_failures() -> None:
             pass
     assert len(caught.value.failures) == 10
     assert "and 15 more failures" in str(caught.value)
+
+
+async def test_events_of_many_inputs_end() -> None:
+    """However many events wait for their reader, all of them come."""
+    started = 0
+    with anyio.fail_after(30):
+        async for event in Pipeline([same]).events(numbers(2_000)):
+            started += isinstance(event, NodeStarted)
+    assert started == 2_000
+
+
+async def test_fail_fast_yields_no_run_twice() -> None:
+    """A run whose delivery is cancelled just when it was taken is not delivered again."""
+    for _ in range(20):
+        seen = list[int]()
+        with pytest.raises(KickoffError):
+            async for run in Pipeline([same, odd_fails]).stream(numbers(40), on_error="fail_fast", max_concurrency=15):
+                seen.append(run.index)
+        assert len(seen) == len(set(seen))
+
+
+async def test_leaving_the_events_is_quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Nodes that are at work when the reader leaves have nobody to tell, and that is no error."""
+
+    @step
+    async def waits() -> None:
+        await anyio.sleep(60)
+
+    async with aclosing(Pipeline([waits]).events([{}] * 5)) as events:
+        async for event in events:
+            if isinstance(event, NodeStarted):
+                break
+    assert caplog.text == ""
+
+
+async def test_cancelled_runs_have_closing_events() -> None:
+    """When everything is cancelled, each begun node and run says so."""
+    begun = anyio.Event()
+
+    @step
+    async def waits_or_fails(n: int) -> None:
+        if n:
+            begun.set()
+            await anyio.sleep(60)
+        await begun.wait()
+        raise ValueError("no")
+
+    names = list[str]()
+    with pytest.raises(KickoffError):
+        async for event in Pipeline([waits_or_fails]).events([{"n": 0}, {"n": 1}], on_error="fail_fast"):
+            names.append(f"{type(event).__name__} {event.run}")
+    assert {"NodeFailed 1", "RunFailed 1", "NodeFailed 0", "RunFailed 0"} <= set(names)

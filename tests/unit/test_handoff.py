@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from types import MappingProxyType
 from typing import Any
 
@@ -87,13 +87,41 @@ def test_nested_containers_are_not_shared() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [Model(), object(), OrderedDict(a=[1]), defaultdict(list), b"x", frozenset({1}), lambda: None],
+    [Model(), object(), b"x", frozenset({1}), lambda: None],
     ids=lambda value: type(value).__name__,
 )
 def test_other_objects_are_handed_over_as_they_are(value: object) -> None:
     """What may not be a plain value is not copied."""
     assert isolated({"v": value})["v"] is value
     assert isolated({"v": [value]})["v"][0] is value
+
+
+class Uncopyable(list[int]):
+    def __copy__(self) -> Any:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    "value", [OrderedDict(a=[1]), defaultdict(list, a=[1]), deque([[1]])], ids=lambda value: type(value).__name__
+)
+def test_containers_of_other_kinds_are_copied_in_kind(value: Any) -> None:
+    """Subclasses of dict, list and set, and deques, are not shared either, and stay what they are."""
+    mine = isolated({"v": value})["v"]
+    assert mine == value
+    assert type(mine) is type(value)
+    mine[0 if isinstance(value, deque) else "a"].append(2)
+    assert mine != value
+
+
+def test_a_container_that_cannot_be_copied_is_handed_over() -> None:
+    """What refuses to be copied is shared, as any other object."""
+    value = Uncopyable([1])
+    assert isolated({"v": value})["v"] is value
+
+
+def test_nan_is_no_json() -> None:
+    """A text with NaN is no JSON object: no comparison with it would ever be true."""
+    assert json_object('{"a": NaN}') is None
 
 
 def test_any_mapping_becomes_a_dict() -> None:

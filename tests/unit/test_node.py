@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from crewgraph.handoff import structured
 from crewgraph.node import Interface, Need, call, interface_of, is_node, label_of
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, PipelineRunResult, UsageMetrics
 from crewgraph.syntax import Stage
 
 
@@ -245,3 +245,23 @@ async def test_a_mapping_with_odd_keys_is_an_error() -> None:
     """Keys are text."""
     with pytest.raises(ValidationError, match="should be a valid string"):
         await call(Crew(returns={1: 2}), {})
+
+
+@pytest.mark.anyio
+async def test_outputs_that_only_say_what_they_are() -> None:
+    """A mock with an output's spec, an output without text, and a run of a pipeline are read as far as they go."""
+
+    class Says:
+        def __init__(self, what: Any) -> None:
+            self.what = what
+
+        async def kickoff_async(self, inputs: Any = None) -> Any:
+            return self.what
+
+    mock = MagicMock(spec=CrewOutput)
+    assert type(await call(Says(mock), {})) is CrewOutput
+    foreign = SimpleNamespace(raw=None, json_dict={"k": 1}, token_usage={"total_tokens": 2})
+    output = await call(Says(foreign), {})
+    assert (output.raw, output.to_dict(), output.token_usage.total_tokens) == ("", {"k": 1}, 2)
+    run = PipelineRunResult(raw="x", json_dict={"k": 1}, usage=UsageMetrics(total_tokens=3))
+    assert (await call(Says(run), {})).token_usage.total_tokens == 3

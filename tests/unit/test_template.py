@@ -203,7 +203,8 @@ class Handle(BaseModel):
         ([Person(name="Ada")], '[{"name": "Ada", "born": "2000-01-02"}]'),
         (RootModel[list[int]]([1]), "[1]"),
         ({(1, 2): 3}, "{(1, 2): 3}"),
-        (frozenset({1}), "frozenset({1})"),
+        (frozenset({1}), "[1]"),
+        ({"b", "a"}, '["a", "b"]'),
         (date(2000, 1, 2), "2000-01-02"),
     ],
 )

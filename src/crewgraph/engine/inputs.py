@@ -52,14 +52,13 @@ async def arows(inputs: AsyncIterable[Any], plan: Plan) -> AsyncGenerator[Row, N
             await inputs.aclose()
 
 
-def complete(checked: Iterable[Row], plan: Plan) -> list[Row]:
-    """All rows, or one error about all that cannot run.
+def complete(every: Sequence[Row], plan: Plan) -> None:
+    """Raise one error about all rows that cannot run.
 
     Raises:
         InputTypeError: a row is not a mapping of text to values.
         InputError: rows lack keys; every row and key is named.
     """
-    every = list(checked)
     missing = dict[int, Mapping[str, Sequence[str]]]()
     for row in every:
         if isinstance(row.error, InputError):
@@ -69,7 +68,6 @@ def complete(checked: Iterable[Row], plan: Plan) -> list[Row]:
     if missing:
         given = {row.index: row.values for row in every if row.index in missing}
         raise InputError(missing, given=given, hint=_hint(plan))
-    return every
 
 
 def _hint(plan: Plan) -> str:
@@ -77,6 +75,13 @@ def _hint(plan: Plan) -> str:
 
 
 def _row(index: int, values: Any, plan: Plan) -> Row:
+    try:
+        return _checked_row(index, values, plan)
+    except Exception as error:  # noqa: BLE001 - a mapping of the user's may raise whatever it likes
+        return Row(index, {}, error)
+
+
+def _checked_row(index: int, values: Any, plan: Plan) -> Row:
     if not isinstance(values, Mapping):
         return Row(index, {}, InputTypeError(f"input {index} is no dict but {values!r:.40}"))
     for key in values:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -44,22 +45,27 @@ class _Kickoff:
     observer: Observer | None
     engine: Engine
 
-    async def execute(self, deliver: Callable[[Run], Awaitable[None]], *, strict: bool) -> None:
+    async def execute(
+        self, deliver: Callable[[Run], Awaitable[None]], salvage: Callable[[Run], None] | None = None
+    ) -> None:
         """Compile, check the inputs and run.
 
         Args:
             deliver: awaited with every run that ended.
-            strict: whether one bad row keeps everything from running.
+            salvage: called with the runs that had begun when all is cut off; ``None`` for a stream.
         """
         plan = compile_pipeline(self.pipeline)
         source: Rows
         if isinstance(self.inputs, AsyncIterable):
             source = arows(self.inputs, plan)
-        else:
+        elif salvage is None:  # a stream, whose inputs may have no end
             source = rows(self.inputs, plan)
-            source = complete(source, plan) if strict else source
+        else:
+            source = list(rows(self.inputs, plan))  # an iterator that raises does so before anything is paid for
+            if self.on_error != "collect":
+                complete(source, plan)
         fail_fast = self.on_error == "fail_fast"
-        job = Job(self.max_concurrency, fail_fast, self.observer, deliver)
+        job = Job(self.max_concurrency, fail_fast, self.observer, deliver, salvage)
         await self.engine.execute(plan, source, job)
 
     async def collect(self, runs: list[Run]) -> PipelineKickoffResult:
@@ -68,7 +74,7 @@ class _Kickoff:
         async def deliver(run: Run) -> None:
             runs.append(run)
 
-        await self.execute(deliver, strict=self.on_error != "collect")
+        await self.execute(deliver, runs.append)
         result = kickoff_result(runs)
         failed = sorted((run for run in runs if run.error is not None), key=lambda run: run.index)
         if failed and self.on_error != "collect":
@@ -88,6 +94,8 @@ def _kickoff(
 ) -> _Kickoff:
     if type(max_concurrency) is not int or max_concurrency < 1:
         raise ValueError(f"max_concurrency is a whole number of at least 1, not {max_concurrency!r}")
+    if inspect.iscoroutinefunction(observer):
+        raise TypeError("observer is called as things happen and cannot be async; read pipeline.events(…) instead")
     if on_error not in ("raise", "collect", "fail_fast"):
         raise ValueError(f'on_error is "raise", "collect" or "fail_fast", not {on_error!r}')
     return _Kickoff(pipeline, unrolled(inputs), max_concurrency, on_error, observer, engine_named(engine))
@@ -113,29 +121,35 @@ async def stream(
     """Yield results as runs end; see :meth:`Pipeline.stream`."""
     job, tally = _kickoff(pipeline, inputs, **options), _Tally()
     send, receive = anyio.create_memory_object_stream[Run](0)
-    work = partial(job.execute, send.send, strict=False)
+    work = partial(job.execute, send.send)
     async with aclosing(_beside(work, send, receive)) as runs:
         async for run in runs:
-            tally.count(run)
-            for result in results_of(run):
-                yield result
+            if tally.count(run):
+                for result in results_of(run):
+                    yield result
     tally.conclude(job.on_error)
 
 
 async def events(pipeline: Pipeline, inputs: Inputs, **options: Any) -> AsyncIterator[Event]:
     """Yield events as they happen; see :meth:`Pipeline.events`."""
     send, receive = anyio.create_memory_object_stream[Event](math.inf)
-    job, tally = _kickoff(pipeline, inputs, observer=send.send_nowait, **options), _Tally()
+
+    def tell(event: Event) -> None:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the reader has left
+            send.send_nowait(event)
+
+    job, tally = _kickoff(pipeline, inputs, observer=tell, **options), _Tally()
     caught_up = anyio.Event()
 
     async def deliver(run: Run) -> None:
         nonlocal caught_up
         tally.count(run)
         if receive.statistics().current_buffer_used > MAX_BACKLOG:
-            caught_up = anyio.Event()
+            if caught_up.is_set():  # else others wait for this one already
+                caught_up = anyio.Event()
             await caught_up.wait()
 
-    work = partial(job.execute, deliver, strict=False)
+    work = partial(job.execute, deliver)
     async with aclosing(_beside(work, send, receive)) as told:
         async for event in told:
             yield event
@@ -173,13 +187,17 @@ class _Tally:
         self.failed = 0
         self.first = list[Run]()
 
-    def count(self, run: Run) -> None:
-        """Note a run that ended."""
+    def count(self, run: Run) -> bool:
+        """Note a run that ended; false where it was told before, because its delivery was cancelled just too late."""
+        if run.is_told:
+            return False
+        run.is_told = True
         self.total += 1
         if run.status is RunStatus.FAILED:
             self.failed += 1
             if len(self.first) < MAX_NAMED:
                 self.first.append(run)
+        return True
 
     def conclude(self, on_error: OnError) -> None:
         """Raise what was counted, if anything and if that is wanted.

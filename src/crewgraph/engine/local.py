@@ -47,6 +47,8 @@ __all__ = ["LocalEngine"]
 
 _log = logging.getLogger("crewgraph.engine")
 
+MAX_NESTING = 50
+"""How deep open routers may lead into one another."""
 BREATH = 64
 """After how many nodes a worker lets others run, where nodes themselves never wait."""
 
@@ -58,14 +60,19 @@ class LocalEngine:
         """Run every row and deliver every run."""
         tasks = anyio.create_task_group()
         pool = _Pool(plan, job, tasks)
-        async with tasks:
-            if isinstance(rows, AsyncGenerator):
-                tasks.start_soon(pool.guard, partial(pool.feed, rows))
-            else:
-                pool.rows = iter(rows)
-                pool.hire()
-        for run in pool.open_runs():
-            run.cancelled = run.unsettled > 0
+        try:
+            async with tasks:
+                if isinstance(rows, AsyncGenerator):
+                    tasks.start_soon(pool.guard, partial(pool.feed, rows))
+                else:
+                    pool.rows = iter(rows)
+                    pool.hire()
+        except anyio.get_cancelled_exc_class():
+            for run in pool.cut_off():
+                if job.salvage is not None:
+                    job.salvage(run)
+            raise
+        for run in pool.cut_off():
             await job.deliver(run)
         if pool.crash is not None:
             raise pool.crash
@@ -144,10 +151,13 @@ class _Pool:
 
     async def open(self, row: Row) -> tuple[Run, list[int]]:
         """Begin a run; one that cannot run is delivered at once."""
-        run = Run(self.plan, row.index, row.values)
+        try:
+            run, error = Run(self.plan, row.index, row.values), row.error
+        except Exception as unusable:  # noqa: BLE001 - copying a value runs the user's code
+            run, error = Run(self.plan, row.index, {}), unusable
         self.emit(run, RunStarted(inputs=run.inputs))
-        if row.error is not None:
-            run.error = row.error
+        if error is not None:
+            run.error = error
             await self.end(run)
             return run, []
         ready = run.start()
@@ -161,9 +171,20 @@ class _Pool:
             self.todo.append((run, node))
             self.hire()
 
-    def open_runs(self) -> list[Run]:
-        """The runs that were begun and not ended."""
-        return list(self.active)
+    def cut_off(self) -> list[Run]:
+        """The runs that were begun and not ended; their observer is told that they will not be."""
+        runs = list(self.active)
+        for run in runs:
+            run.cancelled = run.unsettled > 0
+            for inner in run.family():
+                for node, mark in inner.marks.items():
+                    if mark.ended is None:
+                        mark.ended = time.time()
+                        self.emit(inner, NodeFailed(error="cancelled"), node)
+            if run.cancelled:
+                tokens = sum(usage.total_tokens for usage in run.usage().values())
+                self.emit(run, RunFailed(error="cancelled", tokens=tokens))
+        return runs
 
     # ---- walking -----------------------------------------------------------------------------------------------
 
@@ -235,6 +256,8 @@ class _Pool:
         self.emit(run, NodeFinished(), node)
         if route in switch.routes and _declares(switch, route, pipeline):
             return run, run.settle(node, route=mark.route)
+        if run.depth >= MAX_NESTING:
+            raise RecursionError(f"'{switch.name}' went {MAX_NESTING} pipelines deep into itself")
         target = Pipeline(stages=[pipeline], merge_json=run.plan.graph.merge_json)  # spliced in, whatever it is
         taken = {name for inner in run.root.family() for name in inner.plan.graph.nodes}
         subrun = Run(compile_pipeline(target, taken=taken), run.index, run.values(node), parent=(run, node))

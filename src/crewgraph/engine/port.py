@@ -40,12 +40,14 @@ class Job:
         fail_fast: whether the first failed run cancels all others.
         observer: called with every event; ``None`` where nobody listens.
         deliver: awaited with every run that ended, in the order of ending; it may wait, which slows the engine.
+        salvage: called with the runs that had begun when the engine itself is cancelled; it must not wait.
     """
 
     max_concurrency: int
     fail_fast: bool
     observer: Observer | None
     deliver: Callable[[Run], Awaitable[None]]
+    salvage: Callable[[Run], None] | None = None
 
 
 class Engine(Protocol):

@@ -50,11 +50,12 @@ class Run:
         unsettled: how many nodes are handed out and not settled; 0 means the run is through.
         error: why the run failed.
         cancelled: whether it was stopped because of something outside of it.
+        is_told: whether somebody was told of its end.
     """
 
     __slots__ = (
-        "_after", "cancelled", "error", "frontier", "index", "inputs", "marks", "outputs", "parent", "plan", "subruns",
-        "unsettled",
+        "_after", "cancelled", "error", "frontier", "index", "inputs", "is_told", "marks", "outputs", "parent", "plan",
+        "subruns", "unsettled",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +72,7 @@ class Run:
         self.unsettled = 0
         self.error: BaseException | None = None
         self.cancelled = False
+        self.is_told = False
         self._after = dict[int, Values]()
 
     # ---- advancing ---------------------------------------------------------------------------------------------
@@ -113,6 +115,11 @@ class Run:
         while run.parent:
             run = run.parent[0]
         return run
+
+    @property
+    def depth(self) -> int:
+        """How many runs this one is inside of."""
+        return 1 + self.parent[0].depth if self.parent else 0
 
     # ---- handing over ------------------------------------------------------------------------------------------
 
