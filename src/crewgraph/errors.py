@@ -182,7 +182,7 @@ class KickoffError(CrewgraphError):
 
 
 def _of_input(index: int, error: BaseException) -> str:
-    text = str(error)
+    text = str(error) or type(error).__name__
     return text if text.startswith(f"input {index} ") else f"input {index}: {text}"
 
 
@@ -195,7 +195,8 @@ class KickoffInterrupted(KeyboardInterrupt):
 
     def __init__(self, result: Any) -> None:
         self.result = result
-        count = "1 result" if len(result) == 1 else f"{len(result)} results"
+        finished = sum(one is not None for one in result)
+        count = "1 result" if finished == 1 else f"{finished} results"
         super().__init__(f"interrupted; what had finished is in .result: {count}")
 
 

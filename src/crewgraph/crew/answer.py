@@ -23,8 +23,11 @@ MEND_SECONDS = 5.0
 """How long mending may take before the model is asked again instead."""
 MAX_ERRORS = 10
 """How many errors of one answer are told to the model."""
+MAX_BUILT = 1_000
+"""With more errors only their number is told: pydantic can only write out all of them, which holds up the loop."""
+NO_JSON = "it is not JSON"
 
-_FENCE = re.compile(r"```[\w-]*\s*\n(.*?)\n?\s*```", re.DOTALL)
+_FENCE = re.compile(r"```[\w-]*[^\S\n]*\n(.*?)```", re.DOTALL)
 
 
 class Misfit(ValueError):
@@ -46,18 +49,18 @@ async def read(text: str, shape: type[M]) -> Shaped[M]:
         Misfit: there is none.
     """
     problem = None
-    for candidate in _candidates(text):
+    for candidate in dict.fromkeys(_candidates(text)):
         try:
             return Shaped(shape.model_validate_json(candidate), repaired=candidate != text)
-        except ValidationError as error:
-            problem = problem or (None if _is_no_json(error) else _told(error))
+        except Exception as error:  # noqa: BLE001 - a validator of the shape may raise anything
+            problem = problem or _told(error)
     mended = None if problem else await _mended(text)
     if mended is not None:
         try:
             return Shaped(shape.model_validate_json(mended), repaired=True)
-        except ValidationError as error:
+        except Exception as error:  # noqa: BLE001 - see above
             problem = _told(error)
-    raise Misfit(problem or "it is not JSON")
+    raise Misfit(problem or NO_JSON)
 
 
 def _candidates(text: str) -> Iterator[str]:
@@ -69,12 +72,15 @@ def _candidates(text: str) -> Iterator[str]:
         yield text[start : end + 1]
 
 
-def _is_no_json(error: ValidationError) -> bool:
-    return any(row["type"] == "json_invalid" and not row["loc"] for row in error.errors(include_url=False))
-
-
-def _told(error: ValidationError) -> str:
-    rows = error.errors(include_url=False, include_context=False)
+def _told(error: Exception) -> str | None:
+    """What does not fit, in words; ``None`` where the text is no JSON at all."""
+    if not isinstance(error, ValidationError):
+        return f"- the object: {type(error).__name__}: {error}"
+    if error.error_count() > MAX_BUILT:
+        return f"- {error.error_count()} values do not fit the schema"
+    rows = error.errors(include_url=False, include_context=False, include_input=False)
+    if rows[0]["type"] == "json_invalid" and not rows[0]["loc"]:
+        return None
     lines = [f"- {'.'.join(map(str, row['loc'])) or 'the object'}: {row['msg']}" for row in rows[:MAX_ERRORS]]
     rest = len(rows) - MAX_ERRORS
     return "\n".join(lines + ([f"- and {rest} more"] if rest > 0 else []))

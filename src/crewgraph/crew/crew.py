@@ -16,7 +16,7 @@ from crewgraph.crew.each import for_each, listed, one
 from crewgraph.crew.run import perform
 from crewgraph.crew.task import Task
 from crewgraph.diagnostics import Diagnostic
-from crewgraph.errors import PipelineInvalid
+from crewgraph.errors import KickoffInterrupted, PipelineInvalid
 from crewgraph.llm.choose import Model
 from crewgraph.node import Interface, label_of
 from crewgraph.outputs import CrewOutput
@@ -123,11 +123,15 @@ class Crew(Stage, BaseModel):
 
         Raises:
             CrewgraphError: see :meth:`kickoff_for_each_async`.
+            KickoffInterrupted: Ctrl-C; ``.result`` holds the outputs so far and ``None`` for runs without one.
         """
-        return run_or_pend(
-            lambda: self.kickoff_for_each_async(inputs, max_concurrency=max_concurrency),
-            "crew.kickoff_for_each(…)",
-        )
+        outputs = list[CrewOutput]()
+        try:
+            return run_or_pend(
+                lambda: self._for_each(inputs, outputs, max_concurrency=max_concurrency), "crew.kickoff_for_each(…)"
+            )
+        except KeyboardInterrupt:
+            raise KickoffInterrupted(outputs) from None
 
     async def kickoff_for_each_async(
         self, inputs: Iterable[Mapping[str, Any]], *, max_concurrency: int = MAX_CONCURRENCY
@@ -140,12 +144,20 @@ class Crew(Stage, BaseModel):
             KickoffError: runs failed, after all the others had finished; ``.result`` holds the outputs of the others
                 and ``None`` for those that failed.
         """
-        return await for_each(
+        return await self._for_each(inputs, [], max_concurrency=max_concurrency)
+
+    async def _for_each(
+        self, inputs: Iterable[Mapping[str, Any]], outputs: list[CrewOutput], *, max_concurrency: int
+    ) -> list[CrewOutput]:
+        """Run once for each input; the outputs are put into ``outputs`` as they come."""
+        await for_each(
             lambda each: self.kickoff_async(inputs=each),
             listed(inputs),
+            outputs=outputs,
             needs=self.interface().needs,
             max_concurrency=max_concurrency,
         )
+        return outputs
 
     def interface(self) -> Interface:
         """What the crew needs, gives and lacks; nothing is known of one whose ``kickoff_async`` is replaced."""

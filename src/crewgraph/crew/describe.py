@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from crewgraph.crew.agent import Agent
 from crewgraph.crew.assign import Job, problems, texts
-from crewgraph.crew.task import Task
 from crewgraph.llm.choose import model_name
 from crewgraph.node import Interface, Need
 from crewgraph.template import parse
@@ -29,7 +28,7 @@ def describe(jobs: Sequence[Job], agents: Sequence[Agent], *, process: str) -> I
         kind="crew",
         needs=_needs(jobs),
         gives=gives,
-        may_give=_may_give(last),
+        may_give=_may_give(jobs),
         summary=" · ".join([process, ", ".join(models) or "no model"]),
         rows=tuple((job.task.label[6:-1], job.agent.role if job.agent else "nobody") for job in jobs),
         problems=tuple(problems(jobs, agents)),
@@ -48,15 +47,16 @@ def _fields(shape: type[BaseModel]) -> Mapping[str, Any]:
     return stored | {name: field.return_type for name, field in shape.model_computed_fields.items()}
 
 
-def _may_give(last: Task | None) -> frozenset[str] | None:
+def _may_give(jobs: Sequence[Job]) -> frozenset[str] | None:
     """Which keys a crew might give beside the sure ones; ``None`` where it might be any.
 
-    Raw text that is one JSON object is handed over key by key. A task that asks for JSON in words may give any key,
-    and another one at most those whose names stand in its texts.
+    Raw text that is one JSON object is handed over key by key. A task that asks for JSON in words, be they its own
+    or its agent's, may give any key, and another one at most those whose names stand in these texts.
     """
-    if last is None:
+    if not jobs:
         return frozenset()
+    last = jobs[-1].task
     if last.shape is not None:
         return None if last.shape.model_config.get("extra") == "allow" else frozenset()
-    words = f"{last.description} {last.expected_output}"
+    words = " ".join(text for _, text in texts(jobs[-1:]))
     return None if "json" in words.lower() else frozenset(_WORD.findall(words))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -49,10 +50,19 @@ async def for_each(
     work: Callable[[Mapping[str, Any]], Awaitable[CrewOutput]],
     inputs: list[Mapping[str, Any]],
     *,
+    outputs: list[Any],
     needs: Iterable[Need],
     max_concurrency: int,
-) -> list[CrewOutput]:
-    """Run ``work`` on every input, at most ``max_concurrency`` at a time; the outputs in the order of the inputs.
+) -> None:
+    """Run ``work`` on every input, at most ``max_concurrency`` at a time.
+
+    Args:
+        work: runs once.
+        inputs: what it is given, run by run.
+        outputs: an empty list that is filled in the order of the inputs, with ``None`` for what has not finished;
+            it belongs to the caller, who has it also when this is interrupted.
+        needs: what every input must hold.
+        max_concurrency: how many runs are under way at a time.
 
     Raises:
         InputError: inputs lack keys; nothing has run.
@@ -62,24 +72,48 @@ async def for_each(
     if max_concurrency < 1:
         raise ValueError(f"max_concurrency is a whole number of at least 1, not {max_concurrency!r}")
     _refuse_incomplete(inputs, list(needs))
-    outputs: list[CrewOutput | None] = [None] * len(inputs)
+    outputs.extend([None] * len(inputs))
+    failures = await _run_all(work, inputs, outputs, max_concurrency)
+    if failures:
+        failures.sort(key=lambda each: each[0])
+        raise KickoffError(failures, failed=len(failures), total=len(inputs), result=outputs)
+
+
+async def _run_all(
+    work: Callable[[Mapping[str, Any]], Awaitable[CrewOutput]],
+    inputs: list[Mapping[str, Any]],
+    outputs: list[Any],
+    max_concurrency: int,
+) -> list[tuple[int, BaseException]]:
+    """Put what each run gives in its place, and return what the others raised."""
     failures = list[tuple[int, BaseException]]()
+    crashes = list[BaseException]()
     todo = iter(enumerate(inputs))
 
     async def worker() -> None:
         for index, each in todo:
             try:
                 outputs[index] = await work(each)
-            except Exception as error:  # noqa: BLE001 - raised below, together with the others
+            except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+                crashes.append(error)  # raised below, for the task group would wrap it
+                workers.cancel_scope.cancel()
+                return
+            except BaseException as error:
+                if _is_asked_to_stop(error):
+                    raise
                 failures.append((index, error))
 
     async with anyio.create_task_group() as workers:
         for _ in range(min(max_concurrency, len(inputs))):
             workers.start_soon(worker)
-    if failures:
-        failures.sort(key=lambda each: each[0])
-        raise KickoffError(failures, failed=len(failures), total=len(inputs), result=outputs)
-    return [output for output in outputs if output is not None]
+    if crashes:
+        raise crashes[0]
+    return failures
+
+
+def _is_asked_to_stop(error: BaseException) -> bool:
+    """Whether this cancels the kickoff; else the run cancelled itself, which is a failure of that run only."""
+    return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf
 
 
 def _refuse_incomplete(inputs: list[Mapping[str, Any]], needs: list[Need]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -40,10 +41,10 @@ class Ledger:
         began = perf_counter()
         try:
             reply = _checked(await llm.complete(request), request, llm.model)
+            usage = reply.usage.model_copy(update={"successful_requests": 1, "failed_requests": 0})
         except ModelError as error:
             self._failed(llm, error, perf_counter() - began, error.usage)
-            error.usage = self.spent.model_copy()
-            raise
+            raise _with_usage(error, self.spent.model_copy()) from error
         except Exception as error:
             self._failed(llm, error, perf_counter() - began)
             message = f"{llm.model}: {type(error).__name__}: {error}"
@@ -51,17 +52,25 @@ class Ledger:
         except BaseException as error:  # cancelled: the provider may have worked all the same
             self._failed(llm, error, perf_counter() - began)
             raise
-        usage = reply.usage.model_copy(update={"successful_requests": 1, "failed_requests": 0})
         self.spent.add_usage_metrics(usage)
         seconds = perf_counter() - began
         self.tell(ModelCallFinished(model=llm.model, tokens=usage.total_tokens, usage=usage, seconds=seconds))
         return reply
 
-    def _failed(self, llm: LLM, error: BaseException, seconds: float, usage: UsageMetrics | None = None) -> None:
-        counted = (usage or UsageMetrics()).model_copy(update={"successful_requests": 0, "failed_requests": 1})
+    def _failed(self, llm: LLM, error: BaseException, seconds: float, usage: Any = None) -> None:
+        known = usage if isinstance(usage, UsageMetrics) else UsageMetrics()
+        counted = known.model_copy(update={"successful_requests": 0, "failed_requests": 1})
         self.spent.add_usage_metrics(counted)
         text = f"{type(error).__name__}: {error}".rstrip(": ")
         self.tell(ModelCallFailed(model=llm.model, error=text, usage=counted, seconds=seconds))
+
+
+def _with_usage(error: ModelError, usage: UsageMetrics) -> ModelError:
+    """The same error anew, with what the run has spent: the model may raise its own object again and again."""
+    kind = type(error)
+    fresh = kind.__new__(kind, *error.args)  # not copy.copy(), which calls the __init__ of whatever subclass it is
+    fresh.__dict__.update(vars(error), usage=usage)
+    return fresh
 
 
 def _checked(reply: Any, request: Request, model: str) -> Reply:
@@ -75,4 +84,5 @@ def _checked(reply: Any, request: Request, model: str) -> Reply:
     if request.schema is not None and reply.finish_reason == "length":
         message = f"{model}: the answer was cut off before its JSON ended; raise max_tokens or ask for less"
         raise ModelAnswerInvalid(message, model=model, usage=reply.usage)
-    return reply
+    usage: Any = reply.usage
+    return replace(reply, usage=UsageMetrics()) if usage is None else reply

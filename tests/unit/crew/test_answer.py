@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from datetime import date
+from time import perf_counter
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from crewgraph.crew import answer
-from crewgraph.crew.answer import MAX_ERRORS, MAX_MENDED, Misfit, read
+from crewgraph.crew.answer import MAX_BUILT, MAX_ERRORS, MAX_MENDED, Misfit, read
 from tests.unit.crew.doubles import Verdict
 
 pytestmark = pytest.mark.anyio
@@ -18,6 +19,19 @@ class Strict(BaseModel):
     model_config = ConfigDict(strict=True)
 
     day: date
+
+
+class Numbers(BaseModel):
+    xs: list[int]
+
+
+class Picky(BaseModel):
+    kind: str
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        return {"a": "b"}[kind]
 
 
 class Wide(BaseModel):
@@ -41,6 +55,7 @@ class Wide(BaseModel):
         (GOOD, False),
         (f"```json\n{GOOD}\n```", True),
         (f"```\n{GOOD}\n```", True),
+        (f"```json \r\n\r\n {GOOD}\r\n \r\n```", True),
         (f"Sure! Here it is:\n```json\n{GOOD}\n```\nAnything else?", True),
         (f"The answer is {GOOD}.", True),
         (f"Like this:\n```json\n{{}}\n```\nso:\n```json\n{GOOD}\n```", True),
@@ -48,7 +63,18 @@ class Wide(BaseModel):
         ('{"urgent": true, "score": 3', True),
         ('Sure: {urgent: true, "score": 3', True),
     ],
-    ids=["exact", "fence", "plain fence", "prose and fence", "prose", "two fences", "Python", "cut off", "hopeful"],
+    ids=[
+        "exact",
+        "fence",
+        "plain fence",
+        "blank lines",
+        "prose and fence",
+        "prose",
+        "two fences",
+        "Python",
+        "cut off",
+        "hopeful",
+    ],
 )
 async def test_read(text: str, repaired: bool) -> None:
     """JSON is found as it is, in fences and prose, and mended where it is nearly JSON; mending is marked."""
@@ -99,3 +125,30 @@ async def test_numbers_that_json_lacks() -> None:
     """Mended text with a number that JSON cannot write is no JSON."""
     with pytest.raises(Misfit, match="it is not JSON"):
         await read("{'urgent': True, 'score': 1e999}", Verdict)
+
+
+async def test_errors_without_number() -> None:
+    """Of very many errors only the number is told, for writing them all out takes too long."""
+    text = '{"xs": [' + ", ".join(['"a"'] * (MAX_BUILT + 1)) + "]}"
+    with pytest.raises(Misfit, match=f"^- {MAX_BUILT + 1} values do not fit the schema$"):
+        await read(text, Numbers)
+
+
+async def test_open_fence_with_blank_lines() -> None:
+    """A fence that never ends is read in no time, however many blank lines follow."""
+    began = perf_counter()
+    with pytest.raises(Misfit, match="it is not JSON"):
+        await read("```json" + "\n" * 50_000, Verdict)
+    assert perf_counter() - began < 2
+
+
+@pytest.mark.parametrize("text", ['{"kind": "z"}', "{'kind': 'z'}"], ids=["as it is", "mended"])
+async def test_validator_raises_anything(text: str) -> None:
+    """Whatever a validator of the shape raises is told to the model as what does not fit."""
+    with pytest.raises(Misfit, match=r"^- the object: KeyError: 'z'$"):
+        await read(text, Picky)
+
+
+async def test_validator_accepts() -> None:
+    """A value that the shape's validator accepts is what it returns."""
+    assert (await read('{"kind": "a"}', Picky)).value.kind == "b"

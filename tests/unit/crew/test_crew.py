@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
@@ -10,7 +13,7 @@ from pydantic import ValidationError
 
 from crewgraph.bridge import Pending
 from crewgraph.crew import Agent, Crew, Process, Task
-from crewgraph.errors import InputError, InputTypeError, KickoffError, ModelUnavailable
+from crewgraph.errors import InputError, InputTypeError, KickoffError, KickoffInterrupted, ModelUnavailable
 from crewgraph.llm import OfflineLLM, Request
 from crewgraph.outputs import CrewOutput
 from crewgraph.syntax import Procedure
@@ -125,6 +128,76 @@ class TestForEach:
         """At least one at a time."""
         with pytest.raises(ValueError, match="max_concurrency"):
             crew(GREET).kickoff_for_each([{"who": "Ada"}], max_concurrency=0)
+
+
+class TestRunsThatStop:
+    """Runs of a ``kickoff_for_each`` that end in another way than with an output or an error."""
+
+    EACH = ({"who": "a"}, {"who": "bad"}, {"who": "c"})
+
+    @pytest.mark.anyio
+    async def test_run_cancels_itself(self) -> None:
+        """A run that cancels itself has failed, and the outputs of the others keep their places."""
+
+        def answer(request: Request) -> str:
+            if "bad" in request.messages[1].content:
+                raise asyncio.CancelledError
+            return "ok"
+
+        with pytest.raises(KickoffError) as caught:
+            await crew(GREET, llm=OfflineLLM(answer=answer)).kickoff_for_each_async(self.EACH)
+        assert [index for index, _ in caught.value.failures] == [1]
+        assert [output and output.raw for output in caught.value.result] == ["ok", None, "ok"]
+
+    @pytest.mark.anyio
+    async def test_run_gives_nothing(self) -> None:
+        """What a replaced ``kickoff_async`` returns stands in its place, also where that is nothing."""
+
+        class Silent(Crew):
+            async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> Any:
+                return None if inputs == {"who": "bad"} else CrewOutput(raw="ok")
+
+        done = await Silent().kickoff_for_each_async(self.EACH)
+        assert [output and output.raw for output in done] == ["ok", None, "ok"]
+
+    @pytest.mark.anyio
+    async def test_cancelled(self) -> None:
+        """Cancelling it cancels its runs and is no failure."""
+
+        async def answer(request: Request) -> str:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        with anyio.move_on_after(0.01) as scope:
+            await crew(GREET, llm=OfflineLLM(answer=answer)).kickoff_for_each_async(self.EACH)
+        assert scope.cancelled_caught
+
+    @pytest.mark.anyio
+    async def test_exit(self) -> None:
+        """A run that ends the program ends the others, and is not wrapped."""
+
+        async def answer(request: Request) -> str:
+            if "bad" in request.messages[1].content:
+                raise SystemExit(3)
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        with pytest.raises(SystemExit):
+            await crew(GREET, llm=OfflineLLM(answer=answer)).kickoff_for_each_async(self.EACH)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
+    def test_ctrl_c(self) -> None:
+        """Ctrl-C keeps what has finished, in place."""
+
+        async def answer(request: Request) -> str:
+            if "bad" in request.messages[1].content:
+                signal.raise_signal(signal.SIGINT)
+                await anyio.sleep_forever()
+            return "ok"
+
+        with pytest.raises(KickoffInterrupted) as caught:
+            crew(GREET, llm=OfflineLLM(answer=answer)).kickoff_for_each(self.EACH, max_concurrency=1)
+        assert [output and output.raw for output in caught.value.result] == ["ok", None, None]
 
 
 @pytest.mark.anyio

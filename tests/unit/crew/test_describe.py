@@ -55,7 +55,7 @@ def test_needs() -> None:
         (
             Task(description="Rate the urgency_score 2x", expected_output="été"),
             {},
-            {"Rate", "the", "urgency_score", "x", "été"},
+            {"Rate", "the", "urgency_score", "x", "été", "Clerk"},
         ),
     ],
     ids=["pydantic", "json", "open", "computed", "json in words", "json expected", "text"],
@@ -65,6 +65,22 @@ def test_gives(task: Task, gives: dict[str, Any], may_give: Any) -> None:
     interface = interface_of(crew(Task(description="before", output_json=Open), task))
     assert interface.gives == gives
     assert interface.may_give == may_give
+
+
+@pytest.mark.parametrize("place", ["role", "goal", "backstory"])
+def test_agent_asks_for_json(place: str) -> None:
+    """Where the agent of the last task is told to write JSON, its text may give any key."""
+    clerk = Agent.model_validate({"role": "Clerk", place: "You answer in JSON"})
+    made = Crew(agents=[clerk], tasks=[Task(description="Rate it")], llm="offline")
+    assert interface_of(made).may_give is None
+
+
+def test_agent_names_keys() -> None:
+    """Text may also give what its agent talks about, but not what the agents of earlier tasks do."""
+    first, last = Agent(role="Json reader", goal="early"), Agent(role="Clerk", backstory="You fill in urgency")
+    tasks = [Task(description="Read", agent=first), Task(description="Rate", agent=last)]
+    made = Crew(agents=[first, last], tasks=tasks, llm="offline")
+    assert interface_of(made).may_give == {"Rate", "Clerk", "You", "fill", "in", "urgency"}
 
 
 def test_picture() -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
+from pydantic import field_validator
 
 from crewgraph.crew import Agent, Crew, Task
 from crewgraph.errors import (
@@ -141,6 +142,77 @@ async def test_failure_carries_the_spend() -> None:
         "completion_tokens": 6,
         "successful_requests": 1,
         "failed_requests": 1,
+    }
+
+
+async def test_same_failure_again() -> None:
+    """A model that raises one and the same object again is not charged for the earlier runs, nor is it changed."""
+    error = ModelUnavailable("m: gone", model="m", status=503, usage=COST)
+    made = crew(Task(description="a"), llm=Recorder(error))
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable, match="m: gone") as caught:
+            await made.kickoff_async()
+        assert caught.value.usage == {**COST.model_dump(), "failed_requests": 1}
+        assert (caught.value.model, caught.value.status, caught.value.__cause__) == ("m", 503, error)
+    assert error.usage is COST
+
+
+async def test_failure_of_a_kind_of_its_own() -> None:
+    """A user's subclass of a model error may be constructed in its own way."""
+
+    class Refused(ModelError):
+        def __init__(self, *, why: str) -> None:
+            super().__init__(f"refused: {why}")
+
+    with pytest.raises(Refused, match=r"^refused: tired$") as caught:
+        await crew(Task(description="a"), llm=Recorder(Refused(why="tired"))).kickoff_async()
+    assert caught.value.usage == {"failed_requests": 1}
+
+
+async def test_no_usage() -> None:
+    """A model that knows nothing of tokens may say so; its request is counted."""
+    reply: Any = Reply(text="fine", usage=cast("Any", None))
+    output = await crew(Task(description="a"), llm=Recorder(reply)).kickoff_async()
+    assert output.token_usage == {"successful_requests": 1}
+
+
+@pytest.mark.parametrize("text", ["fine", ""], ids=["answer", "empty"])
+async def test_usage_of_another_kind(text: str) -> None:
+    """A usage that is none is a failure of the model, and counted."""
+    reply: Any = Reply(text=text, usage=cast("Any", {"total_tokens": 3}))
+    with pytest.raises(ModelError) as caught:
+        await crew(Task(description="a"), llm=Recorder(reply)).kickoff_async()
+    assert caught.value.usage == {"failed_requests": 1}
+
+
+async def test_no_reply() -> None:
+    """A model that returns anything but a reply has given no answer."""
+
+    class Talker:
+        model = "talker"
+
+        async def complete(self, request: object) -> Any:
+            return "hello"
+
+    with pytest.raises(ModelAnswerInvalid, match="talker: complete\\(\\) returned a str"):
+        await crew(Task(description="a"), llm=Talker()).kickoff_async()
+
+
+async def test_validator_raises_anything() -> None:
+    """A validator that raises no ``ValueError`` makes the model be asked again, a bounded number of times."""
+
+    class Picky(Verdict):
+        @field_validator("score")
+        @classmethod
+        def _known(cls, score: int) -> int:
+            return {1: 2}[score]
+
+    llm = Recorder('{"urgent": true, "score": 7}')
+    with pytest.raises(OutputInvalid, match="KeyError: 7") as caught:
+        await crew(Task(description="a", output_json=Picky), llm=llm, max_reasks=1).kickoff_async()
+    assert caught.value.usage == {
+        **{name: 2 * count for name, count in COST.model_dump().items()},
+        "successful_requests": 2,
     }
 
 
