@@ -246,3 +246,13 @@ def test_a_finished_value_raises_what_is_thrown_in(thrown: tuple[object, ...]) -
     """There is no work that could handle it."""
     with pytest.raises(KeyError):
         Result().throw(*thrown)
+
+
+def test_without_sniffio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody has imported sniffio, nothing names an event loop, and the work runs all the same."""
+    monkeypatch.delitem(sys.modules, "sniffio", raising=False)
+
+    async def work() -> int:
+        return 1
+
+    assert run_or_pend(work, "work") == 1

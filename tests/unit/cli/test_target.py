@@ -192,3 +192,11 @@ def test_a_file_that_is_no_python_is_refused(write):
     """There is nothing that could import it."""
     write("deep/data.txt", "x")
     assert "is not a Python file" in refused("deep/data.txt")
+
+
+@pytest.mark.parametrize("place", [".", "..", ".module"])
+def test_a_folder_is_no_target(crewgraph, place):
+    """A place that is neither a module nor a .py file is told so, with what a target looks like."""
+    done = crewgraph("check", place)
+    assert done.exit_code == 2
+    assert "path/file.py:attribute" in done.stderr
