@@ -6,7 +6,7 @@ import functools
 import inspect
 import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from typing import Any, ClassVar, TypeVar, overload
+from typing import Any, ClassVar, overload
 
 import anyio
 from anyio.lowlevel import RunVar
@@ -24,8 +24,6 @@ __all__ = ["Step", "step"]
 MAX_THREADS = 100
 ALL_VALUES = "inputs"
 """The parameter that takes all values as one dict."""
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _threads: RunVar[anyio.CapacityLimiter] = RunVar("crewgraph step threads")
 

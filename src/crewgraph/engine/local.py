@@ -182,8 +182,7 @@ class _Pool:
                         mark.ended = time.time()
                         self.emit(inner, NodeFailed(error="cancelled"), node)
             if run.cancelled:
-                tokens = sum(usage.total_tokens for usage in run.usage().values())
-                self.emit(run, RunFailed(error="cancelled", tokens=tokens))
+                self.emit_end(run, "cancelled")
         return runs
 
     # ---- walking -----------------------------------------------------------------------------------------------
@@ -276,12 +275,7 @@ class _Pool:
 
     async def end(self, run: Run) -> None:
         """A run is through: report it, deliver it, forget it."""
-        tokens = sum(usage.total_tokens for usage in run.usage().values())
-        if run.error is None:
-            self.emit_skipped(run)
-            self.emit(run, RunFinished(tokens=tokens))
-        else:
-            self.emit(run, RunFailed(error=str(run.error), tokens=tokens))
+        self.emit_end(run, None if run.error is None else str(run.error))
         await self.job.deliver(run)
         self.active.pop(run, None)
         self.scopes.pop(run, None)
@@ -307,12 +301,18 @@ class _Pool:
             return None
         return lambda event: self.emit(run, event, node)
 
-    def emit_skipped(self, run: Run) -> None:
-        """Tell of the nodes on routes that were not taken."""
-        if self.job.observer is not None:
-            for node, state in enumerate(run.frontier.state):
-                if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
-                    self.emit(run, NodeSkipped(), node)
+    def emit_end(self, run: Run, error: str | None) -> None:
+        """Tell how a run ended, and of the nodes on routes that it did not take; nothing is summed up for nobody."""
+        if self.job.observer is None:
+            return
+        tokens = sum(usage.total_tokens for usage in run.usage().values())
+        if error is not None:
+            self.emit(run, RunFailed(error=error, tokens=tokens))
+            return
+        for node, state in enumerate(run.frontier.state):
+            if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
+                self.emit(run, NodeSkipped(), node)
+        self.emit(run, RunFinished(tokens=tokens))
 
 
 def _declares(switch: Switch, route: str, pipeline: object) -> bool:

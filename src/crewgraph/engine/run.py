@@ -89,16 +89,17 @@ class Run:
             self.outputs[node] = output
             keys = structured(output, parse_raw=self.plan.graph.merge_json)
             self._after[node] = self._written(node, keys)
-        ready = self.frontier.done(node, route)
-        self.unsettled += len(ready) - 1
-        return ready
+        return self._advance(node, route)
 
     def adopt(self, node: int, subrun: Run) -> list[int]:
         """Settle an open router whose pipeline has run: take over what it wrote."""
         end = _merged(subrun._values_after(exit_) for exit_ in subrun.exits())
         keys = {key: value for key, value in end.values.items() if end.writer[key] >= 0}
         self._after[node] = self._written(node, keys)
-        ready = self.frontier.done(node, ANY_ROUTE)
+        return self._advance(node, ANY_ROUTE)
+
+    def _advance(self, node: int, route: str | None) -> list[int]:
+        ready = self.frontier.done(node, route)
         self.unsettled += len(ready) - 1
         return ready
 
