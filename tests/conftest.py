@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+from crewgraph.policy import DEFAULTS
+
 MODEL_VARIABLES = (
     "CREWGRAPH_MODEL",
     "OPENAI_MODEL_NAME",
@@ -27,6 +29,12 @@ def no_model_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key or model that the machine happens to have must not change a test, nor be spent by one."""
     for name in MODEL_VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retry comes at once where a test does not say when."""
+    monkeypatch.setattr("crewgraph.llm.ask.DEFAULTS", DEFAULTS.model_copy(update={"retry_wait": 0.0}))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from crewgraph.crew import Agent, Crew, Process, Task
 from crewgraph.diagnostics import Diagnostic, Findings, Severity
 from crewgraph.errors import (
+    BudgetExceeded,
     CrewgraphError,
     InputError,
     KickoffError,
@@ -19,7 +20,7 @@ from crewgraph.errors import (
     PipelineInvalid,
     RenderError,
 )
-from crewgraph.llm import LLM, LiteLLM, OfflineLLM
+from crewgraph.llm import LLM, LiteLLM, OfflineLLM, Price
 from crewgraph.outputs import (
     CrewOutput,
     OutputFormat,
@@ -30,6 +31,7 @@ from crewgraph.outputs import (
     TaskOutput,
     UsageMetrics,
 )
+from crewgraph.policy import Budget, Limit, Policy
 from crewgraph.router import Route, Router
 from crewgraph.step import Step, step
 from crewgraph.syntax import Pipeline, Procedure
@@ -40,6 +42,8 @@ PipelineOutput = PipelineKickoffResult
 __all__ = [
     "LLM",
     "Agent",
+    "Budget",
+    "BudgetExceeded",
     "Crew",
     "CrewOutput",
     "CrewgraphError",
@@ -48,6 +52,7 @@ __all__ = [
     "InputError",
     "KickoffError",
     "KickoffInterrupted",
+    "Limit",
     "LiteLLM",
     "ModelError",
     "NodeError",
@@ -59,6 +64,8 @@ __all__ = [
     "PipelineKickoffResult",
     "PipelineOutput",
     "PipelineRunResult",
+    "Policy",
+    "Price",
     "Procedure",
     "ProcedureRunResult",
     "Process",

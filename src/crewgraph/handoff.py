@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Any
 
-from crewgraph.outputs import CrewOutput, UsageMetrics
-from crewgraph.trace import Event
+from crewgraph.outputs import CrewOutput
 
 __all__ = ["Handoff", "isolated", "json_object", "structured"]
 
@@ -19,19 +18,16 @@ MAX_JSON = 1_000_000
 
 
 class Handoff(dict[str, Any]):
-    """The values handed to a node. It *is* a plain dict to whoever looks at it, with three things beside.
+    """The values handed to a node. It *is* a plain dict to whoever looks at it, with two things beside.
 
     Attributes:
         upstream: outputs of the direct predecessors, in the order of the text, by node name: the context of tasks
             that name none of their own.
         beside: what placeholders and parameters may reach although it is not handed over: the raw text of upstream
             crews under the crew's name, and in a procedure the initial inputs.
-        emit: where a node reports its own events (tasks, model calls); ``None`` where nobody listens.
-        spent: set by a node that spends tokens, to a count that it keeps up to date: if the node fails or is
-            cancelled, what it had paid for is still known.
     """
 
-    __slots__ = ("beside", "emit", "spent", "upstream")
+    __slots__ = ("beside", "upstream")
 
     def __init__(
         self,
@@ -39,13 +35,10 @@ class Handoff(dict[str, Any]):
         *,
         upstream: Mapping[str, CrewOutput] | None = None,
         beside: Mapping[str, Any] | None = None,
-        emit: Callable[[Event], None] | None = None,
     ) -> None:
         super().__init__(values or {})
         self.upstream: Mapping[str, CrewOutput] = upstream or {}
         self.beside: Mapping[str, Any] = beside or {}
-        self.emit = emit
-        self.spent: UsageMetrics | None = None
 
     @classmethod
     def of(cls, inputs: Mapping[str, Any] | None) -> Handoff:

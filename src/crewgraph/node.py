@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from crewgraph.outputs import CrewOutput, PipelineRunResult, UsageMetrics
+from crewgraph.policy import Budget, Policy
+from crewgraph.scope import Ending, Scope, budgeted, current, entered, too_long, within
 from crewgraph.template import as_text
 
-__all__ = ["Interface", "Need", "Node", "Problem", "call", "interface_of", "is_node", "label_of"]
+__all__ = ["Interface", "Need", "Node", "Problem", "call", "interface_of", "is_node", "label_of", "surroundings"]
 
 
 class Node(Protocol):
-    """Something that can be a node of a graph."""
+    """Something that can be a node of a graph. It may have a ``policy`` and a ``budget`` of its own."""
 
     async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
         """Do the work once. Called with ``inputs`` by keyword and nothing else."""
@@ -98,15 +100,54 @@ def label_of(node: object) -> str:
     return " + ".join(dict.fromkeys(named)) or type(node).__name__.lower()
 
 
-async def call(node: Node, inputs: Mapping[str, Any]) -> CrewOutput:
-    """Run a node and bring whatever it returns into the form of a :class:`CrewOutput`.
+async def call(node: Node, inputs: Mapping[str, Any], *, scope: Scope | None = None) -> CrewOutput:
+    """Run a node under its policy and budget, and bring what it returns into the form of a :class:`CrewOutput`.
 
-    A foreign crew's output is read by its attributes; anything else becomes text.
+    A foreign crew's output is read by its attributes; anything else becomes text. What the node's model calls took is
+    on the output, wherever in the node they were made.
+
+    Args:
+        node: what to run; a ``policy`` and a ``budget`` that it has are its own.
+        inputs: what it is handed.
+        scope: what surrounds it, prepared by :func:`surroundings`; the current one otherwise.
+
+    Raises:
+        DeadlineExceeded: it took longer than its ``node_timeout``.
+        BudgetExceeded: a budget around it is used up.
     """
+    scope = scope or surroundings(node, label_of(node), current())
+    with entered(scope):
+        result: Any = await within(_endings(scope), lambda: _called(node, inputs))
+    output = result if issubclass(type(result), CrewOutput) else _adopted(result)  # a mock only says it is one
+    if scope.account.calls and not output.calls:  # of crews that a step called by hand
+        spent = {"calls": scope.account.calls, "token_usage": scope.account.usage}
+        return output.model_copy(update=spent)
+    return output
+
+
+def surroundings(node: object, name: str, scope: Scope) -> Scope:
+    """The scope of a node: with its own policy and budget, where it has them."""
+    policy, budget = getattr(node, "policy", None), getattr(node, "budget", None)
+    return scope.inside(
+        node,
+        name,
+        policy=policy if isinstance(policy, Policy) else None,
+        budget=budget if isinstance(budget, Budget) else None,
+    )
+
+
+async def _called(node: Node, inputs: Mapping[str, Any]) -> Any:
     result: Any = node.kickoff_async(inputs=inputs)
-    if inspect.isawaitable(result):
-        result = await result
-    return result if issubclass(type(result), CrewOutput) else _adopted(result)  # a mock only says it is one
+    return await result if inspect.isawaitable(result) else result
+
+
+def _endings(scope: Scope) -> list[Ending]:
+    for meter in scope.meters:
+        if meter.exceeded is not None:
+            raise meter.exceeded.again()
+    seconds = scope.policy.node_timeout
+    own = [too_long(f"node '{scope.crew}'", seconds)] if seconds else []
+    return [*own, *scope.endings, *budgeted(scope.meters)]
 
 
 def _adopted(result: Any) -> CrewOutput:

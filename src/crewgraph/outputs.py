@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any, overload
+from pathlib import Path
+from typing import Any, Literal, overload
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation
 
 from crewgraph.bridge import Awaited
 from crewgraph.trace import Span
+from crewgraph.usage import Call, UsageMetrics, by
 
 __all__ = [
     "CrewOutput",
@@ -25,46 +27,11 @@ __all__ = [
 ]
 
 
+UsageKey = Literal["node", "crew", "agent", "model", "input"]
+"""By what usage is added up."""
+
 MAX_SHOWN = 60
 """Characters of an answer that a repr shows. Results are shown often: asyncio itself does it at every exit."""
-
-
-class UsageMetrics(BaseModel):
-    """Tokens and requests, counted. Equal to a plain dict of the same numbers; a number left out counts as 0."""
-
-    model_config = ConfigDict(defer_build=True)  # pydantic's schema machinery is loaded when first needed
-
-    total_tokens: int = 0
-    prompt_tokens: int = 0
-    cached_prompt_tokens: int = 0
-    completion_tokens: int = 0
-    successful_requests: int = 0
-    failed_requests: int = 0
-
-    def __add__(self, other: UsageMetrics) -> UsageMetrics:
-        return UsageMetrics.sum((self, other))
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, UsageMetrics):
-            return self.__dict__ == other.__dict__
-        if isinstance(other, Mapping):
-            return dict.fromkeys(self.__dict__, 0) | dict(other) == dict(self)
-        return NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]  # mutable, as in the ancestor
-
-    def add_usage_metrics(self, usage_metrics: UsageMetrics) -> None:
-        """Add another count to this one, in place."""
-        for name, count in usage_metrics.__dict__.items():
-            setattr(self, name, getattr(self, name) + count)
-
-    @classmethod
-    def sum(cls, parts: Iterable[UsageMetrics]) -> UsageMetrics:
-        """The total of several counts."""
-        total = cls()
-        for part in parts:
-            total.add_usage_metrics(part)
-        return total
 
 
 class OutputFormat(StrEnum):
@@ -115,6 +82,14 @@ class TaskOutput(_Answer):
     model: str | None = None
     repaired: bool = False
     """Whether the model's JSON had to be mended (quotes, commas, fences) before it could be read."""
+    forced: bool = False
+    """Whether the agent used up its ``max_iter`` and was made to answer with what it had."""
+    skipped: bool = False
+    """Whether the task's condition was not met, so that nothing was asked."""
+    tools_used: list[str] = Field(default_factory=list[str])
+    """The tools that were called, in order, once for each call."""
+    output_file: Path | None = None
+    """Where the answer was written to, if the task says so."""
 
     @property
     def json(self) -> str:  # type: ignore[override]
@@ -131,6 +106,17 @@ class CrewOutput(_Answer):
 
     tasks_output: list[TaskOutput] = Field(default_factory=list[TaskOutput])
     token_usage: UsageMetrics = Field(default_factory=UsageMetrics)
+    calls: list[SkipValidation[Call]] = Field(default_factory=list[Call], repr=False)
+    """Every attempt of a model call and every tool call, in the order in which they ended."""
+
+    @property
+    def cost(self) -> float | None:
+        """USD; ``None`` where the cost of at least one call is not known."""
+        return self.token_usage.cost
+
+    def usage_by(self, key: UsageKey) -> dict[str, UsageMetrics]:
+        """The usage of the calls, added up by crew, agent or model."""
+        return by(lambda call: call.name if key == "model" else getattr(call, key, ""), self.calls)
 
     @property
     def json(self) -> str:  # type: ignore[override]
@@ -154,6 +140,7 @@ class RunStatus(StrEnum):
     OK = "ok"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    OVER_BUDGET = "over_budget"
 
 
 class _RunRecord(BaseModel):
@@ -177,15 +164,41 @@ class _RunRecord(BaseModel):
     usage: UsageMetrics = Field(default_factory=UsageMetrics, repr=False)
     crews_outputs: list[CrewOutput] = Field(default_factory=list[CrewOutput], repr=False)
     _spans: Callable[[], list[Span]] | None = PrivateAttr(default=None)
+    _run: object = PrivateAttr(default=None)
 
     @property
     def spans(self) -> list[Span]:
         """One typed span per node of the run, the skipped ones included, in the order of the text."""
         return self._spans() if self._spans else []
 
-    def look_back(self, spans: Callable[[], list[Span]]) -> None:
-        """Say how the spans are made when somebody looks; engines call this."""
+    @property
+    def cost(self) -> float | None:
+        """USD of the whole run; ``None`` where the cost of at least one call is not known."""
+        return self.usage.cost
+
+    def usage_by(self, key: UsageKey) -> dict[str, UsageMetrics]:
+        """The usage of the whole run, added up by node, crew, agent, model or input; "" where nobody knows."""
+        return _sums(key, self.shares())
+
+    def shares(self) -> Iterator[tuple[Mapping[str, str], UsageMetrics]]:
+        """Every part of the usage, with whose it is; what no call explains is the node's own."""
+        spans, input_ = self.spans, str(self.index)
+        if not spans:
+            yield {"input": input_}, self.usage
+        for span in spans:
+            if span.usage is None:
+                continue
+            here = {"input": input_, "node": span.node, "crew": span.node, "model": span.model or ""}
+            calls = [call for call in span.calls if call.kind == "model"]
+            for call in calls:
+                yield here | {"crew": call.crew, "agent": call.agent, "model": call.name}, call.usage
+            if not calls:  # a foreign crew
+                yield here, span.usage
+
+    def look_back(self, spans: Callable[[], list[Span]], run: object) -> None:
+        """Say how the spans are made when somebody looks, and of which run this is a result; engines call this."""
         self._spans = spans
+        self._run = run
 
     @property
     def ok(self) -> bool:
@@ -233,12 +246,19 @@ class PipelineRunResult(_Answer, _RunRecord):
         return self._as_json(self.tasks_output[-1].output_format if self.tasks_output else None)
 
 
-class ProcedureRunResult(CrewOutput, _RunRecord):
+class ProcedureRunResult(_RunRecord, CrewOutput):
     """One result of a procedure: the output of its last crew with that crew's usage, and the run beside it."""
 
     def __repr__(self) -> str:
         told = _shortened(str(self.error) if self.error else str(self))
         return f"ProcedureRunResult(input {self.index}: {self.status}, {self.usage.total_tokens} tokens, {told})"
+
+
+def _sums(key: UsageKey, shares: Iterable[tuple[Mapping[str, str], UsageMetrics]]) -> dict[str, UsageMetrics]:
+    sums = dict[str, UsageMetrics]()
+    for whose, usage in shares:
+        sums.setdefault(whose.get(key, ""), UsageMetrics()).add_usage_metrics(usage)
+    return sums
 
 
 def _shortened(text: str) -> str:
@@ -259,10 +279,38 @@ class PipelineKickoffResult(BaseModel, Awaited):
 
     id: UUID = Field(default_factory=uuid4, frozen=True)
     run_results: list[SkipValidation[Any]] = Field(default_factory=list[Any])
+    not_run: list[int] = Field(default_factory=list[int])
+    """The inputs that were not begun, because a budget was used up or the first failure ended everything."""
 
     def add_run_result(self, result: RunResult) -> None:
         """Append one more result."""
         self.run_results.append(result)
+
+    @property
+    def usage(self) -> UsageMetrics:
+        """Tokens, requests and money of all runs, each input once."""
+        return UsageMetrics.sum(run.usage for run in self._inputs())
+
+    @property
+    def cost(self) -> float | None:
+        """USD of all runs; ``None`` where the cost of at least one call is not known."""
+        return self.usage.cost
+
+    def usage_by(self, key: UsageKey) -> dict[str, UsageMetrics]:
+        """The usage of all runs, added up by node, crew, agent, model or input; "" where nobody knows."""
+        return _sums(key, (share for run in self._inputs() for share in run.shares()))
+
+    def _inputs(self) -> Iterable[Any]:
+        """One result of each input: a run that ends in parallel branches has several, each with the whole usage."""
+        return {id(run.run): run for run in self.run_results}.values()
+
+    @property
+    def status(self) -> RunStatus:
+        """How the kickoff ended: "over_budget" where a budget stopped a run or kept one from beginning."""
+        states = {run.status for run in self.run_results}
+        if RunStatus.OVER_BUDGET in states:
+            return RunStatus.OVER_BUDGET
+        return next((state for state in (RunStatus.FAILED, RunStatus.CANCELLED) if state in states), RunStatus.OK)
 
     @property
     def failed(self) -> list[Any]:

@@ -8,24 +8,21 @@ import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, ClassVar, overload
 
-import anyio
-from anyio.lowlevel import RunVar
 from pydantic import BaseModel
 
 from crewgraph.errors import TemplateError
 from crewgraph.handoff import Handoff
 from crewgraph.node import Interface, Need, Problem
 from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
+from crewgraph.policy import Budget, Policy
 from crewgraph.syntax import Stage
 from crewgraph.template import as_text
+from crewgraph.threads import called, is_async
 
 __all__ = ["Step", "step"]
 
-MAX_THREADS = 100
 ALL_VALUES = "inputs"
 """The parameter that takes all values as one dict."""
-
-_threads: RunVar[anyio.CapacityLimiter] = RunVar("crewgraph step threads")
 
 
 class Step(Stage):
@@ -39,21 +36,33 @@ class Step(Stage):
         name: how it is called in pictures and traces.
         function: the function.
         inline: run a synchronous function in the event loop; for short ones that never wait.
+        policy: what holds for this step: ``node_timeout``, and everything about model calls that it makes.
+        budget: what the model calls that it makes may cost, in each run.
     """
 
     joins_procedure: ClassVar[bool] = False
 
-    def __init__(self, function: Callable[..., Any], *, name: str | None = None, inline: bool = False) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        inline: bool = False,
+        policy: Policy | None = None,
+        budget: Budget | None = None,
+    ) -> None:
         if not callable(function):
             raise TypeError(f"a step is made of a function, not of {function!r}. hint: @step(name={function!r})")
         self.function = function
         self.name = name or _function_name(function)
         self.inline = inline
+        self.policy = policy
+        self.budget = budget
         parameters, self._problems = _parameters(function, f"step '{self.name}'")
         self._named = {key: one.default for key, one in parameters.items() if one.kind in _NAMED}
         self._positional = [key for key, one in parameters.items() if one.kind is one.POSITIONAL_ONLY]
         self._takes_rest = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.is_async = is_async(function)
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -67,11 +76,9 @@ class Step(Stage):
             TemplateError: parameters without a default have no value.
         """
         args, kwargs = self._arguments(Handoff.of(inputs))
-        if self.is_async or self.inline:
-            value = self.function(*args, **kwargs)
-        else:
-            work = functools.partial(_boxed, self.function, args, kwargs)
-            (value,) = await anyio.to_thread.run_sync(work, limiter=_limiter(), abandon_on_cancel=True)
+        if not self.inline:
+            return self._output(await called(self.function, *args, **kwargs))
+        value = self.function(*args, **kwargs)
         return self._output(await value if inspect.isawaitable(value) else value)
 
     def interface(self) -> Interface:
@@ -134,23 +141,29 @@ _NAMED = {
 @overload
 def step(function: Callable[..., Any], /) -> Step: ...
 @overload
-def step(*, name: str | None = None, inline: bool = False) -> Callable[[Callable[..., Any]], Step]: ...
-def step(function: Callable[..., Any] | None = None, /, *, name: str | None = None, inline: bool = False) -> Any:
+def step(
+    *, name: str | None = None, inline: bool = False, policy: Policy | None = None, budget: Budget | None = None
+) -> Callable[[Callable[..., Any]], Step]: ...
+def step(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    inline: bool = False,
+    policy: Policy | None = None,
+    budget: Budget | None = None,
+) -> Any:
     """Make a function a stage: ``@step`` or ``@step(name="fetch")``.
 
     Args:
         function: the function, where the decorator stands without arguments.
         name: how it is called in pictures and traces; the function's name otherwise.
         inline: run a synchronous function in the event loop instead of a worker thread.
+        policy: what holds for this step, such as ``Policy(node_timeout=30)``.
+        budget: what the model calls that it makes may cost, in each run.
     """
-    if function is None:
-        return functools.partial(Step, name=name, inline=inline)
-    return Step(function, name=name, inline=inline)
-
-
-def _boxed(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> tuple[Any]:
-    """What a function returns, in a box: trio refuses a thread that returns something to await."""
-    return (function(*args, **kwargs),)
+    made = functools.partial(Step, name=name, inline=inline, policy=policy, budget=budget)
+    return made if function is None else made(function)
 
 
 def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, inspect.Parameter], tuple[Problem, ...]]:
@@ -245,12 +258,3 @@ def _typed_dict_gives(returns: Any) -> tuple[dict[str, Any], frozenset[str]]:
         else:
             may_give.add(key)
     return gives, frozenset(may_give)
-
-
-def _limiter() -> anyio.CapacityLimiter:
-    """One limiter of our own for each event loop: anyio's default one is used by model clients too."""
-    limiter = _threads.get(None)
-    if limiter is None:
-        limiter = anyio.CapacityLimiter(MAX_THREADS)
-        _threads.set(limiter)
-    return limiter

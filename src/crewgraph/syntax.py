@@ -10,23 +10,49 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Ma
 from os import PathLike
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator, model_validator
 
 from crewgraph.diagnostics import Findings
 from crewgraph.node import is_node
 from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
+from crewgraph.policy import Budget, Policy
 from crewgraph.runtime import verb
 from crewgraph.trace import Event, Observer
 
-__all__ = ["Inputs", "OnError", "Pipeline", "Procedure", "Stage", "is_function", "is_single"]
+__all__ = ["Inputs", "OnError", "Options", "Pipeline", "Procedure", "Stage", "is_function", "is_single"]
 
 Inputs = Mapping[str, Any] | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
 OnError = Literal["raise", "collect", "fail_fast"]
 
 DOUBLE_NESTING = "Double nesting is not allowed in pipeline stages"
 NOT_A_STAGE = "Expected Crew instance, Router instance, or list of Crews, got {}"
+
+
+class Options(TypedDict, total=False):
+    """The options of a kickoff, all by keyword.
+
+    Attributes:
+        max_concurrency: how many nodes may be at work at once, over all inputs; 100 where it is not given.
+        on_error: "raise" (the default) lets all runs finish, then raises one error with everything in it; "collect"
+            returns failed runs with their ``error``; "fail_fast" cancels everything at the first failure.
+        observer: called with every event as it happens.
+        text: also tell the observer the pieces of answers as models write them, as ``ModelText``.
+        policy: retries, timeouts, fallbacks and limits for this kickoff; what it says wins over the pipeline's.
+        budget: what the whole kickoff may cost.
+        input_budget: what each input may cost.
+        engine: which engine runs it; "local" where it is not given.
+    """
+
+    max_concurrency: int
+    on_error: OnError
+    observer: Observer | None
+    text: bool
+    policy: Policy | None
+    budget: Budget | None
+    input_budget: Budget | None
+    engine: str
 
 
 class Stage:
@@ -70,6 +96,7 @@ def _chain(left: Any, right: Any) -> Any:
         stages=[left, right],
         name=next((side.name for side in pipelines if side.name), None),
         merge_json=all(side.merge_json for side in pipelines),
+        policy=next((side.policy for side in pipelines if side.policy), None),
     )
 
 
@@ -100,6 +127,7 @@ class Pipeline(BaseModel, Stage):
         stages: crews, steps, functions, routers, foreign crews, and lists of these.
         name: a title for pictures and reports.
         merge_json: whether raw text that is exactly one JSON object is merged into what is handed over.
+        policy: retries, timeouts, fallbacks and limits for everything in it that declares none of its own.
     """
 
     model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True, extra="forbid")
@@ -108,9 +136,17 @@ class Pipeline(BaseModel, Stage):
     stages: list[SkipValidation[Any]] = Field(default_factory=list[Any])
     name: str | None = None
     merge_json: bool = True
+    policy: Policy | None = None
 
-    def __init__(self, stages: Iterable[Any] = (), *, name: str | None = None, merge_json: bool = True) -> None:
-        super().__init__(stages=stages, name=name, merge_json=merge_json)
+    def __init__(
+        self,
+        stages: Iterable[Any] = (),
+        *,
+        name: str | None = None,
+        merge_json: bool = True,
+        policy: Policy | None = None,
+    ) -> None:
+        super().__init__(stages=stages, name=name, merge_json=merge_json, policy=policy)
 
     @field_validator("stages", mode="before")
     @classmethod
@@ -142,15 +178,7 @@ class Pipeline(BaseModel, Stage):
 
     # ---- running -----------------------------------------------------------------------------------------------
 
-    def kickoff(
-        self,
-        inputs: Inputs,
-        *,
-        max_concurrency: int = 100,
-        on_error: OnError = "raise",
-        observer: Observer | None = None,
-        engine: str = "local",
-    ) -> Any:
+    def kickoff(self, inputs: Inputs, **options: Unpack[Options]) -> Any:
         """Run every input through the pipeline, concurrently.
 
         In a script it runs now and returns the result; where an event loop runs already (async code, a notebook) it
@@ -158,11 +186,8 @@ class Pipeline(BaseModel, Stage):
 
         Args:
             inputs: one dict for one run, or an iterable of dicts for many.
-            max_concurrency: how many nodes may be at work at once, over all inputs.
-            on_error: "raise" lets all runs finish, then raises one error with everything in it; "collect" returns
-                failed runs with their ``error``; "fail_fast" cancels everything at the first failure.
-            observer: called with every event as it happens.
-            engine: which engine runs it.
+            **options: by keyword, as :class:`Options` describes them: ``max_concurrency``, ``on_error``, ``observer``,
+                ``text``, ``policy``, ``budget``, ``input_budget``, ``engine``.
 
         Returns:
             A :class:`PipelineKickoffResult`: by input, then one result for each branch of the final stage.
@@ -171,60 +196,37 @@ class Pipeline(BaseModel, Stage):
             PipelineInvalid: the checker found errors; nothing has run.
             InputTypeError: the inputs are not mappings.
             InputError: inputs lack keys that the pipeline needs; nothing has run.
-            KickoffError: runs failed; its ``result`` holds everything.
+            KickoffError: runs failed or a budget stopped them; its ``result`` holds everything.
             KickoffInterrupted: Ctrl-C; its ``result`` holds what had finished.
         """
-        return verb("kickoff")(
-            self, inputs, max_concurrency=max_concurrency, on_error=on_error, observer=observer, engine=engine
-        )
+        return verb("kickoff")(self, inputs, **options)
 
-    async def kickoff_async(
-        self,
-        inputs: Inputs,
-        *,
-        max_concurrency: int = 100,
-        on_error: OnError = "raise",
-        observer: Observer | None = None,
-        engine: str = "local",
-    ) -> PipelineKickoffResult:
+    async def kickoff_async(self, inputs: Inputs, **options: Unpack[Options]) -> PipelineKickoffResult:
         """As :meth:`kickoff`, always to be awaited; ``inputs`` may be an async iterable too."""
-        result: PipelineKickoffResult = await verb("kickoff_async")(
-            self, inputs, max_concurrency=max_concurrency, on_error=on_error, observer=observer, engine=engine
-        )
+        result: PipelineKickoffResult = await verb("kickoff_async")(self, inputs, **options)
         return result
 
-    async def process_runs(self, inputs: Inputs, **options: Any) -> PipelineKickoffResult:
+    async def process_runs(self, inputs: Inputs, **options: Unpack[Options]) -> PipelineKickoffResult:
         """The ancestor's name of :meth:`kickoff_async`."""
         return await self.kickoff_async(inputs, **options)
 
     def stream(
-        self,
-        inputs: Inputs,
-        *,
-        max_concurrency: int = 100,
-        on_error: OnError = "raise",
-        observer: Observer | None = None,
-        engine: str = "local",
+        self, inputs: Inputs, **options: Unpack[Options]
     ) -> AsyncIterator[PipelineRunResult | ProcedureRunResult]:
         """Yield results as they finish; memory does not grow with the number of inputs.
 
         Failed runs are yielded too, with ``error`` and ``status``. With ``on_error="raise"`` the failures are raised
-        once more at the end, as one :class:`KickoffError`.
+        once more at the end, as one :class:`KickoffError`. Options as for :meth:`kickoff`.
         """
-        return verb("stream")(
-            self, inputs, max_concurrency=max_concurrency, on_error=on_error, observer=observer, engine=engine
-        )
+        return verb("stream")(self, inputs, **options)
 
-    def events(
-        self,
-        inputs: Inputs,
-        *,
-        max_concurrency: int = 100,
-        on_error: OnError = "collect",
-        engine: str = "local",
-    ) -> AsyncIterator[Event]:
-        """Run the inputs and yield typed events as they happen: runs, nodes, routes, tasks, model calls."""
-        return verb("events")(self, inputs, max_concurrency=max_concurrency, on_error=on_error, engine=engine)
+    def events(self, inputs: Inputs, **options: Unpack[Options]) -> AsyncIterator[Event]:
+        """Run the inputs and yield typed events as they happen: runs, nodes, routes, tasks, model and tool calls.
+
+        Options as for :meth:`kickoff`, but without an ``observer``, and failures are not raised (``on_error`` is
+        "collect" where it is not given). With ``text=True`` answers are told piece by piece as they are written.
+        """
+        return verb("events")(self, inputs, **options)
 
     # ---- drawing -----------------------------------------------------------------------------------------------
 
@@ -277,8 +279,9 @@ class Procedure(Pipeline):
         stages: Iterable[Any] = (),
         name: str | None = None,
         merge_json: bool = True,
+        policy: Policy | None = None,
     ) -> None:
-        super().__init__(stages=crews if stages == () else stages, name=name, merge_json=merge_json)
+        super().__init__(stages=crews if stages == () else stages, name=name, merge_json=merge_json, policy=policy)
 
     @property
     def crews(self) -> list[Any]:

@@ -5,12 +5,14 @@ Both are folds: a journey is folded from the pipeline's shape and the routes tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
-from pydantic import BaseModel, ConfigDict, SkipValidation
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
+
+from crewgraph.usage import Call
 
 __all__ = [
     "Choice",
@@ -20,6 +22,7 @@ __all__ = [
     "ModelCallFailed",
     "ModelCallFinished",
     "ModelCallStarted",
+    "ModelText",
     "NodeFailed",
     "NodeFinished",
     "NodeSkipped",
@@ -35,7 +38,11 @@ __all__ = [
     "Span",
     "TaskFailed",
     "TaskFinished",
+    "TaskSkipped",
     "TaskStarted",
+    "ToolCallFailed",
+    "ToolCallFinished",
+    "ToolCallStarted",
     "journey",
     "journeys",
     "moment",
@@ -118,6 +125,7 @@ class RouteTaken(Event):
 class TaskStarted(Event):
     """A crew begins a task."""
 
+    crew: str = ""
     task: str = ""
     agent: str = ""
 
@@ -130,6 +138,11 @@ class TaskFinished(TaskStarted):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSkipped(TaskStarted):
+    """The condition of a task was not met."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFailed(TaskStarted):
     """A task has no answer."""
 
@@ -138,26 +151,96 @@ class TaskFailed(TaskStarted):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCallStarted(Event):
-    """A model is asked."""
+    """A model is asked: one attempt.
 
+    Attributes:
+        call: tells the calls that are under way apart; its other events carry the same number.
+        model: which.
+        crew, task, agent: on whose behalf.
+        attempt: 1 for the first time that this model is asked this.
+        messages: the conversation, oldest first, and ``answer`` its end (of a finished call).
+    """
+
+    call: int = 0
     model: str = ""
+    crew: str = ""
+    task: str = ""
+    agent: str = ""
+    attempt: int = 1
+    messages: Sequence[Any] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelText(ModelCallStarted):
+    """A piece of an answer that is being written; of an attempt that then fails too."""
+
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCallFinished(ModelCallStarted):
-    """A model answered, after ``seconds``; ``usage`` is what the call took, a ``UsageMetrics``."""
+    """A model answered.
+
+    Attributes:
+        tokens, usage: what the call took; ``usage`` is a ``UsageMetrics``.
+        seconds: how long it took, without what it waited before.
+        waited: seconds spent waiting for limits, budgets and retries before.
+        finish_reason: why the model stopped.
+        source: "cassette" or "cache" where nothing was called.
+        answer: what the model said, a ``Reply``.
+    """
 
     tokens: int = 0
     usage: Any = None
     seconds: float = 0.0
+    waited: float = 0.0
+    finish_reason: str | None = None
+    source: str | None = None
+    answer: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCallFailed(ModelCallStarted):
-    """A model call failed, after ``seconds``; ``usage`` is what it took all the same, a ``UsageMetrics``."""
+    """A model call failed, after ``seconds``; ``usage`` is what it took all the same, a ``UsageMetrics``.
+
+    Attributes:
+        error: class and message.
+        retry_in: seconds until the next attempt; ``None`` where there is none with this model.
+    """
 
     error: str = ""
     usage: Any = None
+    seconds: float = 0.0
+    waited: float = 0.0
+    retry_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallStarted(Event):
+    """A tool is called; ``arguments`` as the model wrote them."""
+
+    call: int = 0
+    tool: str = ""
+    crew: str = ""
+    task: str = ""
+    agent: str = ""
+    arguments: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallFinished(ToolCallStarted):
+    """A tool gave its result, after ``seconds``; ``is_cached`` where it was known from before."""
+
+    result: str = field(default="", repr=False)
+    seconds: float = 0.0
+    is_cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallFailed(ToolCallStarted):
+    """A tool failed, and the model was told so."""
+
+    error: str = ""
     seconds: float = 0.0
 
 
@@ -174,13 +257,14 @@ class Span(BaseModel):
     Attributes:
         node: its name in the graph.
         kind: "crew", "step" or "router".
-        status: "ok", "failed", "cancelled", or "skipped" (a route not taken, or never reached).
+        status: "ok", "failed", "over_budget", "cancelled", or "skipped" (a route not taken, or never reached).
         started, ended: when; ``None`` where the node did not start or end.
         attempts: how often it was started.
         inputs: what it received.
         output: what it gave, a ``CrewOutput``.
         route: the route a router took.
-        usage: tokens, a ``UsageMetrics``; those of a failed node included.
+        usage: tokens and money, a ``UsageMetrics``; those of a failed node included.
+        calls: every attempt of a model call and every tool call, in the order in which they ended.
         model: the model or models asked, where known.
         error: class and message of what it raised.
     """
@@ -197,6 +281,7 @@ class Span(BaseModel):
     output: SkipValidation[Any] = None
     route: str | None = None
     usage: SkipValidation[Any] = None
+    calls: list[SkipValidation[Call]] = Field(default_factory=list[Call], repr=False)
     model: str | None = None
     error: str | None = None
 

@@ -9,7 +9,6 @@ import pytest
 from crewgraph import errors
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.errors import (
-    MAX_NAMED,
     ConditionError,
     CrewgraphError,
     InputError,
@@ -22,6 +21,7 @@ from crewgraph.errors import (
     PipelineInvalid,
     TemplateError,
 )
+from crewgraph.errors.root import MAX_NAMED
 
 CYCLE = Diagnostic("CG202", "cycle: a → b → a", (), "take an edge away")
 EMPTY = Diagnostic("CG102", "the pipeline has no stages")

@@ -33,7 +33,7 @@ def test_a_handoff_is_a_plain_dict_to_whoever_looks() -> None:
 def test_an_empty_handoff(values: Any) -> None:
     """Nothing handed over is an empty dict with nothing beside."""
     handoff = Handoff(values)
-    assert (handoff, handoff.beside, handoff.upstream, handoff.emit) == ({}, {}, {}, None)
+    assert (handoff, handoff.beside, handoff.upstream) == ({}, {}, {})
 
 
 def test_a_key_is_reached_handed_over_or_beside() -> None:

@@ -274,7 +274,7 @@ def test_spans_are_made_when_somebody_looks() -> None:
         return [Span(node="a", kind="crew", status="ok")]
 
     run = PipelineRunResult()
-    run.look_back(spans)
+    run.look_back(spans, run)
     assert made == []
     assert [span.node for span in run.spans] == ["a"]
 

@@ -394,4 +394,4 @@ async def test_the_awaitable_verbs(monkeypatch: pytest.MonkeyPatch, method: str)
     pipeline = Pipeline([a])
     args, keywords = await getattr(pipeline, method)([{}], on_error="collect")
     assert args == (pipeline, [{}])
-    assert keywords == {"max_concurrency": 100, "on_error": "collect", "observer": None, "engine": "local"}
+    assert keywords == {"on_error": "collect"}

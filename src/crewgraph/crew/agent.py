@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from crewgraph.llm.choose import Model
+from crewgraph.policy import Policy
 
 __all__ = ["Agent", "NoTools"]
 
@@ -33,6 +34,7 @@ class Agent(BaseModel):
         goal: what it is after.
         backstory: what else the model should know about it.
         llm: the model it asks: "provider/model", "offline" or an ``LLM``; else its crew's, else the environment's.
+        policy: retries, timeouts, fallbacks and limits of its model calls, before those of its crew.
         tools: not supported yet; anything but an empty list is refused.
         verbose, allow_delegation, memory, cache, max_rpm, max_iter, config: accepted so that existing definitions
             load; without effect so far.
@@ -52,6 +54,7 @@ class Agent(BaseModel):
     cache: bool = True
     max_rpm: int | None = None
     max_iter: int | None = None
+    policy: Policy | None = None
     config: Any = None
 
     @property

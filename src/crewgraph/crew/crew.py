@@ -18,8 +18,10 @@ from crewgraph.crew.task import Task
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.errors import KickoffInterrupted, PipelineInvalid
 from crewgraph.llm.choose import Model
-from crewgraph.node import Interface, label_of
+from crewgraph.node import Interface, call, label_of
 from crewgraph.outputs import CrewOutput
+from crewgraph.policy import Budget, Policy
+from crewgraph.scope import current
 from crewgraph.syntax import Stage
 
 __all__ = ["Crew", "Process"]
@@ -45,6 +47,8 @@ class Crew(Stage, BaseModel):
         process: only ``Process.sequential`` so far.
         llm: the model for agents that name none; else the environment's.
         max_reasks: how often a model is asked again when its answer does not have the declared shape.
+        policy: retries, timeouts, fallbacks and limits, before those of the pipeline.
+        budget: what one run of this crew may cost.
         verbose, memory, cache, config, max_rpm, output_log_file: accepted so that existing definitions load; without
             effect so far.
     """
@@ -57,6 +61,8 @@ class Crew(Stage, BaseModel):
     process: Process = Process.sequential
     llm: Model = None
     max_reasks: int = Field(default=2, ge=0)
+    policy: Policy | None = None
+    budget: Budget | None = None
     verbose: bool = False
     memory: Any = None
     cache: bool = True
@@ -108,7 +114,9 @@ class Crew(Stage, BaseModel):
             TemplateError: placeholders have no value; nothing has run.
             ModelError: a model call failed; ``.usage`` is what was spent.
         """
-        values = one(inputs)
+        values, scope = one(inputs), current()
+        if scope.owner is not self:  # called by hand
+            return await call(self, values)
         jobs = assign(self.tasks, self.agents, llm=self.llm)
         if found := [each for each in problems(jobs, self.agents) if each.code != "CG501"]:
             label = f"crew '{label_of(self)}'"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
 from crewgraph.crew.answer import Misfit, read
 from crewgraph.crew.assign import Job
-from crewgraph.crew.ledger import Ledger
 from crewgraph.crew.prompt import Brief, Source, briefs, correction, messages
 from crewgraph.crew.task import Task
 from crewgraph.errors import OutputInvalid
 from crewgraph.handoff import Handoff
+from crewgraph.llm.ask import Asker
 from crewgraph.llm.choose import resolve
 from crewgraph.llm.port import LLM, Message, Request
 from crewgraph.outputs import CrewOutput, OutputFormat, TaskOutput
+from crewgraph.scope import current, too_long, within
 from crewgraph.trace import TaskFailed, TaskFinished, TaskStarted
 
 __all__ = ["perform"]
@@ -33,19 +35,22 @@ async def perform(jobs: Sequence[Job], values: Handoff, *, max_reasks: int) -> C
         ModelError: a call failed; ``.usage`` is what the run has spent.
     """
     models = [resolve(job.llm, who=job.agent.label if job.agent else job.task.label) for job in jobs]
-    ledger = Ledger(values.emit)
-    values.spent = ledger.spent
+    scope = current()
     done = list[tuple[Task, TaskOutput]]()
-    for brief, llm in zip(briefs(jobs, values), models, strict=True):
+    for job, brief, llm in zip(jobs, briefs(jobs, values), models, strict=True):
+        own = job.agent.policy if job.agent else None
+        policy = own.over(scope.policy) if own else scope.policy
+        asker = Asker(scope=scope, policy=policy, crew=scope.crew, task=brief.task.label, agent=brief.role)
         context = _context(brief.task, done, values)
-        done.append((brief.task, await _task(brief, llm, context, ledger, max_reasks=max_reasks)))
+        done.append((brief.task, await _task(brief, llm, context, asker, max_reasks=max_reasks)))
     last = done[-1][1]
     return CrewOutput(
         raw=last.raw,
         pydantic=last.pydantic,
         json_dict=last.json_dict,
         tasks_output=[output for _, output in done],
-        token_usage=ledger.spent,
+        token_usage=scope.account.usage,
+        calls=scope.account.calls,
     )
 
 
@@ -58,28 +63,32 @@ def _context(task: Task, done: Sequence[tuple[Task, TaskOutput]], values: Handof
     return upstream + [(each.label, output.raw) for each, output in done]
 
 
-async def _task(brief: Brief, llm: LLM, context: Sequence[Source], ledger: Ledger, *, max_reasks: int) -> TaskOutput:
+async def _task(brief: Brief, llm: LLM, context: Sequence[Source], asker: Asker, *, max_reasks: int) -> TaskOutput:
     """Do one task and report it."""
-    task, agent = brief.task.label, brief.role
-    ledger.tell(TaskStarted(task=task, agent=agent))
-    before = ledger.spent.total_tokens
+    scope = asker.scope
+    who: dict[str, Any] = {"crew": asker.crew, "task": asker.task, "agent": asker.agent}
+    scope.tell(TaskStarted(**who))
+    before, seconds = scope.account.usage.total_tokens, asker.policy.task_timeout
+    endings = [too_long(asker.task, seconds)] if seconds else []
     try:
-        output = await _answer(brief, llm, messages(brief, context), ledger, max_reasks=max_reasks)
+        output = await within(
+            endings, lambda: _answer(brief, llm, messages(brief, context), asker, max_reasks=max_reasks)
+        )
     except BaseException as error:
-        ledger.tell(TaskFailed(task=task, agent=agent, error=f"{type(error).__name__}: {error}".rstrip(": ")))
+        scope.tell(TaskFailed(**who, error=f"{type(error).__name__}: {error}".rstrip(": ")))
         raise
-    ledger.tell(TaskFinished(task=task, agent=agent, tokens=ledger.spent.total_tokens - before))
+    scope.tell(TaskFinished(**who, tokens=scope.account.usage.total_tokens - before))
     return output
 
 
 async def _answer(
-    brief: Brief, llm: LLM, conversation: tuple[Message, ...], ledger: Ledger, *, max_reasks: int
+    brief: Brief, llm: LLM, conversation: tuple[Message, ...], asker: Asker, *, max_reasks: int
 ) -> TaskOutput:
     """Ask, and where the answer lacks the shape ask again with what is wrong, a bounded number of times."""
     shape = brief.task.shape
     problem = text = ""
     for _ in range(1 + max_reasks):
-        text = (await ledger.ask(llm, Request(conversation, shape))).text
+        text = (await asker.ask(llm, Request(conversation, shape))).text
         if shape is None:
             return _output(brief, llm, text)
         try:
@@ -94,7 +103,7 @@ async def _answer(
         f"{brief.task.label}: {llm.model} gave no {shape.__name__ if shape else 'answer'} "
         f"in {1 + max_reasks} attempts:\n{problem}\nIts last answer: {shown}",
         model=llm.model,
-        usage=ledger.spent.model_copy(),
+        usage=asker.scope.account.usage.model_copy(),
     )
 
 

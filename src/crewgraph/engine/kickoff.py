@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from crewgraph.bridge import run_or_pend
+from crewgraph.budget import Meter
 from crewgraph.compiler import compile_pipeline
 from crewgraph.engine.background import Background
 from crewgraph.engine.inputs import arows, complete, rows, unrolled
@@ -21,10 +21,15 @@ from crewgraph.engine.named import engine_named
 from crewgraph.engine.port import Engine, Job, Rows
 from crewgraph.engine.results import kickoff_result, results_of
 from crewgraph.engine.run import Run
-from crewgraph.errors import MAX_NAMED, KickoffError, KickoffInterrupted
-from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult, RunStatus
-from crewgraph.syntax import Inputs, OnError, Pipeline
+from crewgraph.errors import KickoffError, KickoffInterrupted
+from crewgraph.errors.root import MAX_NAMED
+from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
+from crewgraph.policy import Budget, Policy
+from crewgraph.scope import Scope, current
+from crewgraph.syntax import Inputs, OnError, Options, Pipeline
+from crewgraph.threads import is_async
 from crewgraph.trace import Event, Observer
+from crewgraph.usage import Account
 
 __all__ = ["events", "kickoff", "kickoff_async", "stream"]
 
@@ -44,11 +49,18 @@ class _Kickoff:
     on_error: OnError
     observer: Observer | None
     engine: Engine
+    text: bool
+    policy: Policy
+    budget: Budget | None
+    input_budget: Budget | None
 
     async def execute(
         self, deliver: Callable[[Run], Awaitable[None]], salvage: Callable[[Run], None] | None = None
-    ) -> None:
+    ) -> int:
         """Compile, check the inputs and run.
+
+        Returns:
+            How many inputs there are, as far as that was known before; 0 for those that come one by one.
 
         Args:
             deliver: awaited with every run that ended.
@@ -65,8 +77,18 @@ class _Kickoff:
             if self.on_error != "collect":
                 complete(source, plan)
         fail_fast = self.on_error == "fail_fast"
-        job = Job(self.max_concurrency, fail_fast, self.observer, deliver, salvage)
+        job = Job(
+            self.max_concurrency, fail_fast, self.observer, deliver, salvage, self._surroundings(), self.input_budget
+        )
         await self.engine.execute(plan, source, job)
+        return len(source) if isinstance(source, list) else 0
+
+    def _surroundings(self) -> Scope:
+        """The scope of this kickoff, inside of whatever it was called from: a step, or a tool of an agent."""
+        outer = current()
+        meters = [*outer.meters, *([Meter(self.budget, "the kickoff")] if self.budget else [])]
+        policy = self.policy.over(outer.policy)
+        return replace(outer, policy=policy, meters=meters, account=Account(outer.account), wants_text=self.text)
 
     async def collect(self, runs: list[Run]) -> PipelineKickoffResult:
         """Run everything and return all of it; ``runs`` holds what has ended, also when this is interrupted."""
@@ -74,52 +96,72 @@ class _Kickoff:
         async def deliver(run: Run) -> None:
             runs.append(run)
 
-        await self.execute(deliver, runs.append)
+        total = await self.execute(deliver, runs.append)
         result = kickoff_result(runs)
+        result.not_run = sorted(set(range(total)) - {run.index for run in runs})
         failed = sorted((run for run in runs if run.error is not None), key=lambda run: run.index)
-        if failed and self.on_error != "collect":
+        if (failed or result.not_run) and self.on_error != "collect":
             failures = [(run.index, run.error) for run in failed if run.error is not None]
             raise KickoffError(failures, failed=len(failed), total=len(runs), result=result)
         return result
 
 
-def _kickoff(
-    pipeline: Pipeline,
-    inputs: Inputs,
-    *,
-    max_concurrency: Any,
-    on_error: OnError,
-    observer: Observer | None = None,
-    engine: str,
-) -> _Kickoff:
+def _kickoff(pipeline: Pipeline, inputs: Inputs, options: Options) -> _Kickoff:
+    unknown = options.keys() - Options.__annotations__.keys()
+    if unknown:
+        known = ", ".join(Options.__annotations__)
+        raise TypeError(f"a kickoff has no option {', '.join(sorted(unknown))}. There is: {known}")
+    max_concurrency = options.get("max_concurrency", 100)
     if type(max_concurrency) is not int or max_concurrency < 1:
         raise ValueError(f"max_concurrency is a whole number of at least 1, not {max_concurrency!r}")
-    if inspect.iscoroutinefunction(observer):
+    observer = options.get("observer")
+    if is_async(observer):
         raise TypeError("observer is called as things happen and cannot be async; read pipeline.events(…) instead")
+    on_error = options.get("on_error", "raise")
     if on_error not in ("raise", "collect", "fail_fast"):
         raise ValueError(f'on_error is "raise", "collect" or "fail_fast", not {on_error!r}')
-    return _Kickoff(pipeline, unrolled(inputs), max_concurrency, on_error, observer, engine_named(engine))
+    _check("policy", options.get("policy"), Policy)
+    _check("budget", options.get("budget"), Budget)
+    _check("input_budget", options.get("input_budget"), Budget)
+    policy = (options.get("policy") or Policy()).over(pipeline.policy)
+    return _Kickoff(
+        pipeline,
+        unrolled(inputs),
+        max_concurrency,
+        on_error,
+        observer,
+        engine_named(options.get("engine", "local")),
+        options.get("text", False),
+        policy,
+        options.get("budget"),
+        options.get("input_budget"),
+    )
 
 
-def kickoff(pipeline: Pipeline, inputs: Inputs, **options: Any) -> Any:
+def _check(option: str, value: object, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{option} is a {kind.__name__}, as in {kind.__name__}(…), not {value!r}")
+
+
+def kickoff(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> Any:
     """Run now, or hand back an awaitable where an event loop runs; see :meth:`Pipeline.kickoff`."""
-    job, runs = _kickoff(pipeline, inputs, **options), list[Run]()
+    job, runs = _kickoff(pipeline, inputs, options), list[Run]()
     try:
         return run_or_pend(lambda: job.collect(runs), "pipeline.kickoff(…)")
     except KeyboardInterrupt:
         raise KickoffInterrupted(kickoff_result(runs)) from None
 
 
-async def kickoff_async(pipeline: Pipeline, inputs: Inputs, **options: Any) -> PipelineKickoffResult:
+async def kickoff_async(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> PipelineKickoffResult:
     """Run; see :meth:`Pipeline.kickoff_async`."""
-    return await _kickoff(pipeline, inputs, **options).collect([])
+    return await _kickoff(pipeline, inputs, options).collect([])
 
 
 async def stream(
-    pipeline: Pipeline, inputs: Inputs, **options: Any
+    pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]
 ) -> AsyncIterator[PipelineRunResult | ProcedureRunResult]:
     """Yield results as runs end; see :meth:`Pipeline.stream`."""
-    job, tally = _kickoff(pipeline, inputs, **options), _Tally()
+    job, tally = _kickoff(pipeline, inputs, options), _Tally()
     send, receive = anyio.create_memory_object_stream[Run](0)
     work = partial(job.execute, send.send)
     async with aclosing(_beside(work, send, receive)) as runs:
@@ -130,7 +172,7 @@ async def stream(
     tally.conclude(job.on_error)
 
 
-async def events(pipeline: Pipeline, inputs: Inputs, **options: Any) -> AsyncIterator[Event]:
+async def events(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> AsyncIterator[Event]:
     """Yield events as they happen; see :meth:`Pipeline.events`."""
     send, receive = anyio.create_memory_object_stream[Event](math.inf)
 
@@ -138,7 +180,9 @@ async def events(pipeline: Pipeline, inputs: Inputs, **options: Any) -> AsyncIte
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the reader has left
             send.send_nowait(event)
 
-    job, tally = _kickoff(pipeline, inputs, observer=tell, **options), _Tally()
+    if "observer" in options:
+        raise TypeError("events() is an observer itself; read its events, or give the observer to kickoff()")
+    job, tally = _kickoff(pipeline, inputs, {"on_error": "collect", **options, "observer": tell}), _Tally()
     caught_up = anyio.Event()
 
     async def deliver(run: Run) -> None:
@@ -159,7 +203,7 @@ async def events(pipeline: Pipeline, inputs: Inputs, **options: Any) -> AsyncIte
 
 
 async def _beside(
-    work: Callable[[], Awaitable[None]], send: MemoryObjectSendStream[T], receive: MemoryObjectReceiveStream[T]
+    work: Callable[[], Awaitable[object]], send: MemoryObjectSendStream[T], receive: MemoryObjectReceiveStream[T]
 ) -> AsyncGenerator[T, None]:
     """Yield what work that goes on beside the reader sends; it ends when the reader does, and raises what it raised."""
 
@@ -193,7 +237,7 @@ class _Tally:
             return False
         run.is_told = True
         self.total += 1
-        if run.status is RunStatus.FAILED:
+        if run.error is not None:
             self.failed += 1
             if len(self.first) < MAX_NAMED:
                 self.first.append(run)

@@ -22,6 +22,7 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
+from crewgraph.budget import Meter
 from crewgraph.compiler import compile_pipeline
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Job, Row, Rows
@@ -29,7 +30,8 @@ from crewgraph.engine.run import Mark, Run
 from crewgraph.frontier import SKIPPED
 from crewgraph.graph import Switch, Work
 from crewgraph.handoff import isolated
-from crewgraph.node import call
+from crewgraph.node import call, surroundings
+from crewgraph.scope import Scope, too_long
 from crewgraph.syntax import Pipeline
 from crewgraph.trace import (
     Event,
@@ -132,6 +134,8 @@ class _Pool:
     async def open_next(self) -> tuple[Run, int] | None:
         """Open the next input that can run; another worker looks for the one after it."""
         for row in self.rows:
+            if self.job.is_over_budget:
+                break
             run, ready = await self.open(row)
             if ready:
                 self.hand_out(run, ready[1:])
@@ -143,6 +147,8 @@ class _Pool:
         """Open inputs as they come, as long as there is room for more runs."""
         async with aclosing(rows):
             async for row in rows:
+                if self.job.is_over_budget:
+                    break
                 while len(self.active) >= self.job.max_concurrency:
                     self.room = anyio.Event()
                     await self.room.wait()
@@ -155,6 +161,7 @@ class _Pool:
             run, error = Run(self.plan, row.index, row.values), row.error
         except Exception as unusable:  # noqa: BLE001 - copying a value runs the user's code
             run, error = Run(self.plan, row.index, {}), unusable
+        run.scope = self.around(row.index)
         self.emit(run, RunStarted(inputs=run.inputs))
         if error is not None:
             run.error = error
@@ -164,6 +171,15 @@ class _Pool:
         self.active[run] = len(ready)
         self.scopes[run] = set()
         return run, ready
+
+    def around(self, index: int) -> Scope:
+        """What surrounds one run: the kickoff, and what is declared for each input."""
+        scope, what = self.job.scope, f"input {index}"
+        if self.job.input_budget is not None:
+            scope = replace(scope, meters=(*scope.meters, Meter(self.job.input_budget, what)))
+        if scope.policy.run_timeout is not None:
+            scope = replace(scope, endings=(*scope.endings, too_long(what, scope.policy.run_timeout)))
+        return scope
 
     def hand_out(self, run: Run, nodes: list[int]) -> None:
         """Put nodes where workers find them."""
@@ -238,9 +254,11 @@ class _Pool:
             return await self.choose(run, node, kind)
         assert isinstance(kind, Work), "the frontier hands out nothing else"
         mark = run.marks[node]
-        mark.handoff = run.handoff(node, self.emitter(run, node))
-        output = await call(kind.node, mark.handoff)
-        mark.ended, mark.handoff = time.time(), None
+        around = replace(run.root.scope, emit=self.emitter(run, node))
+        scope = surroundings(kind.node, kind.name, around)
+        mark.account = scope.account
+        output = await call(kind.node, run.handoff(node), scope=scope)
+        mark.ended = time.time()
         ready = run.settle(node, output=output)
         self.emit(run, NodeFinished(output=output, tokens=output.token_usage.total_tokens), node)
         return run, ready

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Protocol
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.run import Run
+from crewgraph.policy import Budget
+from crewgraph.scope import Scope
 from crewgraph.trace import Observer
 
 __all__ = ["Engine", "Job", "Row", "Rows"]
@@ -39,6 +42,8 @@ class Job:
         max_concurrency: how many nodes may be at work at once.
         fail_fast: whether the first failed run cancels all others.
         observer: called with every event; ``None`` where nobody listens.
+        scope: what surrounds the kickoff; its account is charged for everything, its last meter is the kickoff's.
+        input_budget: what each input may cost.
         deliver: awaited with every run that ended, in the order of ending; it may wait, which slows the engine.
         salvage: called with the runs that had begun when the engine itself is cancelled; it must not wait.
     """
@@ -48,6 +53,13 @@ class Job:
     observer: Observer | None
     deliver: Callable[[Run], Awaitable[None]]
     salvage: Callable[[Run], None] | None = None
+    scope: Scope = field(default_factory=Scope)
+    input_budget: Budget | None = None
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether a budget around all runs is used up, so that no further input is begun."""
+        return any(meter.exceeded is not None or meter.deadline <= monotonic() for meter in self.scope.meters)
 
 
 class Engine(Protocol):

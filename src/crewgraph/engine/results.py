@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from crewgraph.engine.run import Mark, Run
+from crewgraph.errors import BudgetExceeded
 from crewgraph.frontier import DONE
 from crewgraph.graph import Switch, Work
 from crewgraph.outputs import (
@@ -52,10 +53,12 @@ def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | Pr
     }
     result: PipelineRunResult | ProcedureRunResult
     if run.plan.graph.is_procedure:
-        result = ProcedureRunResult(**record, tasks_output=final.tasks_output, token_usage=final.token_usage)
+        result = ProcedureRunResult(
+            **record, tasks_output=final.tasks_output, token_usage=final.token_usage, calls=final.calls
+        )
     else:
         result = PipelineRunResult(**record, token_usage=usage)
-    result.look_back(lambda: list(spans_of(run)))
+    result.look_back(lambda: list(spans_of(run)), run)
     return result
 
 
@@ -84,6 +87,7 @@ def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Spa
         output=output,
         route=mark.route,
         usage=run.usage_of(number),
+        calls=run.calls_of(number),
         model=_models(output) or getattr(mark.error, "model", None),
         error=f"{type(mark.error).__name__}: {mark.error}" if mark.error else None,
     )
@@ -91,7 +95,7 @@ def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Spa
 
 def _status(run: Run, number: int, mark: Mark) -> str:
     if mark.error is not None:
-        return "failed"
+        return "over_budget" if isinstance(mark.error, BudgetExceeded) else "failed"
     return "ok" if run.frontier.state[number] == DONE else "cancelled"
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from crewgraph.compiler.plan import Plan
-from crewgraph.errors import NodeError
+from crewgraph.errors import BudgetExceeded, NodeError
 from crewgraph.frontier import DONE, Frontier
 from crewgraph.graph import ANY_ROUTE
 from crewgraph.handoff import Handoff, isolated, structured
 from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics
-from crewgraph.trace import Event
+from crewgraph.scope import Scope
+from crewgraph.usage import Account, Call
 
 __all__ = ["Mark", "Run"]
 
@@ -26,13 +27,13 @@ class Values(NamedTuple):
 
 @dataclass(slots=True)
 class Mark:
-    """What is noted of a node that was started; its handoff as long as it has no output."""
+    """What is noted of a node that was started, and the account that its calls are charged to."""
 
     started: float
     ended: float | None = None
     error: BaseException | None = None
     route: str | None = None
-    handoff: Handoff | None = None
+    account: Account | None = None
 
 
 class Run:
@@ -51,11 +52,12 @@ class Run:
         error: why the run failed.
         cancelled: whether it was stopped because of something outside of it.
         is_told: whether somebody was told of its end.
+        scope: what surrounds its nodes.
     """
 
     __slots__ = (
         "_after", "cancelled", "error", "frontier", "index", "inputs", "is_told", "marks", "outputs", "parent", "plan",
-        "subruns", "unsettled",
+        "scope", "subruns", "unsettled",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +75,7 @@ class Run:
         self.error: BaseException | None = None
         self.cancelled = False
         self.is_told = False
+        self.scope: Scope = parent[0].scope if parent else Scope()
         self._after = dict[int, Values]()
 
     # ---- advancing ---------------------------------------------------------------------------------------------
@@ -131,14 +134,13 @@ class Run:
             return structured(before, parse_raw=self.plan.graph.merge_json)
         return self._values_before(node).values
 
-    def handoff(self, node: int, emit: Callable[[Event], None] | None) -> Handoff:
+    def handoff(self, node: int) -> Handoff:
         """What a node receives: values of its own, and what is reachable beside them."""
         beside: dict[str, Any] = self.inputs if self.plan.graph.is_procedure else {}
         return Handoff(
             isolated(self.values(node)),
             upstream=dict(self._upstream(node)),
             beside=isolated(beside) | dict(self._texts(node)),
-            emit=emit,
         )
 
     def exits(self) -> list[int]:
@@ -198,7 +200,7 @@ class Run:
     def status(self) -> RunStatus:
         """How it ended."""
         if self.error is not None:
-            return RunStatus.FAILED
+            return RunStatus.OVER_BUDGET if isinstance(self.error.__cause__, BudgetExceeded) else RunStatus.FAILED
         return RunStatus.CANCELLED if self.cancelled else RunStatus.OK
 
     def usage(self) -> dict[str, UsageMetrics]:
@@ -215,10 +217,15 @@ class Run:
         if node in self.outputs:
             return self.outputs[node].token_usage
         mark = self.marks.get(node)
+        if mark and mark.account and mark.account.calls:
+            return mark.account.usage
         spent = getattr(mark.error, "usage", None) if mark else None
-        if spent is None and mark and mark.handoff is not None:
-            spent = mark.handoff.spent
         return spent if isinstance(spent, UsageMetrics) else None
+
+    def calls_of(self, node: int) -> list[Call]:
+        """Every model and tool call of one node."""
+        mark = self.marks.get(node)
+        return mark.account.calls if mark and mark.account else []
 
 
 def _merged(parts: Iterable[Values]) -> Values:

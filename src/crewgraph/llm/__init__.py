@@ -5,15 +5,19 @@ from __future__ import annotations
 from crewgraph.llm.choose import is_configured, model_name, resolve
 from crewgraph.llm.litellm_adapter import LiteLLM
 from crewgraph.llm.offline import OfflineLLM
-from crewgraph.llm.port import LLM, Message, Reply, Request
+from crewgraph.llm.port import LLM, Message, Reply, Request, ToolCall, ToolSpec
+from crewgraph.llm.price import Price
 
 __all__ = [
     "LLM",
     "LiteLLM",
     "Message",
     "OfflineLLM",
+    "Price",
     "Reply",
     "Request",
+    "ToolCall",
+    "ToolSpec",
     "is_configured",
     "model_name",
     "resolve",

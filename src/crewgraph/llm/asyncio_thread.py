@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import anyio
 
+from crewgraph.threads import waker
+
 __all__ = ["AsyncioThread"]
 
 T = TypeVar("T")
@@ -35,7 +37,7 @@ class AsyncioThread:
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine over there and wait for its result; cancelling the wait cancels the coroutine."""
-        done, wake = anyio.Event(), _waker()
+        done, wake = anyio.Event(), waker()
 
         def finished(_: object) -> None:
             with suppress(RuntimeError):  # the caller was cancelled, and its loop is gone
@@ -89,11 +91,3 @@ async def _wind_up(farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
     await asyncio.gather(*others, return_exceptions=True)
     await farewell()
     await asyncio.sleep(0)  # a closed transport lets go of its socket one turn of the loop later
-
-
-def _waker() -> Callable[[Callable[[], object]], object]:
-    """How another thread calls something in the event loop that runs here."""
-    trio: Any = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        return trio.lowlevel.current_trio_token().run_sync_soon
-    return asyncio.get_running_loop().call_soon_threadsafe

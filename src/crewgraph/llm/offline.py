@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from crewgraph.llm.offline_schema import made_up
 from crewgraph.llm.port import Reply, Request, json_schema
+from crewgraph.llm.price import FREE
 from crewgraph.outputs import UsageMetrics
 
 __all__ = ["OfflineLLM", "Rule", "Scripted"]
@@ -61,6 +62,7 @@ class OfflineLLM:
         model: str = "offline",
     ) -> None:
         self.model = model
+        self.price = FREE
         self.seed = seed
         self.latency = latency
         self._rules = [(_condition(when), then) for when, then in _pairs(rules)]

@@ -6,25 +6,60 @@ Whatever answers a :class:`Request` with a :class:`Reply` is a model: litellm, t
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from crewgraph.outputs import UsageMetrics
+from crewgraph.usage import UsageMetrics
 
-__all__ = ["LLM", "Message", "Reply", "Request", "Role", "json_schema"]
+__all__ = ["LLM", "Message", "Reply", "Request", "Role", "ToolCall", "ToolChoice", "ToolSpec", "json_schema"]
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+ToolChoice = Literal["auto", "none", "required"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model wants a tool called.
+
+    Attributes:
+        id: tells the calls of one answer apart; the result is sent back under it.
+        name: the tool.
+        arguments: a JSON object as the model wrote it, which may be no JSON at all.
+    """
+
+    id: str
+    name: str
+    arguments: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model is told about it: ``parameters`` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        role: who speaks; "tool" for the result of a call.
+        content: what is said.
+        calls: the tool calls that a model's turn asks for.
+        call_id: of a "tool" turn, the call whose result it is.
+    """
 
     role: Role
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +69,18 @@ class Request:
     Attributes:
         messages: the conversation so far, oldest first.
         schema: the shape that the answer must have. The conversation says so too, so a model may ignore it.
+        tools: what the model may call instead of answering.
+        tool_choice: "auto" leaves it to the model, "none" forbids it, "required" forces it.
+        max_tokens: the longest answer there is room for, where a budget bounds it below what the model may give.
+        on_text: called with the pieces of the answer as they come; a model that cannot do so never calls it.
     """
 
     messages: tuple[Message, ...]
     schema: type[BaseModel] | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: ToolChoice = "auto"
+    max_tokens: int | None = None
+    on_text: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +88,31 @@ class Reply:
     """What a model answered.
 
     Attributes:
-        text: the answer.
+        text: the answer; may be empty where tools are called.
         usage: the tokens it took. Requests are counted by the caller.
-        finish_reason: why the model stopped, in OpenAI's words: "stop", "length", "content_filter".
+        finish_reason: why the model stopped, in OpenAI's words: "stop", "length", "content_filter", "tool_calls".
+        calls: the tools that the model wants called.
+        cost: USD, where the model knows better than its price says.
     """
 
-    text: str
+    text: str = ""
     usage: UsageMetrics = field(default_factory=UsageMetrics)
     finish_reason: str | None = None
+    calls: tuple[ToolCall, ...] = ()
+    cost: float | None = None
 
 
 @runtime_checkable
 class LLM(Protocol):
     """A language model. One object serves any number of concurrent calls.
+
+    What a model may say beside its name, each by an attribute of that name:
+
+    * ``price``: a :class:`Price`; without one its cost is unknown.
+    * ``policy``: a :class:`Policy`, nearer than any other.
+    * ``max_tokens``: the longest answer that it gives.
+    * ``endpoint``: where it is, if calls of the same model elsewhere are not limited together with these.
+    * ``parameters``: a mapping of whatever else bears on its answers, for recordings and caches.
 
     Attributes:
         model: its name, for events, results and pictures.

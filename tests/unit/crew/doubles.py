@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pydantic import BaseModel
 
 from crewgraph.crew import Agent, Crew, Task
-from crewgraph.handoff import Handoff
 from crewgraph.llm import OfflineLLM, Reply, Request
 from crewgraph.outputs import UsageMetrics
+from crewgraph.policy import Policy
+from crewgraph.scope import Scope, entered
 from crewgraph.trace import Event
+from crewgraph.usage import MONEY
 
 COST = UsageMetrics(total_tokens=10, prompt_tokens=7, completion_tokens=3)
+COUNTS = {name: count for name, count in COST.model_dump().items() if name not in MONEY}
 
 
 class Verdict(BaseModel):
@@ -41,13 +45,14 @@ class Recorder:
 
 
 def crew(*tasks: Task, llm: Any = "offline", **options: Any) -> Crew:
-    """A crew of one agent."""
+    """A crew of one agent that asks once."""
+    options.setdefault("policy", Policy(retries=0))
     return Crew(agents=[Agent(role="Clerk")], tasks=list(tasks), llm=llm, **options)
 
 
-def listening(events: list[Event], **values: Any) -> Handoff:
-    """Inputs whose events are kept."""
-    return Handoff(values, emit=events.append)
+def listening(events: list[Event]) -> AbstractContextManager[Scope]:
+    """Keep the events of crews that are run inside of it."""
+    return entered(Scope(emit=events.append))
 
 
 def scripted(rules: Any) -> OfflineLLM:

@@ -28,7 +28,7 @@ from crewgraph.trace import (
     TaskFinished,
     TaskStarted,
 )
-from tests.unit.crew.doubles import COST, Recorder, Verdict, crew, listening
+from tests.unit.crew.doubles import COST, COUNTS, Recorder, Verdict, crew, listening
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +81,7 @@ async def test_ask_again() -> None:
     assert "it is not JSON" in llm.said(2)[3]
     assert "urgent: Field required" in llm.said(2)[5]
     assert done.token_usage == {
-        **dict.fromkeys(COST.model_dump(), 0),
+        **dict.fromkeys(COUNTS, 0),
         "total_tokens": 30,
         "prompt_tokens": 21,
         "completion_tokens": 9,
@@ -152,7 +152,7 @@ async def test_same_failure_again() -> None:
     for _ in range(3):
         with pytest.raises(ModelUnavailable, match="m: gone") as caught:
             await made.kickoff_async()
-        assert caught.value.usage == {**COST.model_dump(), "failed_requests": 1}
+        assert caught.value.usage == {**COUNTS, "failed_requests": 1}
         assert (caught.value.model, caught.value.status, caught.value.__cause__) == ("m", 503, error)
     assert error.usage is COST
 
@@ -211,7 +211,7 @@ async def test_validator_raises_anything() -> None:
     with pytest.raises(OutputInvalid, match="KeyError: 7") as caught:
         await crew(Task(description="a", output_json=Picky), llm=llm, max_reasks=1).kickoff_async()
     assert caught.value.usage == {
-        **{name: 2 * count for name, count in COST.model_dump().items()},
+        **{name: 2 * count for name, count in COUNTS.items()},
         "successful_requests": 2,
     }
 
@@ -227,13 +227,14 @@ async def test_foreign_failure() -> None:
 async def test_events() -> None:
     """Tasks and calls are reported as they begin and end, with their tokens."""
     events: list[Event] = []
-    await crew(Task(description="a"), llm=Recorder("x")).kickoff_async(inputs=listening(events))
+    with listening(events):
+        await crew(Task(description="a"), llm=Recorder("x")).kickoff_async()
     assert [type(event) for event in events] == [TaskStarted, ModelCallStarted, ModelCallFinished, TaskFinished]
     started, _, call, finished = events
     assert isinstance(started, TaskStarted)
     assert (started.task, started.agent) == ("task 'a'", "Clerk")
     assert isinstance(call, ModelCallFinished)
-    assert (call.model, call.tokens, call.usage) == ("recorder", 10, {**COST.model_dump(), "successful_requests": 1})
+    assert (call.model, call.tokens, call.usage) == ("recorder", 10, {**COUNTS, "successful_requests": 1})
     assert call.seconds >= 0
     assert isinstance(finished, TaskFinished)
     assert finished.tokens == 10
@@ -242,10 +243,8 @@ async def test_events() -> None:
 async def test_events_of_a_failure() -> None:
     """A failed call fails its task, and both say why."""
     events: list[Event] = []
-    with pytest.raises(ModelUnavailable):
-        await crew(Task(description="a"), llm=Recorder(ModelUnavailable("gone"))).kickoff_async(
-            inputs=listening(events)
-        )
+    with pytest.raises(ModelUnavailable), listening(events):
+        await crew(Task(description="a"), llm=Recorder(ModelUnavailable("gone"))).kickoff_async()
     assert [type(event) for event in events] == [TaskStarted, ModelCallStarted, ModelCallFailed, TaskFailed]
     call, task = events[2:]
     assert isinstance(call, ModelCallFailed)
@@ -264,8 +263,8 @@ async def test_cancelled() -> None:
         async def complete(self, request: object) -> Any:
             await anyio.sleep_forever()
 
-    with anyio.move_on_after(0.01):
-        await crew(Task(description="a"), llm=Sleeper()).kickoff_async(inputs=listening(events))
+    with anyio.move_on_after(0.01), listening(events):
+        await crew(Task(description="a"), llm=Sleeper()).kickoff_async()
     assert [type(event) for event in events] == [TaskStarted, ModelCallStarted, ModelCallFailed, TaskFailed]
     assert isinstance(events[2], ModelCallFailed)
     assert events[2].usage == {"failed_requests": 1}

@@ -1,0 +1,119 @@
+"""Every error that crewgraph raises, as one tree.
+
+::
+
+    CrewgraphError
+    ├── PipelineInvalid          the checker found errors; nothing has run
+    ├── InputError               inputs are missing or of the wrong kind; nothing has run
+    │   └── InputTypeError       … and they are not mappings at all (also a TypeError)
+    ├── TemplateError            a placeholder has no value
+    ├── ConditionError           a route condition cannot be parsed, or raised while it ran
+    ├── NodeError                a node of a run failed; the cause is chained
+    ├── KickoffError             some runs of a kickoff failed; ``.result`` holds everything
+    ├── DeadlineExceeded         a task, a node or a run took longer than it may (also a TimeoutError)
+    ├── BudgetError              a budget stopped the work
+    │   ├── BudgetExceeded       the next call would cost more than is left
+    │   └── PriceUnknown         money is limited, and nobody knows what the model costs
+    ├── ToolError                a tool cannot be made or called as it stands
+    ├── GuardrailFailed          an answer was refused as often as it may be
+    ├── HumanInputUnavailable    a person is to be asked, and there is none
+    ├── OutputFileError          a task's file cannot be written where it is to go
+    ├── CassetteError            a cassette cannot be read or written
+    │   └── CassetteMiss         a cassette holds no answer to this request
+    ├── RealCallForbidden        a test would have called a real model
+    ├── ModelError               a model call failed
+    │   ├── ModelNotConfigured   nobody said which model to use
+    │   ├── ModelUnavailable     the provider cannot be reached, or is out of order
+    │   ├── ModelTimeout         the provider did not answer in time
+    │   ├── ModelRateLimited     the provider refuses more calls for now
+    │   ├── ModelQuotaExceeded   the provider's quota or credit is used up
+    │   ├── ModelAccessDenied    the key is missing, wrong or not allowed
+    │   ├── ModelRejected        the provider refuses this very request
+    │   ├── ModelAnswerInvalid   the answer is empty, cut off or not an answer
+    │   └── OutputInvalid        the answer does not have the declared shape, and asking again did not help
+    ├── TargetError              ``module:attribute`` names no pipeline
+    └── RenderError              a picture cannot be drawn here
+
+    KeyboardInterrupt
+    └── KickoffInterrupted       Ctrl-C during a kickoff; ``.result`` holds what finished
+
+Messages are built here, from data; whoever raises passes the data.
+"""
+
+from __future__ import annotations
+
+from crewgraph.errors.building import (
+    ConditionError,
+    InputError,
+    InputTypeError,
+    PipelineInvalid,
+    RenderError,
+    TargetError,
+    TemplateError,
+)
+from crewgraph.errors.models import (
+    ModelAccessDenied,
+    ModelAnswerInvalid,
+    ModelError,
+    ModelNotConfigured,
+    ModelQuotaExceeded,
+    ModelRateLimited,
+    ModelRejected,
+    ModelTimeout,
+    ModelUnavailable,
+    OutputInvalid,
+)
+from crewgraph.errors.root import CrewgraphError
+from crewgraph.errors.running import (
+    BudgetError,
+    BudgetExceeded,
+    DeadlineExceeded,
+    KickoffError,
+    KickoffInterrupted,
+    NodeError,
+    PriceUnknown,
+)
+from crewgraph.errors.working import (
+    CassetteError,
+    CassetteMiss,
+    GuardrailFailed,
+    HumanInputUnavailable,
+    OutputFileError,
+    RealCallForbidden,
+    ToolError,
+)
+
+__all__ = [
+    "BudgetError",
+    "BudgetExceeded",
+    "CassetteError",
+    "CassetteMiss",
+    "ConditionError",
+    "CrewgraphError",
+    "DeadlineExceeded",
+    "GuardrailFailed",
+    "HumanInputUnavailable",
+    "InputError",
+    "InputTypeError",
+    "KickoffError",
+    "KickoffInterrupted",
+    "ModelAccessDenied",
+    "ModelAnswerInvalid",
+    "ModelError",
+    "ModelNotConfigured",
+    "ModelQuotaExceeded",
+    "ModelRateLimited",
+    "ModelRejected",
+    "ModelTimeout",
+    "ModelUnavailable",
+    "NodeError",
+    "OutputFileError",
+    "OutputInvalid",
+    "PipelineInvalid",
+    "PriceUnknown",
+    "RealCallForbidden",
+    "RenderError",
+    "TargetError",
+    "TemplateError",
+    "ToolError",
+]

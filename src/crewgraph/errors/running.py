@@ -1,0 +1,129 @@
+"""What ends a node, a run or a kickoff."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from crewgraph.errors.root import MAX_NAMED, CrewgraphError
+
+__all__ = [
+    "BudgetError",
+    "BudgetExceeded",
+    "DeadlineExceeded",
+    "KickoffError",
+    "KickoffInterrupted",
+    "NodeError",
+    "PriceUnknown",
+]
+
+
+class NodeError(CrewgraphError):
+    """Recorded on a run when one of its nodes failed; the cause is ``__cause__``.
+
+    Attributes:
+        node: the name of the node in the graph.
+        cause: the exception that the node raised.
+    """
+
+    def __init__(self, node: str, cause: BaseException) -> None:
+        self.node = node
+        self.cause = cause
+        text = str(cause).strip()
+        notes = "".join(f" ({note})" for note in getattr(cause, "__notes__", ()))
+        super().__init__(f"'{node}' failed: {type(cause).__name__}{': ' + text if text else ''}{notes}")
+        self.__cause__ = cause
+
+
+class KickoffError(CrewgraphError):
+    """Raised at the end of a kickoff when runs failed and ``on_error`` is "raise" or "fail_fast".
+
+    Attributes:
+        result: everything that the kickoff produced, the failed runs included.
+        failures: input index and error of the failed runs; of a stream, of the first ones.
+    """
+
+    def __init__(self, failures: Sequence[tuple[int, BaseException]], *, failed: int, total: int, result: Any) -> None:
+        self.result = result
+        self.failures = tuple(failures)
+        lines = [_of_input(index, error) for index, error in self.failures[:MAX_NAMED]]
+        more = [f"… and {failed - len(lines)} more failures"] if failed > len(lines) else []
+        head = f"{failed} of {total} {'run' if total == 1 else 'runs'} failed"
+        super().__init__("\n".join([head, *lines, *more]))
+        if self.failures:
+            self.__cause__ = self.failures[0][1]
+
+
+def _of_input(index: int, error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    return text if text.startswith(f"input {index} ") else f"input {index}: {text}"
+
+
+class KickoffInterrupted(KeyboardInterrupt):
+    """Raised instead of a bare ``KeyboardInterrupt`` by a synchronous kickoff.
+
+    Attributes:
+        result: the runs that had finished when the user pressed Ctrl-C.
+    """
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+        finished = sum(one is not None for one in result)
+        count = "1 result" if finished == 1 else f"{finished} results"
+        super().__init__(f"interrupted; what had finished is in .result: {count}")
+
+
+class DeadlineExceeded(CrewgraphError, TimeoutError):
+    """Raised when a task, a node or a whole run takes longer than its policy allows.
+
+    Attributes:
+        scope: what took too long, in words: "task 'classify'", "node 'research'", "input 3".
+        seconds: how long it may take.
+    """
+
+    def __init__(self, scope: str, seconds: float) -> None:
+        self.scope = scope
+        self.seconds = seconds
+        super().__init__(f"{scope} took longer than {seconds:g} s")
+
+
+class BudgetError(CrewgraphError):
+    """The root of what budgets raise.
+
+    Attributes:
+        scope: whose budget it is, in words: "the kickoff", "input 3", "node 'research'".
+    """
+
+    scope: str
+
+
+class BudgetExceeded(BudgetError):
+    """Raised before a model call that a budget has no room for, and when the seconds of a budget have passed.
+
+    Attributes:
+        scope: whose budget it is, in words.
+        usage: what was spent under it until then (``UsageMetrics``).
+    """
+
+    def __init__(self, scope: str, limits: str, reason: str, *, usage: Any) -> None:
+        self.scope = scope
+        self.usage = usage
+        self._said = (limits, reason)
+        spent = f"{usage.total_tokens:,} tokens, {usage.dollars()}, {usage.requests} calls"
+        super().__init__(f"the budget of {scope} ({limits}) is used up: {reason}; spent: {spent}")
+
+    def again(self) -> BudgetExceeded:
+        """The same error anew: one budget stops many runs, and each has a traceback of its own."""
+        return BudgetExceeded(self.scope, *self._said, usage=self.usage)
+
+
+class PriceUnknown(BudgetError):
+    """Raised before a model is called under a budget of money when nobody knows what it costs."""
+
+    def __init__(self, model: str, scope: str) -> None:
+        self.scope = scope
+        self.model = model
+        super().__init__(
+            f"{scope} has a budget in USD, and the price of '{model}' is not known. hint: say it, as in "
+            f'LiteLLM("{model}", price=Price(input=0.25, output=2.0)), or limit tokens or calls instead'
+        )

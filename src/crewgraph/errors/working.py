@@ -1,0 +1,51 @@
+"""What goes wrong while an agent works, beside its model."""
+
+from __future__ import annotations
+
+from crewgraph.errors.root import CrewgraphError
+
+__all__ = [
+    "CassetteError",
+    "CassetteMiss",
+    "GuardrailFailed",
+    "HumanInputUnavailable",
+    "OutputFileError",
+    "RealCallForbidden",
+    "ToolError",
+]
+
+
+class ToolError(CrewgraphError):
+    """Raised when a tool cannot be made of what was given, or is used in a way that cannot work."""
+
+
+class GuardrailFailed(CrewgraphError):
+    """Raised when a task's guardrail still refuses the answer after asking again.
+
+    Attributes:
+        answer: the last answer that was refused.
+    """
+
+    def __init__(self, message: str, *, answer: str = "") -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
+class HumanInputUnavailable(CrewgraphError):
+    """Raised when a task wants a person's word and there is no terminal and no provider to ask."""
+
+
+class OutputFileError(CrewgraphError):
+    """Raised when a task's ``output_file`` leads out of the output root or cannot be written."""
+
+
+class CassetteError(CrewgraphError):
+    """Raised when a cassette file cannot be read or written."""
+
+
+class CassetteMiss(CassetteError):
+    """Raised when a cassette that is replayed holds no answer to a request; shows the nearest one it holds."""
+
+
+class RealCallForbidden(CrewgraphError):
+    """Raised instead of a call to a real model where tests forbid them."""

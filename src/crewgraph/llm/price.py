@@ -1,0 +1,106 @@
+"""What a model costs: the user's own figures, else litellm's table, else nobody knows.
+
+The table is read as the JSON file that it is: importing litellm takes two seconds, reading the file a thirtieth of one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from crewgraph.budget import Estimate
+from crewgraph.llm.port import Request, json_schema
+from crewgraph.usage import UsageMetrics
+
+__all__ = ["FREE", "Price", "count_tokens", "estimate", "price_of", "table"]
+
+_log = logging.getLogger("crewgraph.llm")
+
+TABLE = "model_prices_and_context_window_backup.json"
+ANSWER_TOKENS = 4_096
+"""How long an answer is taken to be at most, for budgets and limits, where nobody says."""
+BYTES_PER_TOKEN = 3
+"""English has four or five bytes for a token, other scripts about three: rather too many tokens than too few."""
+PER_MESSAGE = 8
+
+
+class Price(BaseModel):
+    """What a model costs, in USD for a million tokens, as price lists say it.
+
+    Attributes:
+        input: the prompt.
+        output: the answer.
+        cached_input: the part of the prompt that the provider had cached; as ``input`` where it is ``None``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    def picodollars(self, usage: UsageMetrics) -> int:
+        """What so many tokens cost."""
+        cached = min(usage.cached_prompt_tokens, usage.prompt_tokens)
+        cheap = self.input if self.cached_input is None else self.cached_input
+        # a dollar for a million tokens is a million picodollars for one
+        each = (usage.prompt_tokens - cached) * self.input + cached * cheap + usage.completion_tokens * self.output
+        return round(each * 1e6)
+
+
+FREE = Price.model_construct(input=0.0, output=0.0, cached_input=None)
+"""What a model on one's own machine costs."""
+
+
+def price_of(llm: object) -> Price | None:
+    """What a model costs; ``None`` where nobody knows."""
+    price = getattr(llm, "price", None)
+    return price if isinstance(price, Price) else None
+
+
+@cache
+def table() -> Mapping[str, Mapping[str, Any]]:
+    """Litellm's table of models, by name; empty where litellm is not installed."""
+    found = importlib.util.find_spec("litellm")  # finds, and does not import
+    places = found.submodule_search_locations if found else None
+    for place in places or ():
+        try:
+            return json.loads((Path(place) / TABLE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            _log.warning("litellm's price table cannot be read: %s", error)
+    return {}
+
+
+def listed(model: str) -> Mapping[str, Any]:
+    """What litellm's table says of a model, under its name with or without the provider; else nothing."""
+    return table().get(model) or table().get(model.partition("/")[2]) or {}
+
+
+def count_tokens(text: str) -> int:
+    """About how many tokens a text has: rather too many than too few."""
+    return len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN + 1
+
+
+def estimate(llm: object, request: Request) -> Estimate:
+    """The most that a request is expected to take."""
+    said = sum(
+        PER_MESSAGE + count_tokens(each.content) + sum(count_tokens(call.arguments) for call in each.calls)
+        for each in request.messages
+    )
+    tools = sum(count_tokens(json.dumps([tool.description, dict(tool.parameters)])) for tool in request.tools)
+    shape = count_tokens(json_schema(request.schema)) if request.schema else 0
+    most = getattr(llm, "max_tokens", None)
+    price = price_of(llm)
+    return Estimate(
+        prompt=said + tools + shape,
+        answer=most if isinstance(most, int) else ANSWER_TOKENS,
+        prompt_price=price.input * 1e6 if price else None,
+        answer_price=price.output * 1e6 if price else None,
+    )

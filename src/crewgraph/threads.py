@@ -1,0 +1,91 @@
+"""Users' functions, wherever they may run: async ones in the event loop, others in a worker thread.
+
+And a bell between event loops, for what a whole process shares.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import anyio
+from anyio.lowlevel import RunVar
+
+__all__ = ["Bell", "called", "is_async", "waker"]
+
+MAX_THREADS = 100
+
+_threads: RunVar[anyio.CapacityLimiter] = RunVar("crewgraph worker threads")
+
+
+async def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What a function gives: an async one is awaited here, any other runs in a worker thread."""
+    if is_async(function):
+        value = function(*args, **kwargs)
+    else:
+        work = functools.partial(_boxed, function, args, kwargs)
+        (value,) = await anyio.to_thread.run_sync(work, limiter=_limiter(), abandon_on_cancel=True)
+    return await value if inspect.isawaitable(value) else value
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling a function gives a coroutine: one of its partials and objects with ``async __call__`` too."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - its kind is asked, not whether it is there
+
+
+def _boxed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any]:
+    """What a function returns, in a box: trio refuses a thread that returns something to await."""
+    return (function(*args, **kwargs),)
+
+
+def _limiter() -> anyio.CapacityLimiter:
+    """One limiter of our own for each event loop: anyio's default one is used by model clients too."""
+    limiter = _threads.get(None)
+    if limiter is None:
+        limiter = anyio.CapacityLimiter(MAX_THREADS)
+        _threads.set(limiter)
+    return limiter
+
+
+def waker() -> Callable[[Callable[[], object]], object]:
+    """How another thread calls something in the event loop that runs here."""
+    trio: Any = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        return trio.lowlevel.current_trio_token().run_sync_soon
+    asyncio: Any = sys.modules["asyncio"]  # a loop that runs has been imported
+    return asyncio.get_running_loop().call_soon_threadsafe
+
+
+class Bell:
+    """Wakes those who wait for it, whichever event loop or thread they are in; each ring wakes all of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = dict[anyio.Event, Callable[[Callable[[], object]], object]]()
+
+    def listen(self) -> anyio.Event:
+        """An event of this event loop that the next ring sets."""
+        event = anyio.Event()
+        with self._lock:
+            self._waiting[event] = waker()
+        return event
+
+    def forget(self, event: anyio.Event) -> None:
+        """Stop listening."""
+        with self._lock:
+            self._waiting.pop(event, None)
+
+    def ring(self) -> None:
+        """Wake all who listen."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        for event, wake in waiting.items():
+            with suppress(RuntimeError):  # its loop is gone, and whoever waited with it
+                wake(event.set)

@@ -1,0 +1,157 @@
+"""What was spent: tokens, requests and money, counted exactly and added up the same way on every level."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Account", "Call", "UsageMetrics", "by", "picodollars"]
+
+PICO = 10**12
+MONEY = ("picodollars", "unpriced_requests")
+"""What a plain dict need not say to be equal to a count of tokens."""
+
+
+class UsageMetrics(BaseModel):
+    """Tokens, requests and money, counted. Equal to a plain dict of the same numbers; a number left out counts as 0.
+
+    Money is counted in whole picodollars (1e-12 USD), so that sums do not depend on the order of their parts; a plain
+    dict that says nothing of money is compared without it.
+
+    Attributes:
+        total_tokens, prompt_tokens, cached_prompt_tokens, completion_tokens: as the provider counts them.
+        successful_requests, failed_requests: calls of a model, every attempt by itself.
+        picodollars: what the calls with a known price cost.
+        unpriced_requests: how many calls have a cost that nobody knows.
+    """
+
+    model_config = ConfigDict(defer_build=True)  # pydantic's schema machinery is loaded when first needed
+
+    total_tokens: int = 0
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    completion_tokens: int = 0
+    successful_requests: int = 0
+    failed_requests: int = 0
+    picodollars: int = 0
+    unpriced_requests: int = 0
+
+    @property
+    def cost(self) -> float | None:
+        """USD; ``None`` where the cost of at least one call is not known."""
+        return None if self.unpriced_requests else self.known_cost
+
+    @property
+    def known_cost(self) -> float:
+        """USD of the calls whose cost is known: a lower bound where others are not."""
+        return self.picodollars / PICO
+
+    @property
+    def requests(self) -> int:
+        """Calls of a model, the failed ones included."""
+        return self.successful_requests + self.failed_requests
+
+    def dollars(self) -> str:
+        """The cost for people: ``$0.0123``, ``unknown``, or ``at least $0.0123`` where some calls have no price."""
+        known = f"${self.known_cost:,.2f}" if self.known_cost >= 1 else f"${self.known_cost:.4g}"
+        if not self.unpriced_requests:
+            return known
+        return f"at least {known}" if self.picodollars else "unknown"
+
+    def __add__(self, other: UsageMetrics) -> UsageMetrics:
+        return UsageMetrics.sum((self, other))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, UsageMetrics):
+            return self.__dict__ == other.__dict__
+        if isinstance(other, Mapping):
+            mine = {name: count for name, count in self.__dict__.items() if name not in MONEY or name in other}
+            return dict.fromkeys(mine, 0) | dict(other) == mine
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, as in the ancestor
+
+    def add_usage_metrics(self, usage_metrics: UsageMetrics) -> None:
+        """Add another count to this one, in place."""
+        for name, count in usage_metrics.__dict__.items():
+            setattr(self, name, getattr(self, name) + count)
+
+    @classmethod
+    def sum(cls, parts: Iterable[UsageMetrics]) -> UsageMetrics:
+        """The total of several counts."""
+        total = cls()
+        for part in parts:
+            total.add_usage_metrics(part)
+        return total
+
+
+def picodollars(usd: float) -> int:
+    """USD as whole picodollars."""
+    return round(usd * PICO)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One attempt of a model call, or one call of a tool, as it is kept.
+
+    Attributes:
+        kind: "model" or "tool".
+        name: the model or the tool.
+        crew, task, agent: on whose behalf.
+        started: when, in seconds since the epoch.
+        seconds: how long it took.
+        waited: seconds before it began: for a limit, a budget, or after a failure.
+        attempt: 1 for the first time that this model was asked this.
+        usage: what it took; the empty count for tools.
+        error: class and message of what it raised.
+        source: "cassette" or "cache" where nothing was called.
+    """
+
+    kind: Literal["model", "tool"]
+    name: str
+    crew: str = ""
+    task: str = ""
+    agent: str = ""
+    started: float = 0.0
+    seconds: float = 0.0
+    waited: float = 0.0
+    attempt: int = 1
+    usage: UsageMetrics = field(default_factory=UsageMetrics)
+    error: str | None = None
+    source: str | None = None
+
+
+class Account:
+    """What a piece of work has spent so far, and all its calls; charged to whatever it is part of as well.
+
+    Attributes:
+        usage: the total.
+        calls: every call, in the order in which they ended.
+    """
+
+    def __init__(self, parent: Account | None = None) -> None:
+        self.usage = UsageMetrics()
+        self.calls = list[Call]()
+        self._parent = parent
+        self._lock = threading.Lock()  # a synchronous tool may run a crew in a thread of its own
+
+    def charge(self, call: Call) -> None:
+        """Note a call that has ended."""
+        with self._lock:
+            self.calls.append(call)
+            self.usage.add_usage_metrics(call.usage)
+        if self._parent is not None:
+            self._parent.charge(call)
+
+
+def by(key: Callable[[Call], str], calls: Iterable[Call]) -> dict[str, UsageMetrics]:
+    """The usage of model calls, added up by agent, model or whatever ``key`` says."""
+    sums = dict[str, UsageMetrics]()
+    for call in calls:
+        if call.kind == "model":
+            sums.setdefault(key(call), UsageMetrics()).add_usage_metrics(call.usage)
+    return sums
