@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
-
-from crewgraph.crew.answer import Misfit, read
 from crewgraph.crew.assign import Job
-from crewgraph.crew.prompt import Brief, Source, briefs, correction, messages
+from crewgraph.crew.conversation import Answer, Conversation
+from crewgraph.crew.prompt import Brief, Source, briefs, messages
 from crewgraph.crew.task import Task
-from crewgraph.errors import OutputInvalid
 from crewgraph.handoff import Handoff
 from crewgraph.llm.ask import Asker
 from crewgraph.llm.choose import resolve
-from crewgraph.llm.port import LLM, Message, Request
+from crewgraph.llm.port import LLM, Message
 from crewgraph.outputs import CrewOutput, OutputFormat, TaskOutput
 from crewgraph.scope import current, too_long, within
 from crewgraph.trace import TaskFailed, TaskFinished, TaskStarted
 
 __all__ = ["perform"]
-
-MAX_SHOWN = 300
-"""Characters of a misshapen answer that its error repeats."""
 
 
 async def perform(jobs: Sequence[Job], values: Handoff, *, max_reasks: int) -> CrewOutput:
@@ -84,34 +78,16 @@ async def _task(brief: Brief, llm: LLM, context: Sequence[Source], asker: Asker,
 async def _answer(
     brief: Brief, llm: LLM, conversation: tuple[Message, ...], asker: Asker, *, max_reasks: int
 ) -> TaskOutput:
-    """Ask, and where the answer lacks the shape ask again with what is wrong, a bounded number of times."""
-    shape = brief.task.shape
-    problem = text = ""
-    for _ in range(1 + max_reasks):
-        text = (await asker.ask(llm, Request(conversation, shape))).text
-        if shape is None:
-            return _output(brief, llm, text)
-        try:
-            shaped = await read(text, shape)
-        except Misfit as misfit:
-            problem = str(misfit)
-            conversation = (*conversation, Message("assistant", text), correction(problem))
-        else:
-            return _output(brief, llm, text, value=shaped.value, repaired=shaped.repaired)
-    shown = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
-    raise OutputInvalid(
-        f"{brief.task.label}: {llm.model} gave no {shape.__name__ if shape else 'answer'} "
-        f"in {1 + max_reasks} attempts:\n{problem}\nIts last answer: {shown}",
-        model=llm.model,
-        usage=asker.scope.account.usage.model_copy(),
-    )
+    talk = Conversation(llm=llm, asker=asker, messages=conversation, shape=brief.task.shape, max_reasks=max_reasks)
+    return _output(brief, await talk.answer())
 
 
-def _output(brief: Brief, llm: LLM, text: str, *, value: BaseModel | None = None, repaired: bool = False) -> TaskOutput:
+def _output(brief: Brief, answer: Answer) -> TaskOutput:
+    value = answer.value
     as_json = value is not None and brief.task.output_json is not None
     shapes: Mapping[bool, OutputFormat] = {True: OutputFormat.JSON, False: OutputFormat.PYDANTIC}
     return TaskOutput(
-        raw=text,
+        raw=answer.text,
         pydantic=None if as_json else value,
         json_dict=value.model_dump(mode="json") if value is not None and as_json else None,
         description=brief.description,
@@ -119,6 +95,8 @@ def _output(brief: Brief, llm: LLM, text: str, *, value: BaseModel | None = None
         expected_output=brief.expected_output or None,
         agent=brief.role,
         output_format=OutputFormat.RAW if value is None else shapes[as_json],
-        model=llm.model,
-        repaired=repaired,
+        model=answer.model,
+        repaired=answer.repaired,
+        forced=answer.forced,
+        tools_used=list(answer.tools_used),
     )

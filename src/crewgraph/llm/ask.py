@@ -75,7 +75,7 @@ class Asker:
         for each in (llm, *fallbacks):
             model = resolve(each, who=self.agent)
             try:
-                return await self._persistently(model, request)
+                return replace(await self._persistently(model, request), model=model.model)
             except ModelError as error:
                 failures.append(error)
         last = _with_usage(failures[-1], self.scope.account.usage.model_copy())

@@ -93,6 +93,7 @@ class Reply:
         finish_reason: why the model stopped, in OpenAI's words: "stop", "length", "content_filter", "tool_calls".
         calls: the tools that the model wants called.
         cost: USD, where the model knows better than its price says.
+        model: who answered, where that is not whom was asked: a fallback. Set by the caller.
     """
 
     text: str = ""
@@ -100,6 +101,7 @@ class Reply:
     finish_reason: str | None = None
     calls: tuple[ToolCall, ...] = ()
     cost: float | None = None
+    model: str | None = None
 
 
 @runtime_checkable

@@ -1,0 +1,201 @@
+"""The loop of an agent: ask, call the tools that the model wants, ask again, until there is an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from crewgraph.crew.answer import Misfit, read
+from crewgraph.crew.prompt import correction
+from crewgraph.errors import ModelAnswerInvalid, OutputInvalid
+from crewgraph.llm.ask import Asker
+from crewgraph.llm.port import LLM, Message, Reply, Request, ToolCall, ToolSpec
+
+__all__ = ["AgentStep", "Answer", "Conversation", "ToolResult", "Tools"]
+
+MAX_SHOWN = 300
+"""Characters of a misshapen answer that its error repeats."""
+
+ENOUGH = Message(
+    "user", "You have called tools as often as you may. Give your final answer now, from what you have; call no tool."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of one tool call.
+
+    Attributes:
+        call: what the model wanted.
+        text: what the model is told: the result, or what went wrong.
+        is_error: whether it went wrong.
+        is_answer: whether the result is the answer of the task, without asking the model again.
+    """
+
+    call: ToolCall
+    text: str
+    is_error: bool = False
+    is_answer: bool = False
+
+
+class Tools(Protocol):
+    """The tools of an agent at work."""
+
+    specs: tuple[ToolSpec, ...]
+
+    async def run(self, calls: Sequence[ToolCall], asker: Asker) -> list[ToolResult]:
+        """Call tools side by side; the results come in the order of the calls, failures among them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStep:
+    """One turn of an agent, for step callbacks: what it said, and what its tools gave.
+
+    Attributes:
+        agent, task: who, and at what.
+        text: what the model said.
+        results: the tool calls of this turn with their results; none where the turn is the answer.
+    """
+
+    agent: str
+    task: str
+    text: str
+    results: tuple[ToolResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a conversation came to.
+
+    Attributes:
+        text: the answer as it was written.
+        value: the answer in the shape that was wanted.
+        repaired: whether its JSON had to be mended.
+        forced: whether the agent was made to answer because it had used up its iterations.
+        model: who gave it.
+        tools_used: the tools that were called, in order.
+        messages: the whole conversation, the answer included, so that it can go on.
+    """
+
+    text: str
+    value: BaseModel | None = None
+    repaired: bool = False
+    forced: bool = False
+    model: str = ""
+    tools_used: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversation:
+    """One agent's conversation with its model about one task.
+
+    Attributes:
+        llm: the model.
+        asker: on whose behalf it is asked.
+        messages: what was said so far.
+        shape: what the answer must be, where it is more than text.
+        tools: what the model may call.
+        max_iter: how many turns may call tools; after them the model has to answer.
+        max_reasks: how often it is asked again when its answer does not have the shape.
+        on_step: told of every turn.
+    """
+
+    llm: LLM
+    asker: Asker
+    messages: tuple[Message, ...]
+    shape: type[BaseModel] | None = None
+    tools: Tools | None = None
+    max_iter: int = 20
+    max_reasks: int = 2
+    on_step: Callable[[AgentStep], Awaitable[None]] | None = None
+    used: list[str] = field(default_factory=list[str])
+    turns: int = 0
+
+    async def answer(self) -> Answer:
+        """Go on until there is an answer.
+
+        Raises:
+            ModelError: a call failed for good.
+            OutputInvalid: the answer lacks the shape, and asking again did not help.
+            BudgetError: a budget has no room for the next call.
+        """
+        problem = text = ""
+        for _ in range(1 + self.max_reasks):
+            reply, result = await self._turns(may_call=not problem)
+            text = result.text if result else reply.text
+            if self.shape is None:
+                return self._answered(reply, text)
+            try:
+                shaped = await read(text, self.shape)
+            except Misfit as misfit:
+                problem = str(misfit)
+                self.messages = (*self.messages, correction(problem))
+            else:
+                return replace(self._answered(reply, text), value=shaped.value, repaired=shaped.repaired)
+        shown = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+        raise OutputInvalid(
+            f"{self.asker.task}: {self.llm.model} gave no {self.shape.__name__ if self.shape else 'answer'} "
+            f"in {1 + self.max_reasks} attempts:\n{problem}\nIts last answer: {shown}",
+            model=self.llm.model,
+            usage=self.asker.scope.account.usage.model_copy(),
+        )
+
+    async def _turns(self, *, may_call: bool) -> tuple[Reply, ToolResult | None]:
+        """Take turns until the model answers, or a tool does."""
+        while True:
+            is_last = self.turns >= self.max_iter
+            if is_last and may_call and self.tools:
+                self.messages = (*self.messages, ENOUGH)
+            reply = await self._ask(may_call=may_call and not is_last)
+            if not reply.calls:
+                self.messages = (*self.messages, Message("assistant", reply.text))
+                await self._tell(reply, ())
+                return reply, None
+            results = await self._call(reply)
+            answer = next((each for each in results if each.is_answer), None)
+            if answer is not None:
+                self.messages = (*self.messages, Message("assistant", answer.text))
+                return reply, answer
+
+    async def _ask(self, *, may_call: bool) -> Reply:
+        tools = self.tools.specs if self.tools else ()
+        if tools and may_call:
+            request = Request(self.messages, tools=tools)  # not every provider takes a shape beside tools
+        else:
+            request = Request(self.messages, self.shape, tools, "none" if tools else "auto")
+        reply = await self.asker.ask(self.llm, request)
+        if not (reply.calls and request.tool_choice == "none") and not (reply.calls and not tools):
+            return reply
+        if reply.text.strip():
+            return replace(reply, calls=())
+        message = f"{self.llm.model}: calls '{reply.calls[0].name}' although it was told to answer without tools"
+        raise ModelAnswerInvalid(message, model=self.llm.model, usage=self.asker.scope.account.usage.model_copy())
+
+    async def _call(self, reply: Reply) -> list[ToolResult]:
+        assert self.tools is not None, "calls without tools are refused above"
+        self.turns += 1
+        results = await self.tools.run(reply.calls, self.asker)
+        self.used += [call.name for call in reply.calls]
+        said = Message("assistant", reply.text, reply.calls)
+        told = [Message("tool", each.text, call_id=each.call.id) for each in results]
+        self.messages = (*self.messages, said, *told)
+        await self._tell(reply, tuple(results))
+        return results
+
+    async def _tell(self, reply: Reply, results: tuple[ToolResult, ...]) -> None:
+        if self.on_step is not None:
+            await self.on_step(AgentStep(self.asker.agent, self.asker.task, reply.text, results))
+
+    def _answered(self, reply: Reply, text: str) -> Answer:
+        return Answer(
+            text=text,
+            forced=self.tools is not None and self.turns >= self.max_iter,
+            model=reply.model or self.llm.model,
+            tools_used=tuple(self.used),
+            messages=self.messages,
+        )
