@@ -14,13 +14,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from pipeline import MODEL, inbox
+
+from crewgraph import Budget, RenderError
+from crewgraph.usage import UsageMetrics
+
 SHOWN = 3
 """How many of the results are shown; all of them are in the file."""
+MOST = 2.0
+"""USD that all mails together may cost."""
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))  # run as a script, the checkout is not on the path
-
-from crewgraph import RenderError  # noqa: E402
-from examples.inbox.pipeline import MODEL, inbox  # noqa: E402
 
 
 def emails(limit: int | None) -> list[dict[str, Any]]:
@@ -29,22 +32,29 @@ def emails(limit: int | None) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line][:limit]
 
 
-async def run(mails: list[dict[str, Any]], folder: Path) -> int:
+def budget_for(mails: list[dict[str, Any]]) -> Budget:
+    """What all mails together may cost: money where the price of the model is known, else calls."""
+    forecast = inbox.plan(mails)
+    print(f"\nplanned, before any call:\n{forecast.table()}")
+    return Budget(usd=MOST) if forecast.usd else Budget(calls=10 * len(mails))
+
+
+async def run(mails: list[dict[str, Any]], folder: Path, budget: Budget) -> int:
     """Stream the mails through the pipeline; every result is on disk as soon as it is there.
 
     Returns:
         How many failed.
     """
-    routes, failed, tokens, began = Counter[str](), 0, 0, time.perf_counter()
+    routes, failed, spent, began = Counter[str](), 0, UsageMetrics(), time.perf_counter()
     with (
         (folder / "results.jsonl").open("w", encoding="utf-8") as results,
         (folder / "traces.jsonl").open("w", encoding="utf-8") as traces,
     ):
-        async for result in inbox.stream(mails, on_error="collect"):
+        async for result in inbox.stream(mails, on_error="collect", budget=budget):
             route = next((item["route_taken"] for item in result.trace[1:] if isinstance(item, dict)), "none")
             routes[route if result.ok else "failed"] += 1
             failed += not result.ok
-            tokens += result.usage.total_tokens
+            spent.add_usage_metrics(result.usage)
             mail = mails[result.index]["id"]
             row = {
                 "mail": mail,
@@ -61,7 +71,8 @@ async def run(mails: list[dict[str, Any]], folder: Path) -> int:
                 print(f"\n{mail}  {subject}\n  → {route}: {ran} nodes ran, {result.usage.total_tokens:,} tokens")
                 print(f"  {result.error or result.raw}")
     seconds = time.perf_counter() - began
-    print(f"\n{len(mails)} {'mail' if len(mails) == 1 else 'mails'}, model {MODEL}: {seconds:.1f} s, {tokens:,} tokens")
+    many = f"{len(mails)} {'mail' if len(mails) == 1 else 'mails'}"
+    print(f"\n{many}, model {MODEL}: {seconds:.1f} s, {spent.total_tokens:,} tokens, {spent.dollars()}")
     for route, count in routes.most_common():
         print(f"  {route:<10} {count:>3}  {'█' * count}")
     return failed
@@ -87,7 +98,8 @@ def main() -> int:
     print(inbox.to_text())
     findings = inbox.check()
     print(f"checked: {findings}")
-    failed = asyncio.run(run(emails(options.limit), options.out))
+    mails = emails(options.limit)
+    failed = asyncio.run(run(mails, options.out, budget_for(mails)))
     written = [options.out / "results.jsonl", options.out / "traces.jsonl", *draw(options.out)]
     print("\nwritten:", *written, sep="\n  ")
     return 1 if failed else 0

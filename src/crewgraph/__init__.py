@@ -6,7 +6,19 @@ mistakes in it before a cent is spent, draws it, and runs any number of inputs t
 
 from __future__ import annotations
 
-from crewgraph.crew import Agent, Crew, Process, Task
+from crewgraph.crew import (
+    Agent,
+    AgentStep,
+    BaseTool,
+    ConditionalTask,
+    Crew,
+    HumanQuestion,
+    MCPServer,
+    Process,
+    Task,
+    mcp_tools,
+    tool,
+)
 from crewgraph.diagnostics import Diagnostic, Findings, Severity
 from crewgraph.errors import (
     BudgetExceeded,
@@ -20,7 +32,11 @@ from crewgraph.errors import (
     PipelineInvalid,
     RenderError,
 )
+from crewgraph.forecast import Forecast, ForecastRow
 from crewgraph.llm import LLM, LiteLLM, OfflineLLM, Price
+from crewgraph.llm.cache import ResponseCache
+from crewgraph.llm.cassette import Cassette, record, replay
+from crewgraph.outlook import Range
 from crewgraph.outputs import (
     CrewOutput,
     OutputFormat,
@@ -42,18 +58,26 @@ PipelineOutput = PipelineKickoffResult
 __all__ = [
     "LLM",
     "Agent",
+    "AgentStep",
+    "BaseTool",
     "Budget",
     "BudgetExceeded",
+    "Cassette",
+    "ConditionalTask",
     "Crew",
     "CrewOutput",
     "CrewgraphError",
     "Diagnostic",
     "Findings",
+    "Forecast",
+    "ForecastRow",
+    "HumanQuestion",
     "InputError",
     "KickoffError",
     "KickoffInterrupted",
     "Limit",
     "LiteLLM",
+    "MCPServer",
     "ModelError",
     "NodeError",
     "OfflineLLM",
@@ -69,7 +93,9 @@ __all__ = [
     "Procedure",
     "ProcedureRunResult",
     "Process",
+    "Range",
     "RenderError",
+    "ResponseCache",
     "Route",
     "Router",
     "RunStatus",
@@ -78,5 +104,9 @@ __all__ = [
     "Task",
     "TaskOutput",
     "UsageMetrics",
+    "mcp_tools",
+    "record",
+    "replay",
     "step",
+    "tool",
 ]

@@ -6,6 +6,7 @@ them or in none, and waits where only calls that are under way stand in its way.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -13,11 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crewgraph.errors import BudgetExceeded, PriceUnknown
+from crewgraph.errors.root import counted
 from crewgraph.policy import Budget
 from crewgraph.threads import Bell
-from crewgraph.usage import UsageMetrics, picodollars
+from crewgraph.usage import UsageMetrics, dollars, picodollars
 
 __all__ = ["Estimate", "Meter", "Reservation", "reserve"]
+
+_log = logging.getLogger("crewgraph.budget")
 
 _LOCK = threading.Lock()
 """One for all meters: a call reserves in several of them at once, and that takes a microsecond."""
@@ -48,6 +52,14 @@ class Estimate:
     def picodollars(self) -> int:
         """The cost, where the price is known."""
         return math.ceil(self.prompt * (self.prompt_price or 0) + self.answer * (self.answer_price or 0))
+
+    def answer_for(self, picodollars: float) -> float:
+        """The longest answer that so much money pays for; negative where it does not even pay for the prompt."""
+        left = picodollars - self.with_answer(0).picodollars
+        if left < 0 or not self.answer_price:
+            return -1 if left < 0 else math.inf
+        most = math.floor(left / self.answer_price)
+        return most if self.with_answer(most).picodollars <= picodollars else most - 1  # floats may be a hair too high
 
     def with_answer(self, tokens: int) -> Estimate:
         """The same with a shorter answer."""
@@ -95,13 +107,15 @@ class Meter:
         if self._calls >= self._most_calls:
             return -1
         fits = self._most_tokens - self._spent.total_tokens - tokens - want.prompt
-        if self.budget.usd is not None and want.answer_price is not None and want.prompt_price is not None:
-            left = self._most_picodollars - self._spent.picodollars - money - want.prompt * want.prompt_price
-            if want.answer_price:
-                fits = min(fits, left / want.answer_price)
-            elif left < 0:
-                return -1
+        if self.budget.usd is not None:
+            fits = min(fits, want.answer_for(self._most_picodollars - self._spent.picodollars - money))
         return fits
+
+    def why_not(self, want: Estimate) -> str:
+        """Why the next call does not fit, in words."""
+        if self._calls >= self._most_calls:
+            return "no further call is allowed"
+        return f"the next call needs about {counted(want.prompt, 'token')} for its question alone"
 
     def take(self, want: Estimate) -> None:
         """Reserve."""
@@ -119,6 +133,7 @@ class Meter:
         """Close this budget: nothing more is begun under it."""
         if self.exceeded is None:
             self.exceeded = BudgetExceeded(self.scope, self._limits(), what, usage=self._spent.model_copy())
+            _log.info("%s", self.exceeded)
         return self.exceeded.again()
 
     def time_is_up(self) -> BudgetExceeded:
@@ -128,9 +143,9 @@ class Meter:
     def _limits(self) -> str:
         budget = self.budget
         limits = {
-            "tokens": None if budget.tokens is None else f"{budget.tokens:,} tokens",
-            "calls": None if budget.calls is None else f"{budget.calls:,} calls",
-            "usd": None if budget.usd is None else f"${budget.usd:g}",
+            "tokens": None if budget.tokens is None else counted(budget.tokens, "token"),
+            "calls": None if budget.calls is None else counted(budget.calls, "call"),
+            "usd": None if budget.usd is None else dollars(budget.usd),
             "seconds": None if budget.seconds is None else f"{budget.seconds:g} s",
         }
         return ", ".join(text for text in limits.values() if text)
@@ -145,20 +160,22 @@ class Reservation:
     """
 
     def __init__(self, meters: Sequence[Meter], taken: Estimate, *, answer: int | None) -> None:
+        self._around = meters
         self._meters = meters
         self._taken = taken
         self.answer = answer
 
     def cut_short(self) -> BudgetExceeded:
         """The error of an answer that was longer than there was room for; closes the tightest budget."""
-        return max(self._meters, key=Meter.fullness).exceed("the last answer did not fit")
+        return max(self._around, key=Meter.fullness).exceed("the last answer did not fit")
 
     def settle(self, spent: UsageMetrics) -> None:
         """Replace what was reserved by what was spent."""
-        if not self._meters:
+        meters, self._meters = self._meters, ()  # what is settled twice would free room that nobody gave back
+        if not meters:
             return
         with _LOCK:
-            for meter in self._meters:
+            for meter in meters:
                 meter.give_back(self._taken, spent)
         _settled.ring()
 
@@ -200,7 +217,7 @@ def _taken(meters: Sequence[Meter], want: Estimate) -> Reservation | None:
             raise meter.time_is_up()
         possible = meter.answer_that_would_fit(want)
         if possible < min(1, want.answer):
-            raise meter.exceed(f"the next call needs about {want.tokens:,} tokens")
+            raise meter.exceed(meter.why_not(want))
         would_fit = min(would_fit, possible)
         fits = min(fits, meter.answer_that_fits(want))
     if fits < would_fit:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crewgraph.node import Interface
+from crewgraph.policy import Policy
 from crewgraph.trace import Series, Shape
 
 __all__ = ["ANY_ROUTE", "Edge", "Graph", "GraphNode", "Join", "Merge", "Start", "Switch", "Work"]
@@ -37,6 +38,7 @@ class Work:
         node: the user's object; it is never written to.
         interface: what it says about itself.
         path: its place in the syntax tree.
+        policy: what is declared by the pipelines around it that are stages of others.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Work:
     node: Any
     interface: Interface
     path: tuple[str, ...] = ()
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,42 @@
 """What a node must offer: the small protocol in which the graph and the crews meet.
 
 The graph knows no agents and the crews know no graph. A node is anything with ``async kickoff_async(inputs=…)``; one
-that can say more about itself has ``interface()``. Foreign crews and test doubles need not, so everything is read
-with a fallback.
+that can say more about itself has ``interface()``, and one that can tell what it will take ``forecast(sight)``.
+Foreign crews and test doubles need not, so everything is read with a fallback.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from crewgraph.errors import PriceUnknown
+from crewgraph.outlook import Outlook, Range, Sight
 from crewgraph.outputs import CrewOutput, PipelineRunResult, UsageMetrics
 from crewgraph.policy import Budget, Policy
-from crewgraph.scope import Ending, Scope, budgeted, current, entered, too_long, within
+from crewgraph.scope import Scope, current, entered, within
 from crewgraph.template import as_text
+from crewgraph.trace import Event
 
-__all__ = ["Interface", "Need", "Node", "Problem", "call", "interface_of", "is_node", "label_of", "surroundings"]
+__all__ = [
+    "Interface",
+    "Need",
+    "Node",
+    "Problem",
+    "call",
+    "check_prices",
+    "forecast_of",
+    "interface_of",
+    "is_node",
+    "label_of",
+    "surroundings",
+]
+
+STEP_TEXT = Range(1, 100, 2_000)
+FOREIGN_TEXT = Range(1, 400, 4_096)
+"""Tokens of what a step, and a crew of which nothing is known, are taken to hand over."""
 
 
 class Node(Protocol):
@@ -89,6 +108,32 @@ def interface_of(node: object) -> Interface:
     return told if isinstance(told, Interface) else Interface()
 
 
+def forecast_of(node: object, sight: Sight) -> Outlook:
+    """What one run of a node would take; a step is taken to call no model, of a foreign crew nothing is known."""
+    foresee = getattr(node, "forecast", None)
+    told = foresee(sight) if callable(foresee) else None
+    if isinstance(told, Outlook):
+        return told
+    is_step = interface_of(node).kind == "step"
+    return Outlook(text=STEP_TEXT) if is_step else Outlook(text=FOREIGN_TEXT, is_known=False)
+
+
+def check_prices(node: object, policy: Policy, *, limited: Iterable[str]) -> None:
+    """Refuse a node that may ask a model whose price nobody knows, where money is limited.
+
+    Args:
+        node: the node.
+        policy: what is declared around it; models that answer instead of others stand there.
+        limited: whose money is limited, in words.
+
+    Raises:
+        PriceUnknown: there is such a model; nothing has been asked.
+    """
+    for whose in limited:
+        for model in forecast_of(node, Sight(policy=policy)).unpriced:
+            raise PriceUnknown(model, whose)
+
+
 def label_of(node: object) -> str:
     """A readable, stable name: the node's own, else one made of its agents' roles, else its class."""
     name = getattr(node, "name", None)
@@ -109,45 +154,59 @@ async def call(node: Node, inputs: Mapping[str, Any], *, scope: Scope | None = N
     Args:
         node: what to run; a ``policy`` and a ``budget`` that it has are its own.
         inputs: what it is handed.
-        scope: what surrounds it, prepared by :func:`surroundings`; the current one otherwise.
+        scope: what surrounds it, prepared by :func:`surroundings` for whoever minds the endings of what is around it;
+            otherwise the current one.
 
     Raises:
         DeadlineExceeded: it took longer than its ``node_timeout``.
         BudgetExceeded: a budget around it is used up.
+        PriceUnknown: a budget in USD is around it, and the price of one of its models is not known.
     """
-    scope = scope or surroundings(node, label_of(node), current())
-    with entered(scope):
-        result: Any = await within(_endings(scope), lambda: _called(node, inputs))
+    if scope is None:
+        scope = surroundings(node, label_of(node), current())
+        check_prices(node, scope.policy, limited=[each.scope for each in scope.meters if each.budget.usd is not None])
+        endings = scope.endings  # this may be a thread whose node has ended
+    else:
+        endings = scope.own
+    for meter in scope.meters:
+        if meter.exceeded is not None:
+            raise meter.exceeded.again()
+    try:
+        with entered(scope):
+            result: Any = await within(endings, lambda: _called(node, inputs))
+    except BaseException:
+        scope.account.stop()
+        raise
+    finally:
+        scope.account.close()
     output = result if issubclass(type(result), CrewOutput) else _adopted(result)  # a mock only says it is one
-    if scope.account.calls and not output.calls:  # of crews that a step called by hand
-        spent = {"calls": scope.account.calls, "token_usage": scope.account.usage}
-        return output.model_copy(update=spent)
+    if scope.account.calls != output.calls:  # a step may call several crews, and return what none of these calls gave
+        return output.model_copy(update={"calls": scope.account.calls, "token_usage": scope.account.usage})
     return output
 
 
-def surroundings(node: object, name: str, scope: Scope) -> Scope:
-    """The scope of a node: with its own policy and budget, where it has them."""
+def surroundings(node: object, name: str, scope: Scope, *, emit: Callable[[Event], None] | None = None) -> Scope:
+    """The scope of a node: with its own policy and budget, where it has them.
+
+    Args:
+        node: the node.
+        name: what it is called here.
+        scope: what is around it.
+        emit: where its events are reported, if not where those around it are.
+    """
     policy, budget = getattr(node, "policy", None), getattr(node, "budget", None)
     return scope.inside(
         node,
         name,
         policy=policy if isinstance(policy, Policy) else None,
         budget=budget if isinstance(budget, Budget) else None,
+        emit=emit or scope.emit,
     )
 
 
 async def _called(node: Node, inputs: Mapping[str, Any]) -> Any:
     result: Any = node.kickoff_async(inputs=inputs)
     return await result if inspect.isawaitable(result) else result
-
-
-def _endings(scope: Scope) -> list[Ending]:
-    for meter in scope.meters:
-        if meter.exceeded is not None:
-            raise meter.exceeded.again()
-    seconds = scope.policy.node_timeout
-    own = [too_long(f"node '{scope.crew}'", seconds)] if seconds else []
-    return [*own, *scope.endings, *budgeted(scope.meters)]
 
 
 def _adopted(result: Any) -> CrewOutput:

@@ -115,8 +115,10 @@ class CrewOutput(_Answer):
         return self.token_usage.cost
 
     def usage_by(self, key: UsageKey) -> dict[str, UsageMetrics]:
-        """The usage of the calls, added up by crew, agent or model."""
-        return by(lambda call: call.name if key == "model" else getattr(call, key, ""), self.calls)
+        """The usage, added up by crew, agent or model; "" where nobody knows."""
+        return by(
+            lambda call: call.name if key == "model" else getattr(call, key, ""), self.calls, total=self.token_usage
+        )
 
     @property
     def json(self) -> str:  # type: ignore[override]
@@ -125,13 +127,18 @@ class CrewOutput(_Answer):
         Raises:
             ValueError: the last task does not declare ``output_json``.
         """
-        return self._as_json(self.tasks_output[-1].output_format if self.tasks_output else None)
+        return self._as_json(_last_format(self.tasks_output))
 
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]
 
     def __repr__(self) -> str:
         return f"CrewOutput({_shortened(str(self))}, {self.token_usage.total_tokens} tokens)"
+
+
+def _last_format(tasks: Iterable[TaskOutput]) -> str | None:
+    """The format of the last task that was not skipped: its answer is the crew's."""
+    return next((task.output_format for task in reversed(list(tasks)) if not task.skipped), None)
 
 
 class RunStatus(StrEnum):
@@ -183,8 +190,7 @@ class _RunRecord(BaseModel):
     def shares(self) -> Iterator[tuple[Mapping[str, str], UsageMetrics]]:
         """Every part of the usage, with whose it is; what no call explains is the node's own."""
         spans, input_ = self.spans, str(self.index)
-        if not spans:
-            yield {"input": input_}, self.usage
+        yield {"input": input_}, UsageMetrics() if spans else self.usage
         for span in spans:
             if span.usage is None:
                 continue
@@ -192,13 +198,18 @@ class _RunRecord(BaseModel):
             calls = [call for call in span.calls if call.kind == "model"]
             for call in calls:
                 yield here | {"crew": call.crew, "agent": call.agent, "model": call.name}, call.usage
-            if not calls:  # a foreign crew
+            if not calls:  # a foreign crew, or a node that took nothing
                 yield here, span.usage
 
     def look_back(self, spans: Callable[[], list[Span]], run: object) -> None:
         """Say how the spans are made when somebody looks, and of which run this is a result; engines call this."""
         self._spans = spans
         self._run = run
+
+    @property
+    def origin(self) -> object:
+        """The run that this is a result of: one and the same for the results of parallel final branches."""
+        return self if self._run is None else self._run
 
     @property
     def ok(self) -> bool:
@@ -229,6 +240,7 @@ class PipelineRunResult(_Answer, _RunRecord):
             json_dict=self.json_dict,
             tasks_output=self.tasks_output,
             token_usage=self.usage,
+            calls=[call for span in self.spans for call in span.calls],
         )
 
     @property
@@ -243,7 +255,7 @@ class PipelineRunResult(_Answer, _RunRecord):
         Raises:
             ValueError: the last task of the final crew does not declare ``output_json``.
         """
-        return self._as_json(self.tasks_output[-1].output_format if self.tasks_output else None)
+        return self._as_json(_last_format(self.tasks_output))
 
 
 class ProcedureRunResult(_RunRecord, CrewOutput):
@@ -257,7 +269,11 @@ class ProcedureRunResult(_RunRecord, CrewOutput):
 def _sums(key: UsageKey, shares: Iterable[tuple[Mapping[str, str], UsageMetrics]]) -> dict[str, UsageMetrics]:
     sums = dict[str, UsageMetrics]()
     for whose, usage in shares:
-        sums.setdefault(whose.get(key, ""), UsageMetrics()).add_usage_metrics(usage)
+        has_place = (
+            key in ("node", "input") and key in whose
+        )  # what took nothing has a place, but no agent and no model
+        if has_place or usage != UsageMetrics():
+            sums.setdefault(whose.get(key, ""), UsageMetrics()).add_usage_metrics(usage)
     return sums
 
 
@@ -302,13 +318,14 @@ class PipelineKickoffResult(BaseModel, Awaited):
 
     def _inputs(self) -> Iterable[Any]:
         """One result of each input: a run that ends in parallel branches has several, each with the whole usage."""
-        return {id(run.run): run for run in self.run_results}.values()
+        return {id(run.origin): run for run in self.run_results}.values()
 
     @property
     def status(self) -> RunStatus:
         """How the kickoff ended: "over_budget" where a budget stopped a run or kept one from beginning."""
         states = {run.status for run in self.run_results}
-        if RunStatus.OVER_BUDGET in states:
+        kept_back = self.not_run and RunStatus.FAILED not in states  # else the first failure ended everything
+        if RunStatus.OVER_BUDGET in states or kept_back:
             return RunStatus.OVER_BUDGET
         return next((state for state in (RunStatus.FAILED, RunStatus.CANCELLED) if state in states), RunStatus.OK)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
 
-__all__ = ["DEFAULTS", "Budget", "Limit", "Policy"]
+__all__ = ["DEFAULTS", "UNDECLARED", "Budget", "Limit", "Policy"]
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -49,14 +49,24 @@ class Budget(BaseModel):
 
 
 def _several(models: Any) -> Any:
-    """One fallback may stand without a list."""
-    return models if models is None or isinstance(models, list | tuple) else (models,)
+    """One fallback may stand without a list; each is the name of a model, or one."""
+    several: Any = models if isinstance(models, list | tuple) else (models,)
+    for each in several:
+        is_name, is_class = isinstance(each, str) and bool(each.strip()), isinstance(each, type)
+        has_name = isinstance(getattr(each, "model", None), str)
+        if not is_name and (is_class or not has_name or not callable(getattr(each, "complete", None))):
+            raise ValueError(
+                f"a fallback is a model, got {each!r}. hint: a name such as "
+                '"provider/model", or an object with its name as `model` and `async def complete(self, request)`'
+            )
+    return tuple(each.strip() if isinstance(each, str) else each for each in several)
 
 
 class Policy(BaseModel):
     """How model calls are made. What is left out is inherited; of several declarations the nearest to the call wins.
 
-    From near to far: the model, the agent, the crew (or step), the pipeline, the kickoff, the defaults.
+    From near to far: the model, the agent, the crew (or step), the kickoff, the pipeline, what the kickoff was called
+    from (a step, a tool), the defaults. Each attribute is looked for by itself.
 
     Attributes:
         retries: how often a call is made again after a failure that may pass: no answer, a timeout, too many requests,
@@ -67,9 +77,10 @@ class Policy(BaseModel):
         call_timeout: seconds for one attempt. Default 600.
         task_timeout: seconds for one task of a crew, everything included.
         node_timeout: seconds for one node of a pipeline: a crew or a step.
-        run_timeout: seconds for one input on its way through a pipeline.
-        fallbacks: models to ask, in order, after the first has given up.
-        limit: how often the model may be called by this process.
+        run_timeout: seconds for one input on its way through a pipeline; declared for a kickoff or the whole pipeline.
+        fallbacks: models to ask, in order, after the first has given up: names, or models. The fallbacks of a fallback
+            are not asked.
+        limit: how often each model that is called may be called by this process.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -89,8 +100,11 @@ class Policy(BaseModel):
         if farther is None:
             return self
         inherited = {name: value for name, value in farther.__dict__.items() if self.__dict__[name] is None}
-        return self.model_copy(update=inherited)
+        return self.model_copy(update=inherited) if inherited else self
 
 
 DEFAULTS = Policy.model_construct(retries=4, retry_wait=1.0, max_retry_wait=60.0, call_timeout=600.0)
 """What counts where nobody says anything."""
+
+UNDECLARED = Policy.model_construct()
+"""What somebody declares who says nothing."""

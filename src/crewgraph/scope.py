@@ -6,12 +6,12 @@ crew that a step calls by hand, a function in a worker thread. Nothing of it is 
 
 from __future__ import annotations
 
+import logging
 import math
-import threading
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import TypeVar
 
@@ -19,16 +19,25 @@ import anyio
 
 from crewgraph.budget import Meter
 from crewgraph.errors import BudgetExceeded, DeadlineExceeded
-from crewgraph.policy import Budget, Policy
+from crewgraph.listeners import by_hand
+from crewgraph.policy import UNDECLARED, Budget, Policy
+from crewgraph.threads import Home
 from crewgraph.trace import Event
 from crewgraph.usage import Account
 
-__all__ = ["Ending", "Scope", "budgeted", "current", "entered", "too_long", "within"]
+__all__ = ["NEVER", "Ending", "Scope", "budgeted", "current", "entered", "first", "too_long", "within"]
+
+_log = logging.getLogger("crewgraph.engine")
 
 T = TypeVar("T")
 
 Ending = tuple[float, Callable[[], Exception]]
 """When something ends at the latest, on :func:`time.monotonic`, and the error that says why."""
+NEVER: Ending = (math.inf, RuntimeError)
+
+
+def _uncounted() -> Account:
+    return Account(keeps_calls=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,38 +49,67 @@ class Scope:
         wants_text: whether somebody wants the pieces of an answer as they come.
         policy: what is declared farther away, for what the work itself does not declare.
         meters: the budgets that every call passes, outermost first.
-        endings: when all of this ends at the latest, beside what the budgets say.
+        endings: when all of this ends at the latest, outermost first.
+        own: those of the endings that are of the node at work, and not of what surrounds it.
         account: who is charged.
         crew: the name of the crew or node at work, for the records.
         owner: the node at work; one that is called by hand is not.
-        thread: where the observer is told.
+        home: where ``emit`` is called.
     """
 
     emit: Callable[[Event], None] | None = None
     wants_text: bool = False
-    policy: Policy = field(default_factory=Policy.model_construct)
+    policy: Policy = UNDECLARED
     meters: Sequence[Meter] = ()
     endings: Sequence[Ending] = ()
-    account: Account = field(default_factory=Account)
+    own: Sequence[Ending] = ()
+    account: Account = field(default_factory=_uncounted)
     crew: str = ""
     owner: object = None
-    thread: int = field(default_factory=threading.get_ident)
+    home: Home = field(default_factory=Home)
 
     def tell(self, event: Event) -> None:
-        """Report an event; only in the thread of the observer, whom nobody made safe for others."""
-        if self.emit is not None and threading.get_ident() == self.thread:
-            self.emit(event)
+        """Report an event where the observer is at home: whoever works in another thread hands it over."""
+        if self.emit is not None:
+            self.home.call(_told, self.emit, event)
 
-    def inside(self, owner: object, name: str, *, policy: Policy | None, budget: Budget | None) -> Scope:
+    def inside(
+        self,
+        owner: object,
+        name: str,
+        *,
+        policy: Policy | None,
+        budget: Budget | None,
+        emit: Callable[[Event], None] | None,
+    ) -> Scope:
         """The scope of a node within this one: its own policy before ours, its budget below ours, its own account."""
-        return replace(
-            self,
-            policy=policy.over(self.policy) if policy is not None else self.policy,
-            meters=(*self.meters, Meter(budget, f"node '{name}'")) if budget is not None else self.meters,
+        nearest = self.policy if policy is None else policy.over(self.policy)
+        meters, own = self.meters, list[Ending]()
+        if nearest.node_timeout is not None:
+            own.append(too_long(f"node '{name}'", nearest.node_timeout))
+        if budget is not None:
+            meter = Meter(budget, f"node '{name}'")
+            meters = (*meters, meter)
+            own += budgeted([meter])
+        return Scope(
+            emit=emit,
+            wants_text=self.wants_text,
+            policy=nearest,
+            meters=meters,
+            endings=(*self.endings, *own) if own else self.endings,
+            own=own,
             account=Account(self.account),
             crew=name,
             owner=owner,
+            home=self.home,
         )
+
+
+def _told(emit: Callable[[Event], None], event: Event) -> None:
+    try:
+        emit(event)
+    except Exception:  # noqa: BLE001 - whatever an observer raises; it may be called by the event loop itself
+        _log.exception("an observer raised; the run goes on")
 
 
 _scope: ContextVar[Scope | None] = ContextVar("crewgraph scope", default=None)
@@ -79,7 +117,7 @@ _scope: ContextVar[Scope | None] = ContextVar("crewgraph scope", default=None)
 
 def current() -> Scope:
     """The scope that this code runs in; one of its own where it was called by hand."""
-    return _scope.get() or Scope()
+    return _scope.get() or Scope(emit=by_hand())
 
 
 @contextmanager
@@ -92,9 +130,9 @@ def entered(scope: Scope) -> Generator[Scope]:
         _scope.reset(token)
 
 
-def too_long(what: str, seconds: float | None) -> Ending:
+def too_long(what: str, seconds: float) -> Ending:
     """The ending of something that may take so many seconds from now."""
-    return (monotonic() + seconds, lambda: DeadlineExceeded(what, seconds)) if seconds else (math.inf, RuntimeError)
+    return monotonic() + seconds, lambda: DeadlineExceeded(what, seconds)
 
 
 def budgeted(meters: Sequence[Meter]) -> list[Ending]:
@@ -109,16 +147,26 @@ def budgeted(meters: Sequence[Meter]) -> list[Ending]:
     return [ending(meter) for meter in meters if meter.deadline < math.inf]
 
 
+def first(endings: Sequence[Ending]) -> Ending:
+    """The ending that comes first; of several at once the outermost."""
+    return min(endings, key=lambda each: each[0], default=NEVER)
+
+
 async def within(endings: Sequence[Ending], work: Callable[[], Awaitable[T]]) -> T:
     """Do the work, at most until the first of its endings.
 
     Raises:
         DeadlineExceeded, BudgetExceeded: it was not done by then; the ending says which.
     """
-    end, error = min(endings, key=lambda each: each[0], default=(math.inf, RuntimeError))
-    if end == math.inf:
+    if not endings:
         return await work()
+    end, error = first(endings)
     with anyio.CancelScope(deadline=anyio.current_time() + end - monotonic()) as scope:
-        return await work()
+        try:
+            return await work()
+        except Exception as reason:
+            if monotonic() >= end:  # what was cancelled for it may say so in words of its own
+                raise error() from reason
+            raise
     assert scope.cancelled_caught, "work either returns or was cancelled by this scope"
     raise error()

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator, model_validator
 
 from crewgraph.diagnostics import Findings
+from crewgraph.forecast import Forecast
 from crewgraph.node import is_node
 from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
 from crewgraph.policy import Budget, Policy
@@ -96,7 +97,6 @@ def _chain(left: Any, right: Any) -> Any:
         stages=[left, right],
         name=next((side.name for side in pipelines if side.name), None),
         merge_json=all(side.merge_json for side in pipelines),
-        policy=next((side.policy for side in pipelines if side.policy), None),
     )
 
 
@@ -158,7 +158,8 @@ class Pipeline(BaseModel, Stage):
             raise ValueError("\n".join(wrong))
         flat = list[Any]()
         for stage in stages:
-            for part in stage.stages if isinstance(stage, Pipeline) else [stage]:
+            is_spliced = isinstance(stage, Pipeline) and stage.policy is None  # else it stays whole, for its policy
+            for part in stage.stages if is_spliced else [stage]:
                 flat.append(list(part) if isinstance(part, list | tuple) else part)
         return flat
 
@@ -227,6 +228,36 @@ class Pipeline(BaseModel, Stage):
         "collect" where it is not given). With ``text=True`` answers are told piece by piece as they are written.
         """
         return verb("events")(self, inputs, **options)
+
+    def plan(self, inputs: Inputs | None = None, **options: Unpack[Options]) -> Forecast:
+        """What a kickoff would take: calls, tokens, USD and time, by node and route. Nothing is called.
+
+        Args:
+            inputs: the inputs of the kickoff; ``None`` for one input of which nothing is known.
+            **options: those of the kickoff: ``max_concurrency`` and ``policy`` bear on the time.
+
+        Returns:
+            A :class:`Forecast`: low, expected and high, with the assumptions they rest on.
+
+        Raises:
+            PipelineInvalid: the checker found errors.
+            InputTypeError: the inputs are not mappings.
+        """
+        forecast: Forecast = verb("plan")(self, inputs, **options)
+        return forecast
+
+    def as_tool(self, *, name: str | None = None, description: str | None = None, **options: Any) -> Any:
+        """This pipeline as a tool of an agent: it takes what the inputs must bring, and gives the answer of the run.
+
+        Args:
+            name: what the tool is called; the pipeline's name otherwise.
+            description: what it does, for the model; otherwise its crews are listed.
+            **options: the other attributes of :class:`BaseTool`, such as ``result_as_answer`` and ``timeout``.
+
+        Returns:
+            A :class:`BaseTool`; a pipeline in ``Agent(tools=[…])`` becomes one by itself.
+        """
+        return verb("as_tool")(self, name=name, description=description, **options)
 
     # ---- drawing -----------------------------------------------------------------------------------------------
 

@@ -11,12 +11,15 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 
 import anyio
 from anyio.lowlevel import RunVar
 
-__all__ = ["Bell", "called", "is_async", "waker"]
+from crewgraph.bridge import in_event_loop
+
+__all__ = ["Bell", "Home", "called", "is_async", "waker"]
 
 MAX_THREADS = 100
 
@@ -63,6 +66,28 @@ def waker() -> Callable[[Callable[[], object]], object]:
     return asyncio.get_running_loop().call_soon_threadsafe
 
 
+class Home:
+    """The thread, and the event loop if one runs here: where those are to be called whom nobody made safe for others."""
+
+    __slots__ = ("_thread", "_wake")
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+        self._wake = waker() if in_event_loop() else None
+
+    def call(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function there: at once from the same thread, else soon, in the order of the calls.
+
+        From another thread it is called in a copy of the context there. Calls from other threads are dropped where no
+        event loop runs, or no longer.
+        """
+        if threading.get_ident() == self._thread:
+            function(*args)
+        elif self._wake is not None:
+            with suppress(RuntimeError):  # the loop is gone
+                self._wake(functools.partial(copy_context().run, function, *args))
+
+
 class Bell:
     """Wakes those who wait for it, whichever event loop or thread they are in; each ring wakes all of them."""
 
@@ -82,10 +107,18 @@ class Bell:
         with self._lock:
             self._waiting.pop(event, None)
 
-    def ring(self) -> None:
-        """Wake all who listen."""
+    def ring(self) -> bool:
+        """Wake all who listen.
+
+        Returns:
+            Whether nobody was missing: false where one waited in an event loop that is gone.
+        """
         with self._lock:
             waiting, self._waiting = self._waiting, {}
+        missing = 0
         for event, wake in waiting.items():
-            with suppress(RuntimeError):  # its loop is gone, and whoever waited with it
+            try:
                 wake(event.set)
+            except RuntimeError:  # its loop is gone, and whoever waited with it
+                missing += 1
+        return not missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Account", "Call", "UsageMetrics", "by", "picodollars"]
+__all__ = ["Account", "Call", "UsageMetrics", "by", "dollars", "picodollars"]
 
 PICO = 10**12
 MONEY = ("picodollars", "unpriced_requests")
@@ -57,7 +58,7 @@ class UsageMetrics(BaseModel):
 
     def dollars(self) -> str:
         """The cost for people: ``$0.0123``, ``unknown``, or ``at least $0.0123`` where some calls have no price."""
-        known = f"${self.known_cost:,.2f}" if self.known_cost >= 1 else f"${self.known_cost:.4g}"
+        known = dollars(self.known_cost)
         if not self.unpriced_requests:
             return known
         return f"at least {known}" if self.picodollars else "unknown"
@@ -77,8 +78,9 @@ class UsageMetrics(BaseModel):
 
     def add_usage_metrics(self, usage_metrics: UsageMetrics) -> None:
         """Add another count to this one, in place."""
+        own = vars(self)  # pydantic's way to set an attribute takes ten times as long
         for name, count in usage_metrics.__dict__.items():
-            setattr(self, name, getattr(self, name) + count)
+            own[name] += count
 
     @classmethod
     def sum(cls, parts: Iterable[UsageMetrics]) -> UsageMetrics:
@@ -92,6 +94,15 @@ class UsageMetrics(BaseModel):
 def picodollars(usd: float) -> int:
     """USD as whole picodollars."""
     return round(usd * PICO)
+
+
+def dollars(usd: float) -> str:
+    """USD for people: cents from one dollar on, below it four digits that count, and never ``1e-05``."""
+    if usd >= 1 or usd <= 0:
+        return f"${usd:,.2f}"
+    places = 3 - math.floor(math.log10(usd))
+    cents = f"{usd:.{places}f}".rstrip("0")
+    return f"${cents}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,30 +139,58 @@ class Call:
 class Account:
     """What a piece of work has spent so far, and all its calls; charged to whatever it is part of as well.
 
+    Once the work has ended its account is closed: a thread that goes on behind it is charged to what surrounds it only,
+    so that a result does not change after somebody has read it.
+
+    Args:
+        parent: what it is part of.
+        keeps_calls: whether calls are kept, or only added up: what surrounds a stream has no end.
+
     Attributes:
         usage: the total.
         calls: every call, in the order in which they ended.
     """
 
-    def __init__(self, parent: Account | None = None) -> None:
+    def __init__(self, parent: Account | None = None, *, keeps_calls: bool = True) -> None:
         self.usage = UsageMetrics()
         self.calls = list[Call]()
         self._parent = parent
+        self._keeps_calls = keeps_calls
+        self._is_open = True
+        self._is_stopped = False
         self._lock = threading.Lock()  # a synchronous tool may run a crew in a thread of its own
 
     def charge(self, call: Call) -> None:
         """Note a call that has ended."""
         with self._lock:
-            self.calls.append(call)
-            self.usage.add_usage_metrics(call.usage)
+            if self._is_open:
+                self.usage.add_usage_metrics(call.usage)
+                if self._keeps_calls:
+                    self.calls.append(call)
         if self._parent is not None:
             self._parent.charge(call)
 
+    def close(self) -> None:
+        """Note nothing more here."""
+        with self._lock:
+            self._is_open = False
 
-def by(key: Callable[[Call], str], calls: Iterable[Call]) -> dict[str, UsageMetrics]:
-    """The usage of model calls, added up by agent, model or whatever ``key`` says."""
+    def stop(self) -> None:
+        """Let no further call begin: the work was cut short, and a thread of it may not have noticed."""
+        self._is_stopped = True
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether this work, or what it is part of, was cut short."""
+        return self._is_stopped or (self._parent is not None and self._parent.is_stopped)
+
+
+def by(key: Callable[[Call], str], calls: Iterable[Call], *, total: UsageMetrics) -> dict[str, UsageMetrics]:
+    """A usage added up by agent, model or whatever ``key`` says of its calls; where no call says, it is under ""."""
     sums = dict[str, UsageMetrics]()
     for call in calls:
         if call.kind == "model":
             sums.setdefault(key(call), UsageMetrics()).add_usage_metrics(call.usage)
+    if not sums and total != UsageMetrics():  # of a foreign crew, which tells no calls
+        sums[""] = total.model_copy()
     return sums

@@ -9,6 +9,7 @@ from crewgraph import (
     Crew,
     CrewOutput,
     Findings,
+    Forecast,
     Pipeline,
     PipelineKickoffResult,
     Procedure,
@@ -34,6 +35,7 @@ assert_type(crew >> router >> double, Pipeline)
 assert_type(Procedure([crew]).crews, list[Any])
 assert_type(router.add_route("y", lambda values: values["n"] > 1, crew), Router)
 assert_type((crew >> crew).check(), Findings)
+assert_type((crew >> crew).plan({"n": 1}), Forecast)
 
 
 async def running() -> None:

@@ -23,6 +23,7 @@ from crewgraph.outputs import (
     UsageMetrics,
 )
 from crewgraph.trace import Span
+from crewgraph.usage import Call
 
 
 class Person(BaseModel):
@@ -386,3 +387,70 @@ async def test_a_kickoff_result_can_be_awaited_often() -> None:
     result = PipelineKickoffResult()
     assert await result is result
     assert await result is result
+
+
+# ---- money -----------------------------------------------------------------------------------------------------------
+
+CENT = UsageMetrics(total_tokens=10, picodollars=10**10)
+UNKNOWN = UsageMetrics(total_tokens=10, unpriced_requests=1)
+
+
+def spent(name: str, usage: UsageMetrics, **who: str) -> Call:
+    return Call(kind="model", name=name, usage=usage, **who)
+
+
+def test_the_cost_of_an_output() -> None:
+    """USD, and nothing where a part of it is not known."""
+    assert CrewOutput(token_usage=CENT).cost == 0.01
+    assert CrewOutput(token_usage=CENT + UNKNOWN).cost is None
+
+
+def test_the_usage_of_an_output_by_its_calls() -> None:
+    """By agent, model and crew; a crew does not know in which node of which input it was."""
+    calls = [spent("m", CENT, agent="a", crew="c"), spent("n", UNKNOWN, agent="a", crew="c")]
+    output = CrewOutput(token_usage=CENT + UNKNOWN, calls=calls)
+    assert output.usage_by("model") == {"m": CENT, "n": UNKNOWN}
+    assert output.usage_by("agent") == {"a": CENT + UNKNOWN}
+    assert output.usage_by("node") == output.usage_by("input") == {"": CENT + UNKNOWN}
+
+
+def test_the_usage_of_a_foreign_output() -> None:
+    """It tells a total and no calls."""
+    assert CrewOutput(token_usage=CENT).usage_by("model") == {"": CENT}
+    assert CrewOutput().usage_by("model") == {}
+
+
+def test_the_cost_of_runs() -> None:
+    """Of one and of all; results that were put together by hand are counted one by one."""
+    runs = [PipelineRunResult(index=index, usage=CENT) for index in range(3)]
+    result = PipelineKickoffResult(run_results=list(runs))
+    assert (runs[0].cost, result.cost) == (0.01, 0.03)
+    assert result.usage_by("input") == {"0": CENT, "1": CENT, "2": CENT}
+    assert result.usage_by("agent") == {"": CENT + CENT + CENT}
+    result.add_run_result(PipelineRunResult(index=3, usage=UNKNOWN))
+    assert result.cost is None
+
+
+def test_results_of_one_run_are_counted_once() -> None:
+    """Each branch of a parallel final stage has the usage of the whole run."""
+    branches, run = [PipelineRunResult(usage=CENT) for _ in range(2)], object()
+    for branch in branches:
+        branch.look_back(list, run)
+    assert PipelineKickoffResult(run_results=list(branches)).usage == CENT
+
+
+@pytest.mark.parametrize(
+    ("states", "not_run", "status"),
+    [
+        ([], [], RunStatus.OK),
+        ([RunStatus.OK], [1], RunStatus.OVER_BUDGET),
+        ([RunStatus.OK, RunStatus.OVER_BUDGET, RunStatus.FAILED], [], RunStatus.OVER_BUDGET),
+        ([RunStatus.FAILED, RunStatus.CANCELLED], [2], RunStatus.FAILED),
+        ([RunStatus.OK, RunStatus.CANCELLED], [], RunStatus.CANCELLED),
+    ],
+    ids=["nothing", "not begun", "over budget", "fail fast", "cancelled"],
+)
+def test_the_status_of_a_kickoff(states: list[RunStatus], not_run: list[int], status: RunStatus) -> None:
+    """Inputs that were not begun without a failure were kept back by a budget."""
+    runs = [PipelineRunResult(status=each) for each in states]
+    assert PipelineKickoffResult(run_results=list(runs), not_run=not_run).status is status

@@ -1,7 +1,7 @@
-"""The command line: ``crewgraph check | draw | run | show TARGET``.
+"""The command line: ``crewgraph check | draw | plan | run | show TARGET``.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
-2 a mistake in how it was called, 3 the pipeline is invalid, 130 interrupted.
+2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from crewgraph.cli import check, draw, run, show
+from crewgraph.cli import check, draw, plan, run, show
 from crewgraph.cli.trouble import TroubleGroup
 
 __all__ = ["cli", "main"]
@@ -38,7 +38,7 @@ def cli(*, debug: bool) -> None:
     del debug  # TroubleGroup reads it from the context
 
 
-for command in (check.check, draw.draw, run.run, show.show):
+for command in (check.check, draw.draw, plan.plan, run.run, show.show):
     cli.add_command(command)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import threading
 import traceback
@@ -16,14 +17,18 @@ from typing import Any, BinaryIO, Literal
 import anyio
 import click
 
-from crewgraph.cli.progress import Progress, duration, progress_for
+from crewgraph.cli.duration import duration
+from crewgraph.cli.follow import Follow, follow_for
+from crewgraph.cli.progress import Progress, progress_for, spent
 from crewgraph.cli.results import Result, encoded_line, reason_of, result_record, spans_record
 from crewgraph.cli.rows import Inputs
 from crewgraph.cli.tally import Tally
 from crewgraph.cli.target import Target
 from crewgraph.cli.trouble import Exit, Mistake, leave
 from crewgraph.errors import KickoffError
-from crewgraph.render.escape import shortened
+from crewgraph.policy import Budget, Policy
+from crewgraph.render.escape import clean, shortened
+from crewgraph.trace import Event
 
 __all__ = ["Job", "Output"]
 
@@ -57,19 +62,25 @@ class Job:
     tally: Tally
     max_concurrency: int
     on_error: Literal["collect", "fail_fast"]
+    policy: Policy | None = None
+    budget: Budget | None = None
+    input_budget: Budget | None = None
     is_quiet: bool = False
+    is_followed: bool = False
     has_progress: bool = True
     has_tracebacks: bool = False
+    recording: str | None = None
     is_interrupted: bool = False
     last_traced: int = -1
 
     async def run(self) -> None:
         """Run everything and say how it went."""
-        progress = progress_for(self.tally, self.target.title, wanted=self.has_progress and not self.is_quiet)
+        progress = self.progress()
         progress.start()
+        warnings = _Warnings(progress)
         ticker = asyncio.create_task(_tick(progress))
         try:
-            with anyio.CancelScope() as scope, self.stopped_by_ctrl_c(scope):
+            with anyio.CancelScope() as scope, self.stopped_by_ctrl_c(scope), warnings.shown():
                 await self.consume(progress)
         except BrokenPipeError:  # `… | head` has what it wants
             progress.stop()
@@ -82,18 +93,44 @@ class Job:
         if self.is_interrupted:
             leave(Exit.INTERRUPTED)
 
-    async def consume(self, progress: Progress) -> None:
+    def progress(self) -> Progress | Follow:
+        """What is shown meanwhile."""
+        if self.is_followed:
+            return follow_for(self.tally, self.target.title, live=self.has_progress)
+        return progress_for(self.tally, self.target.title, wanted=self.has_progress and not self.is_quiet)
+
+    @property
+    def exit_code(self) -> Exit:
+        """How it ended, as a number."""
+        tally = self.tally
+        if tally.over_budget or tally.is_cut_short:
+            return Exit.OVER_BUDGET
+        return Exit.FAILED if tally.ok < tally.done else Exit.OK
+
+    async def consume(self, progress: Progress | Follow) -> None:
         """Write every result as it comes."""
+
+        def observe(event: Event) -> None:
+            self.tally.observe(event)
+            if isinstance(progress, Follow):
+                progress.observe(event)
+
         stream: Any = self.target.pipeline.stream(
             self.inputs.rows,
             max_concurrency=self.max_concurrency,
-            on_error=self.on_error,
-            observer=self.tally.observe,
+            on_error="raise" if self.on_error == "collect" else self.on_error,  # to hear of inputs that were not begun
+            observer=observe,
+            text=self.is_followed,
+            policy=self.policy,
+            budget=self.budget,
+            input_budget=self.input_budget,
         )
         async with aclosing(stream) as results:
-            with contextlib.suppress(KickoffError):  # of a fail_fast; its failures are among the results
+            try:
                 async for result in results:
                     self.take(result, progress)
+            except KickoffError as error:  # its failures are among the results
+                self.tally.is_cut_short = bool(error.result.not_run)
 
     def take(self, result: Result, progress: Progress) -> None:
         """Count a result and write it, flushed, so that it is kept whatever happens next."""
@@ -115,17 +152,25 @@ class Job:
         tally = self.tally
         if self.is_interrupted:
             click.secho("interrupted; every line that was written is complete", fg="yellow", bold=True, err=True)
+            if self.recording:
+                click.echo(f"what was recorded until then is in {self.recording}.part", err=True)
         counts = [click.style(f"{tally.ok:,} ok", fg="green" if tally.ok else None, bold=True)]
         counts += [click.style(f"{tally.failed:,} failed", fg="red", bold=True)] if tally.failed else []
+        over = f"{tally.over_budget:,} stopped by a budget"
+        counts += [click.style(over, fg="yellow", bold=True)] if tally.over_budget else []
         lost = tally.cancelled + (tally.running if self.is_interrupted else 0)
         counts += [click.style(f"{lost:,} cancelled", fg="yellow")] if lost else []
-        counts += [f"{tally.tokens:,} tokens"] if tally.tokens else []
+        counts += [_not_begun(tally)] if tally.not_begun or tally.is_cut_short else []
+        counts += [spent(tally.usage)] if tally.usage.requests or tally.tokens else []
         where = [f"results in {self.output.name}"] if self.output.name else []
         click.echo(", ".join([*counts, duration(tally.seconds), *where]), err=True)
+        for model, usage in tally.models.items() if len(tally.models) > 1 else ():
+            click.echo(f"  {clean(model)}: {spent(usage)}", err=True)
         for index, reason in tally.failures:
             click.echo(f"  input {index}: {shortened(reason, MAX_REASON)}", err=True)
-        if tally.failed > len(tally.failures):
-            click.echo(f"  … and {tally.failed - len(tally.failures)} more failures", err=True)
+        more = tally.failed + tally.over_budget - len(tally.failures)
+        if more > 0:
+            click.echo(f"  … and {more} more failures", err=True)
 
     @contextlib.contextmanager
     def stopped_by_ctrl_c(self, scope: anyio.CancelScope) -> Generator[None]:
@@ -146,6 +191,35 @@ class Job:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+class _Warnings(logging.Handler):
+    """Shows what is logged as a warning where it does not tear the picture."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.WARNING)
+        self.progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one."""
+        self.progress.warn(self.format(record))
+
+    @contextlib.contextmanager
+    def shown(self) -> Generator[None]:
+        """Show them, unless the user's code has said where they go."""
+        logger = logging.getLogger("crewgraph")
+        if logger.hasHandlers():
+            yield
+            return
+        logger.addHandler(self)
+        try:
+            yield
+        finally:
+            logger.removeHandler(self)
+
+
+def _not_begun(tally: Tally) -> str:
+    return "the rest not begun" if tally.total is None else f"{tally.not_begun:,} not begun"
 
 
 async def _tick(progress: Progress) -> None:

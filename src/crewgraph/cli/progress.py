@@ -8,18 +8,17 @@ from typing import Any, Protocol
 
 import click
 
+from crewgraph.cli.duration import duration
 from crewgraph.cli.tally import NodeCount, Tally
 from crewgraph.render.escape import clean, shortened
+from crewgraph.usage import UsageMetrics
 
-__all__ = ["Live", "Plain", "Progress", "Silent", "duration", "line_of", "progress_for"]
+__all__ = ["Live", "Plain", "Progress", "Silent", "has_terminal", "line_of", "progress_for", "spent"]
 
 MAX_NODES = 12
 """How many nodes the live picture shows: those at work, then those of the beginning."""
 MAX_NAME = 32
 _BAR = 24
-_MINUTE = 60
-_SHORT = 9.95
-"""Below so many seconds, tenths are of interest."""
 
 
 class Progress(Protocol):
@@ -43,6 +42,10 @@ class Progress(Protocol):
         """Print a line of results that belongs to the same terminal."""
         ...
 
+    def warn(self, text: str) -> None:
+        """Print a line for a person."""
+        ...
+
     def stop(self) -> None:
         """Take the picture away."""
         ...
@@ -52,8 +55,12 @@ def progress_for(tally: Tally, title: str, *, wanted: bool) -> Progress:
     """What fits the terminal: live where there is one, plain lines where the output is piped or under CI."""
     if not wanted:
         return Silent()
-    is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-    return Live(tally, title) if is_live else Plain(tally)
+    return Live(tally, title) if has_terminal() else Plain(tally)
+
+
+def has_terminal() -> bool:
+    """Whether standard error is a terminal in which a picture can be redrawn, with somebody before it."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
 class Silent:
@@ -70,6 +77,10 @@ class Silent:
     def above(self, text: str) -> None:
         """Print a line of results."""
         click.echo(text)
+
+    def warn(self, text: str) -> None:
+        """Print a line for a person."""
+        click.echo(clean(text), err=True)
 
     def stop(self) -> None:
         """Nothing."""
@@ -119,6 +130,10 @@ class Live:
         """Print a line of results above the picture."""
         self.console.print(clean(text), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
+    def warn(self, text: str) -> None:
+        """Print a line for a person above the picture."""
+        self.console.print(clean(text), style="yellow", markup=False, highlight=False, emoji=False, soft_wrap=True)
+
     def stop(self) -> None:
         """Take the picture away; the summary follows."""
         self.live.stop()
@@ -146,7 +161,13 @@ class Live:
         counts = Text(f"{tally.done:,}" + (f"/{tally.total:,}" if tally.total is not None else ""), "bold")
         counts.append(f"  {tally.failed:,} failed" if tally.failed else "", "bold red")
         counts.append(f"  {tally.running:,} running", "cyan")
-        counts.append(f"  {tally.tokens:,} tokens" if tally.tokens else "", "magenta")
+        counts.append(f"  {tally.over_budget:,} over budget" if tally.over_budget else "", "yellow")
+        counts.append(f"  {_waiting(tally)}" if tally.waiting else "", "yellow")
+        usage = tally.usage
+        counts.append(f"  {usage.total_tokens:,} tokens" if usage.total_tokens else "", "magenta")
+        counts.append(
+            f"  {usage.dollars() if usage.picodollars else 'cost unknown'}" if usage.cost != 0 else "", "magenta"
+        )
         counts.append(f"  {_rate(tally)}  {_times(tally)}", "dim")
         table.add_row(Text(self.title, "bold"), bar, counts)
         return table
@@ -194,8 +215,22 @@ def line_of(tally: Tally) -> str:
 
 def _counts(tally: Tally) -> str:
     total = f"/{tally.total}" if tally.total is not None else ""
-    tokens = f", {tally.tokens} tokens" if tally.tokens else ""
-    return f"{tally.done}{total} done, {tally.failed} failed, {tally.running} running{tokens}"
+    counts = [f"{tally.done}{total} done", f"{tally.failed} failed"]
+    counts += [f"{tally.over_budget} over budget"] if tally.over_budget else []
+    counts += [f"{tally.running} running"]
+    counts += [_waiting(tally)] if tally.waiting else []
+    counts += [spent(tally.usage)] if tally.usage.requests or tally.tokens else []
+    return ", ".join(counts)
+
+
+def _waiting(tally: Tally) -> str:
+    return f"{len(tally.waiting)} waiting to ask again"
+
+
+def spent(usage: UsageMetrics) -> str:
+    """Tokens and money: "1,204 tokens, $0.0123"; of work without a model call nothing is known of money."""
+    tokens = f"{usage.total_tokens:,} tokens"
+    return f"{tokens}, cost {usage.dollars()}" if usage.requests else tokens
 
 
 def _rate(tally: Tally) -> str:
@@ -206,14 +241,3 @@ def _rate(tally: Tally) -> str:
 def _times(tally: Tally) -> str:
     left = tally.left
     return duration(tally.seconds) + (f", {duration(left)} left" if left else "")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: "0.4 s", "12 s", "3 min 20 s", "2 h 5 min"."""
-    minutes, rest = divmod(round(seconds), _MINUTE)
-    hours, minutes = divmod(minutes, _MINUTE)
-    if hours:
-        return f"{hours} h {minutes} min"
-    if minutes:
-        return f"{minutes} min {rest} s"
-    return f"{seconds:.1f} s" if seconds < _SHORT else f"{rest} s"

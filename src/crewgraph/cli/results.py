@@ -10,10 +10,14 @@ from pydantic_core import to_jsonable_python
 
 from crewgraph.errors import InputError
 from crewgraph.outputs import PipelineRunResult, ProcedureRunResult
+from crewgraph.trace import Span
+from crewgraph.usage import UsageMetrics
 
 __all__ = ["encoded_line", "reason_of", "result_record", "spans_record"]
 
 Result = PipelineRunResult | ProcedureRunResult
+
+SPENT = ("calls", "token_usage")
 
 
 def result_record(result: Result, *, reason: str | None = None) -> dict[str, Any]:
@@ -31,13 +35,35 @@ def result_record(result: Result, *, reason: str | None = None) -> dict[str, Any
         "raw": result.raw,
         "json": None if answer is None else _plain(answer),
         "trace": _plain(result.trace),
-        "token_usage": _plain(result.token_usage),
+        "token_usage": _spent(result),
+        "usage": _counts(result.usage),
+        "cost": result.cost,
     }
 
 
 def spans_record(result: Result) -> dict[str, Any]:
-    """The spans of a result's run as JSON values."""
-    return {"index": result.index, "id": str(result.id), "spans": [_plain(span) for span in result.spans]}
+    """The spans of a result's run as JSON values, with every model and tool call, and none of the prompts."""
+    return {"index": result.index, "id": str(result.id), "spans": [_span(span) for span in result.spans]}
+
+
+def _span(span: Span) -> dict[str, Any]:
+    record = {name: _plain(value) for name, value in span if name not in ("usage", "calls")}  # each by itself
+    record["usage"] = None if span.usage is None else _counts(span.usage)
+    record["calls"] = [_plain(call) | {"usage": _counts(call.usage)} for call in span.calls]
+    if isinstance(record["output"], dict):  # which has them once more
+        record["output"] = {key: value for key, value in record["output"].items() if key not in SPENT}
+    return record
+
+
+def _spent(result: Result) -> dict[str, Any]:
+    """What was used, by node; those that used nothing are left out."""
+    by_node = result.token_usage if isinstance(result, PipelineRunResult) else result.usage_by("node")
+    return {node: counts for node, usage in by_node.items() if (counts := _counts(usage))}
+
+
+def _counts(usage: UsageMetrics) -> dict[str, int]:
+    """The counts without the zeros."""
+    return {name: count for name, count in usage.model_dump().items() if count}
 
 
 def reason_of(result: Result) -> str:

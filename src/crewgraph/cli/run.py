@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import anyio
 import click
 
+from crewgraph.cli.ceiling import check_ceiling
 from crewgraph.cli.job import Job, Output
+from crewgraph.cli.limits import budget_of, policy_of
+from crewgraph.cli.options import Options, check_options, pair
 from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
 from crewgraph.cli.tally import NodeCount, Tally
 from crewgraph.cli.target import load
-from crewgraph.cli.trouble import Exit, Mistake
+from crewgraph.cli.trouble import Mistake
 from crewgraph.compiler import Plan
 from crewgraph.graph import Switch, Work
 
@@ -28,35 +29,15 @@ __all__ = ["run"]
 EPILOG = """\b
 Examples:
   crewgraph run inbox.py emails.jsonl --out results.jsonl
-  crewgraph run inbox.py:triage --input topic=tea --input count:=3
+  crewgraph run inbox.py:triage --input topic=tea --input count:=3 --follow
+  crewgraph run inbox.py emails.jsonl --max-usd 2 --input-budget tokens=20000
   cat rows.jsonl | crewgraph run package.module:pipeline - | jq .raw
 
 A file is read through before anything runs, and one row that cannot be read refuses it. From standard input a row that
 cannot be read becomes a failed result with its line number, and the others go on.
 """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What the command line says."""
-
-    target: str
-    file: str | None
-    inputs_file: str | None
-    given: tuple[str, ...]
-    limit: int | None
-    max_concurrency: int
-    on_error: Literal["collect", "fail_fast"]
-    model: str | None
-    out: str
-    trace: str | None
-    quiet: bool
-    progress: bool
-
-    @property
-    def source(self) -> str | None:
-        """The file of inputs, from wherever it was named."""
-        return self.inputs_file or self.file
+SECONDS = click.FloatRange(min=0, min_open=True)
 
 
 @click.command(epilog=EPILOG)
@@ -80,89 +61,82 @@ class Options:
 )
 @click.option("--on-error", type=click.Choice(["collect", "fail_fast"]), default="collect", show_default=True)
 @click.option("--model", metavar="NAME", help="Sets CREWGRAPH_MODEL, as in openai/gpt-5-mini or offline.")
+@click.option(
+    "--max-usd",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="Refuse to start where more is expected, and stop when so much is spent.",
+)
+@click.option(
+    "--budget", multiple=True, metavar="KEY=N", help="What everything may cost: usd, tokens, calls or seconds."
+)
+@click.option("--input-budget", multiple=True, metavar="KEY=N", help="What each input may cost.")
+@click.option("--retries", type=click.IntRange(min=0), metavar="N", help="How often a failed model call is made again.")
+@click.option("--call-timeout", type=SECONDS, metavar="SECONDS", help="For one attempt of a model call.")
+@click.option("--run-timeout", type=SECONDS, metavar="SECONDS", help="For one input on its way through the pipeline.")
+@click.option("--record", metavar="FILE", help="Record all model calls to a cassette.")
+@click.option("--replay", metavar="FILE", help="Answer from a cassette; no model is called.")
+@click.option("--output-root", metavar="DIR", help="Where output files of tasks go; sets CREWGRAPH_OUTPUT_ROOT.")
 @click.option("--out", metavar="FILE", default="-", help="Where results go; standard output otherwise.")
 @click.option("--trace", metavar="FILE", help="Also write one JSON line of spans for each input.")
+@click.option("--follow", is_flag=True, help="Show answers while they are written, with tools, routes and retries.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 @click.option("--progress/--no-progress", default=True, help="Show progress on standard error.")
 def run(**options: Any) -> None:
     """Run a pipeline over the inputs in FILE, or - for standard input.
 
     Results are JSON lines in the order in which they are done; index says which input it was. Exit code 0: all went
-    well, 1: some inputs failed, 2: a mistake in the call, 3: the pipeline is invalid, 130: interrupted.
+    well, 1: some inputs failed, 2: a mistake in the call, 3: the pipeline is invalid, 4: a budget stopped something,
+    130: interrupted.
     """
     chosen = Options(**options)
-    extra = dict(map(_pair, chosen.given))
-    try:
-        _check_paths(chosen)
-    except OSError as error:  # a name that is too long, a folder that may not be looked into
-        raise Mistake(f"'{error.filename}' cannot be used: {error.strerror}") from error
-    if chosen.model:
-        os.environ["CREWGRAPH_MODEL"] = chosen.model
+    extra = dict(map(pair, chosen.given))
+    check_options(chosen)
+    budget = budget_of(chosen.budget, "--budget", max_usd=chosen.max_usd)
+    input_budget = budget_of(chosen.input_budget, "--input-budget")
+    policy = policy_of(retries=chosen.retries, call_timeout=chosen.call_timeout, run_timeout=chosen.run_timeout)
+    for variable, value in (("CREWGRAPH_MODEL", chosen.model), ("CREWGRAPH_OUTPUT_ROOT", chosen.output_root)):
+        if value:
+            os.environ[variable] = value
     target = load(chosen.target)
     plan = target.pipeline.compile()
     with contextlib.ExitStack() as files:
-        inputs = _inputs(chosen, extra, plan, files)
-        tally = _tally(inputs, plan)
+        read = partial(_inputs, chosen, extra, plan, files)
+        inputs = read()
+        if chosen.max_usd is not None:
+            forecast = target.pipeline.plan(read().rows, max_concurrency=chosen.max_concurrency, policy=policy)
+            check_ceiling(forecast, chosen.max_usd, target=chosen.target)
         job = Job(
             target,
             inputs,
             _opened(chosen, files),
-            tally,
+            _tally(inputs, plan),
             max_concurrency=chosen.max_concurrency,
             on_error=chosen.on_error,
+            policy=policy,
+            budget=budget,
+            input_budget=input_budget,
             is_quiet=chosen.quiet,
+            is_followed=chosen.follow,
             has_progress=chosen.progress,
             has_tracebacks=bool(click.get_current_context().find_root().params.get("debug")),
+            recording=chosen.record,
         )
+        _from_cassette(chosen, files)
         anyio.run(job.run)
-    sys.exit(Exit.FAILED if tally.ok < tally.done else Exit.OK)
+    sys.exit(job.exit_code)
 
 
 # ---- before anything runs --------------------------------------------------------------------------------------
 
 
-def _pair(text: str) -> tuple[str, Any]:
-    parts = re.fullmatch(r"([^=:]+)(:?=)(.*)", text, re.DOTALL)
-    if not parts:
-        raise Mistake(f"--input is KEY=TEXT or KEY:=JSON, not '{text}'")
-    key, sign, value = parts.groups()
-    if sign == "=":
-        return key, value
-    try:
-        return key, json.loads(value)
-    except ValueError as error:
-        raise Mistake(f"--input {key}:= is not JSON: {error}. hint: text is given as {key}={value}") from None
+def _from_cassette(options: Options, files: contextlib.ExitStack) -> None:
+    """Let a cassette stand before the models, where one is wanted."""
+    if options.record or options.replay:
+        from crewgraph.llm.cassette import record, replay
 
-
-def _check_paths(options: Options) -> None:
-    if options.file and options.inputs_file:
-        raise Mistake(f"the inputs are named twice: '{options.file}' and '{options.inputs_file}'")
-    source = options.source
-    if source and source != "-" and not Path(source).exists():
-        raise Mistake(f"there is no file '{source}'")
-    if options.trace == "-":
-        raise Mistake("--trace needs a file; standard output is for the results")
-    written = [name for name in (options.out, options.trace) if name and name != "-"]
-    for name in written:
-        _check_written(name, source)
-    if options.trace and options.out != "-" and _is_same(options.out, options.trace):
-        raise Mistake("--out and --trace are the same file")
-
-
-def _check_written(name: str, source: str | None) -> None:
-    path = Path(name)
-    if not path.absolute().parent.is_dir():
-        raise Mistake(f"there is no folder '{path.parent}' for '{name}'")
-    if path.is_dir():
-        raise Mistake(f"'{name}' is a folder")
-    if source and source != "-" and _is_same(name, source):
-        raise Mistake(f"'{name}' holds the inputs; write to another file")
-
-
-def _is_same(one: str, other: str) -> bool:
-    return Path(one).resolve() == Path(other).resolve() or (
-        Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
-    )
+        name = options.record or options.replay or ""
+        files.enter_context(record(name) if options.record else replay(name))
 
 
 def _inputs(options: Options, extra: Mapping[str, Any], plan: Plan, files: contextlib.ExitStack) -> Inputs:

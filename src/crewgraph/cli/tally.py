@@ -1,4 +1,4 @@
-"""What is counted while a pipeline runs: by run, by node, in tokens. Folded from events and results."""
+"""What is counted while a pipeline runs: by run, by node, in tokens and money. Folded from events and results."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, RunStatus
 from crewgraph.trace import (
     Event,
+    ModelCallFailed,
+    ModelCallFinished,
+    ModelCallStarted,
     NodeFailed,
     NodeFinished,
     NodeSkipped,
     NodeStarted,
-    RunFailed,
-    RunFinished,
     RunStarted,
 )
+from crewgraph.usage import UsageMetrics
 
 __all__ = ["NodeCount", "Tally"]
 
@@ -41,7 +43,10 @@ class Tally:
     Attributes:
         total: how many inputs there are, where that is known.
         nodes: by name, in the order of the plan.
-        failures: number and reason of the first failed inputs.
+        failures: number and reason of the first inputs that failed or were stopped by a budget.
+        models: what the calls of each model took.
+        is_cut_short: whether a budget kept inputs from beginning.
+        waiting: who waits before asking a model again.
     """
 
     total: int | None = None
@@ -49,12 +54,17 @@ class Tally:
     started: int = 0
     ok: int = 0
     failed: int = 0
+    over_budget: int = 0
+    is_cut_short: bool = False
     cancelled: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    models: dict[str, UsageMetrics] = field(default_factory=dict[str, UsageMetrics])
+    waiting: set[tuple[object, ...]] = field(default_factory=set[tuple[object, ...]])
     clock: Callable[[], float] = time.monotonic
     begun: float = 0.0
-    _settled_tokens: int = 0
-    _open_tokens: dict[int, int] = field(default_factory=dict[int, int])
+    _settled: UsageMetrics = field(default_factory=UsageMetrics)
+    _open: dict[int, UsageMetrics] = field(default_factory=dict[int, UsageMetrics])
+    """By input, what the model calls of a run took whose result is not there yet."""
     _last: int = -1
 
     def __post_init__(self) -> None:
@@ -63,7 +73,7 @@ class Tally:
     @property
     def done(self) -> int:
         """How many inputs are through, well or not."""
-        return self.ok + self.failed + self.cancelled
+        return self.ok + self.failed + self.over_budget + self.cancelled
 
     @property
     def running(self) -> int:
@@ -71,9 +81,19 @@ class Tally:
         return max(0, self.started - self.done)
 
     @property
-    def tokens(self) -> int:
+    def not_begun(self) -> int:
+        """How many inputs have not been begun, as far as their number is known."""
+        return max(0, (self.total or 0) - self.started)
+
+    @property
+    def usage(self) -> UsageMetrics:
         """What was spent so far, that of unfinished runs included."""
-        return self._settled_tokens + sum(self._open_tokens.values())
+        return UsageMetrics.sum((self._settled, *self._open.values()))
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of it."""
+        return self.usage.total_tokens
 
     @property
     def seconds(self) -> float:
@@ -95,15 +115,21 @@ class Tally:
         match event:
             case RunStarted():
                 self.started += 1
-            case RunFinished(tokens=tokens) | RunFailed(tokens=tokens):
-                self._open_tokens.pop(event.run, None)
-                self._settled_tokens += tokens
-            case NodeFinished(tokens=tokens) if tokens:
-                self._open_tokens[event.run] = self._open_tokens.get(event.run, 0) + tokens
+            case ModelCallFinished() | ModelCallFailed():
+                self._count_call(event)
+            case ModelCallStarted():
+                self.waiting.discard(_asker(event))
             case _:
                 pass
         if event.node is not None:
             self._count_node(event, self.nodes.setdefault(event.node, NodeCount()))
+
+    def _count_call(self, event: ModelCallFinished | ModelCallFailed) -> None:
+        if isinstance(event.usage, UsageMetrics):
+            self._open.setdefault(event.run, UsageMetrics()).add_usage_metrics(event.usage)
+            self.models.setdefault(event.model, UsageMetrics()).add_usage_metrics(event.usage)
+        if isinstance(event, ModelCallFailed) and event.retry_in:
+            self.waiting.add(_asker(event))
 
     def _count_node(self, event: Event, node: NodeCount) -> None:
         match event:
@@ -115,6 +141,7 @@ class Tally:
             case NodeFailed():
                 node.running -= 1
                 node.failed += 1
+                self.waiting = {each for each in self.waiting if each[:2] != (event.run, event.node)}
             case NodeSkipped():
                 node.skipped += 1
             case _:
@@ -125,12 +152,20 @@ class Tally:
         if result.index == self._last:
             return
         self._last = result.index
+        self._open.pop(result.index, None)
+        self._settled.add_usage_metrics(result.usage)
         match result.status:
             case RunStatus.OK:
                 self.ok += 1
-            case RunStatus.FAILED:
-                self.failed += 1
+            case RunStatus.CANCELLED:
+                self.cancelled += 1
+            case status:
+                self.failed += status is RunStatus.FAILED
+                self.over_budget += status is RunStatus.OVER_BUDGET
                 if len(self.failures) < MAX_FAILURES:
                     self.failures.append((result.index, reason))
-            case _:
-                self.cancelled += 1
+
+
+def _asker(event: ModelCallStarted) -> tuple[object, ...]:
+    """Who asks: the number of the call is another one with each attempt."""
+    return (event.run, event.node, event.crew, event.task, event.agent)

@@ -23,6 +23,7 @@ class Exit(IntEnum):
     FAILED = 1
     USAGE = 2
     INVALID = 3
+    OVER_BUDGET = 4
     BUG = 70
     INTERRUPTED = 130
     BROKEN_PIPE = 141

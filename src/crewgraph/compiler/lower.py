@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.graph import ANY_ROUTE, Edge, Graph, GraphNode, Join, Merge, Start, Switch, Work
 from crewgraph.node import interface_of, is_node, label_of
+from crewgraph.policy import Policy
 from crewgraph.router import Route, Router
 from crewgraph.step import Step
 from crewgraph.syntax import DOUBLE_NESTING, NOT_A_STAGE, Pipeline, Procedure, is_function
@@ -78,6 +79,8 @@ class _Lowering:
     edges: list[tuple[int, int, str | None]] = field(default_factory=list[tuple[int, int, str | None]])
     within: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     steps: dict[Any, Step] = field(default_factory=dict[Any, Step])
+    policy: Policy | None = None
+    """What is declared by the pipelines around the place, but for the outermost, which counts for the whole kickoff."""
 
     # ---- building ----------------------------------------------------------------------------------------------
 
@@ -126,10 +129,13 @@ class _Lowering:
             place = path[-1] if path else "the pipeline"
             self.report("CG102", f"{place} has no stages", path, _EMPTY_HINT)
         end: _End = entry
-        shapes = list[Shape]()
+        shapes, around = list[Shape](), self.policy
+        if path and pipeline.policy is not None:
+            self.policy = pipeline.policy.over(around)
         for number, stage in enumerate(pipeline.stages, 1):
             end, shape = self.stage(stage, self.close(end), (*path, f"stage {number}"))
             shapes.append(shape)
+        self.policy = around
         return end, Series(tuple(shapes))
 
     def stage(self, stage: Any, entry: _One, path: Path) -> tuple[_End, Shape]:
@@ -162,7 +168,7 @@ class _Lowering:
         label = label_of(node)
         path = (*path[:-1], f"{path[-1]} '{label}'")
         interface = interface_of(node)
-        number = self.add(Work("", label, node, interface, path), label)
+        number = self.add(Work("", label, node, interface, path, self.policy), label)
         self.edges.append((entry.node, number, entry.route))
         for problem in interface.problems:
             self.report(problem.code, problem.message, path, problem.hint)
@@ -246,7 +252,7 @@ class _Lowering:
 def _renamed(node: GraphNode, name: str) -> GraphNode:
     match node:
         case Work():
-            return Work(name, node.label, node.node, node.interface, node.path)
+            return replace(node, name=name)
         case Switch():
             return Switch(name, node.router, node.routes, node.conditions, node.is_open, node.path)
         case _:

@@ -1,26 +1,20 @@
-"""Who does a task: a role, and what a model is told about it."""
+"""Who does a task: a role, what a model is told about it, and what it may call."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from crewgraph.crew.tool import ToolList
 from crewgraph.llm.choose import Model
-from crewgraph.policy import Policy
+from crewgraph.policy import Limit, Policy
 
-__all__ = ["Agent", "NoTools"]
+__all__ = ["Agent"]
 
-
-def _no_tools(tools: list[Any]) -> list[Any]:
-    if tools:
-        raise ValueError("tools are not supported yet; without them an agent answers from its prompt alone")
-    return tools
-
-
-NoTools = Annotated[list[Any], AfterValidator(_no_tools)]
-"""The type of a field for tools while there are none: refused rather than ignored."""
+MAX_ITER = 20
+"""How many turns of an agent may call tools, where it does not say."""
 
 
 class Agent(BaseModel):
@@ -34,10 +28,16 @@ class Agent(BaseModel):
         goal: what it is after.
         backstory: what else the model should know about it.
         llm: the model it asks: "provider/model", "offline" or an ``LLM``; else its crew's, else the environment's.
+        tools: what its model may call: functions, ``@tool``, :class:`BaseTool`, crews, pipelines, :class:`MCPServer`.
+        max_iter: how many turns of one answer may call tools; then the model has to answer with what it has, and
+            ``TaskOutput.forced`` says so.
+        cache: whether a tool is called once for equal arguments within a run of the crew.
+        max_rpm: short for ``policy=Policy(limit=Limit(requests_per_minute=…))``.
+        max_execution_time: seconds for a task; short for ``policy=Policy(task_timeout=…)``.
         policy: retries, timeouts, fallbacks and limits of its model calls, before those of its crew.
-        tools: not supported yet; anything but an empty list is refused.
-        verbose, allow_delegation, memory, cache, max_rpm, max_iter, config: accepted so that existing definitions
-            load; without effect so far.
+        allow_delegation: whether it may hand work to the other agents of its crew, and ask them.
+        step_callback: told of every turn it takes, as an ``AgentStep`` (sync or async).
+        verbose, memory, config: accepted so that existing definitions load; without effect so far.
     """
 
     model_config = ConfigDict(defer_build=True, extra="forbid", arbitrary_types_allowed=True)
@@ -47,15 +47,36 @@ class Agent(BaseModel):
     goal: str = ""
     backstory: str = ""
     llm: Model = None
-    tools: NoTools = Field(default_factory=list[Any])
-    verbose: bool = False
-    allow_delegation: bool = False
-    memory: Any = None
+    tools: ToolList = Field(default_factory=list[Any])
+    max_iter: int = Field(default=MAX_ITER, ge=1)
     cache: bool = True
-    max_rpm: int | None = None
-    max_iter: int | None = None
+    max_rpm: int | None = Field(default=None, ge=1)
+    max_execution_time: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     policy: Policy | None = None
+    allow_delegation: bool = False
+    step_callback: Callable[..., Any] | None = None
+    verbose: bool = False
+    memory: Any = None
     config: Any = None
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Put into the policy what is said in short."""
+        super().model_post_init(context)
+        policy = self.policy or Policy()
+        if self.max_rpm is not None:
+            limit = policy.limit or Limit()
+            self._agrees("max_rpm", self.max_rpm, "policy.limit.requests_per_minute", limit.requests_per_minute)
+            limit = limit.model_copy(update={"requests_per_minute": self.max_rpm})
+            policy = policy.model_copy(update={"limit": limit})
+        if self.max_execution_time is not None:
+            self._agrees("max_execution_time", self.max_execution_time, "policy.task_timeout", policy.task_timeout)
+            policy = policy.model_copy(update={"task_timeout": self.max_execution_time})
+        if policy != Policy():
+            self.policy = policy
+
+    def _agrees(self, short: str, said: float, long: str, known: float | None) -> None:
+        if known not in (None, said):
+            raise ValueError(f"{self.label}: {short} is {said:g} and {long} is {known:g}. hint: keep one of them")
 
     @property
     def label(self) -> str:

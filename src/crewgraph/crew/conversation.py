@@ -23,6 +23,8 @@ ENOUGH = Message(
     "user", "You have called tools as often as you may. Give your final answer now, from what you have; call no tool."
 )
 
+NO_CALLS = Message("user", "Nothing was called, and no tool can be called now. Write your answer as text.")
+
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
@@ -33,18 +35,28 @@ class ToolResult:
         text: what the model is told: the result, or what went wrong.
         is_error: whether it went wrong.
         is_answer: whether the result is the answer of the task, without asking the model again.
+        tool: the tool's own name, which may hold letters that the name in the call may not.
     """
 
     call: ToolCall
     text: str
     is_error: bool = False
     is_answer: bool = False
+    tool: str = ""
 
 
 class Tools(Protocol):
-    """The tools of an agent at work."""
+    """The tools of an agent at work.
+
+    Attributes:
+        specs: what the model is told of them; known when they are :meth:`ready`.
+    """
 
     specs: tuple[ToolSpec, ...]
+
+    async def ready(self) -> None:
+        """Do what must be done before they can be offered. Called once, before the first turn."""
+        ...
 
     async def run(self, calls: Sequence[ToolCall], asker: Asker) -> list[ToolResult]:
         """Call tools side by side; the results come in the order of the calls, failures among them."""
@@ -100,9 +112,11 @@ class Conversation:
         messages: what was said so far.
         shape: what the answer must be, where it is more than text.
         tools: what the model may call.
-        max_iter: how many turns may call tools; after them the model has to answer.
+        max_iter: how many turns of the whole conversation may call tools; after them the model has to answer.
         max_reasks: how often it is asked again when its answer does not have the shape.
         on_step: told of every turn.
+        used: the tools that were called so far.
+        turns: how many turns called tools so far.
     """
 
     llm: LLM
@@ -115,15 +129,22 @@ class Conversation:
     on_step: Callable[[AgentStep], Awaitable[None]] | None = None
     used: list[str] = field(default_factory=list[str])
     turns: int = 0
+    _is_ready: bool = False
+    _is_forced: bool = False
 
     async def answer(self) -> Answer:
-        """Go on until there is an answer.
+        """Go on until there is an answer. It may be called again, with more messages, for another one.
 
         Raises:
             ModelError: a call failed for good.
             OutputInvalid: the answer lacks the shape, and asking again did not help.
             BudgetError: a budget has no room for the next call.
+            ToolError: the tools cannot be offered.
         """
+        if self.tools is not None and not self._is_ready:
+            await self.tools.ready()
+            self._is_ready = True
+        self._is_forced = False
         problem = text = ""
         for _ in range(1 + self.max_reasks):
             reply, result = await self._turns(may_call=not problem)
@@ -147,11 +168,15 @@ class Conversation:
 
     async def _turns(self, *, may_call: bool) -> tuple[Reply, ToolResult | None]:
         """Take turns until the model answers, or a tool does."""
+        specs = self.tools.specs if self.tools else ()
         while True:
             is_last = self.turns >= self.max_iter
-            if is_last and may_call and self.tools:
+            if is_last and may_call and specs:
+                self._is_forced = True
                 self.messages = (*self.messages, ENOUGH)
-            reply = await self._ask(may_call=may_call and not is_last)
+            may_go_on = bool(specs) and may_call and not is_last
+            # not every provider takes a shape beside tools; the prompt asks for it in any case
+            reply = await self._ask(Request(self.messages, tools=specs)) if may_go_on else await self._closing(specs)
             if not reply.calls:
                 self.messages = (*self.messages, Message("assistant", reply.text))
                 await self._tell(reply, ())
@@ -162,28 +187,28 @@ class Conversation:
                 self.messages = (*self.messages, Message("assistant", answer.text))
                 return reply, answer
 
-    async def _ask(self, *, may_call: bool) -> Reply:
-        tools = self.tools.specs if self.tools else ()
-        if tools and may_call:
-            request = Request(self.messages, tools=tools)  # not every provider takes a shape beside tools
-        else:
-            request = Request(self.messages, self.shape, tools, "none" if tools else "auto")
-        reply = await self.asker.ask(self.llm, request)
-        if not (reply.calls and request.tool_choice == "none") and not (reply.calls and not tools):
-            return reply
-        if reply.text.strip():
-            return replace(reply, calls=())
+    async def _ask(self, request: Request) -> Reply:
+        return await self.asker.ask(self.llm, request)
+
+    async def _closing(self, specs: tuple[ToolSpec, ...]) -> Reply:
+        """An answer without calls. A model that calls all the same is told so, and asked once more."""
+        reply = Reply()
+        for _ in range(2):
+            reply = await self._ask(Request(self.messages, self.shape, specs, "none" if specs else "auto"))
+            if not reply.calls or reply.text.strip():
+                return replace(reply, calls=())
+            self.messages = (*self.messages, NO_CALLS)
         message = f"{self.llm.model}: calls '{reply.calls[0].name}' although it was told to answer without tools"
         raise ModelAnswerInvalid(message, model=self.llm.model, usage=self.asker.scope.account.usage.model_copy())
 
     async def _call(self, reply: Reply) -> list[ToolResult]:
-        assert self.tools is not None, "calls without tools are refused above"
+        assert self.tools is not None, "without tools a turn has no calls"
         self.turns += 1
-        results = await self.tools.run(reply.calls, self.asker)
-        self.used += [call.name for call in reply.calls]
-        said = Message("assistant", reply.text, reply.calls)
+        calls = _told_apart(reply.calls, self.turns)
+        results = await self.tools.run(calls, self.asker)
+        self.used += [each.tool or each.call.name for each in results]
         told = [Message("tool", each.text, call_id=each.call.id) for each in results]
-        self.messages = (*self.messages, said, *told)
+        self.messages = (*self.messages, Message("assistant", reply.text, calls), *told)
         await self._tell(reply, tuple(results))
         return results
 
@@ -194,8 +219,16 @@ class Conversation:
     def _answered(self, reply: Reply, text: str) -> Answer:
         return Answer(
             text=text,
-            forced=self.tools is not None and self.turns >= self.max_iter,
+            forced=self._is_forced,
             model=reply.model or self.llm.model,
             tools_used=tuple(self.used),
             messages=self.messages,
         )
+
+
+def _told_apart(calls: tuple[ToolCall, ...], turn: int) -> tuple[ToolCall, ...]:
+    """The calls under ids that are unlike: some models give none, or the same to all, and no provider takes those."""
+    ids = [call.id for call in calls]
+    if all(ids) and len(set(ids)) == len(ids):
+        return calls
+    return tuple(replace(call, id=f"call_{turn}_{number}") for number, call in enumerate(calls, 1))

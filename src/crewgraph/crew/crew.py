@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from crewgraph.bridge import run_or_pend
 from crewgraph.crew.agent import Agent
-from crewgraph.crew.assign import assign, problems
+from crewgraph.crew.assign import Job, Management, assign
+from crewgraph.crew.callback import Callbacks, several
+from crewgraph.crew.conversation import AgentStep
 from crewgraph.crew.describe import describe
-from crewgraph.crew.each import for_each, listed, one
+from crewgraph.crew.desk import Terms
+from crewgraph.crew.each import for_each, listed, one, refuse_same_files
+from crewgraph.crew.expectation import BEFORE
+from crewgraph.crew.forecast import foresee
+from crewgraph.crew.hooks import finished, prepared
+from crewgraph.crew.human import HumanProvider, Terminal
+from crewgraph.crew.problems import problems
 from crewgraph.crew.run import perform
+from crewgraph.crew.schedule import schedule
 from crewgraph.crew.task import Task
+from crewgraph.crew.tool_contract import BaseTool
+from crewgraph.crew.tool_node import node_tool
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.errors import KickoffInterrupted, PipelineInvalid
 from crewgraph.llm.choose import Model
 from crewgraph.node import Interface, call, label_of
-from crewgraph.outputs import CrewOutput
-from crewgraph.policy import Budget, Policy
+from crewgraph.outlook import Outlook, Sight
+from crewgraph.outputs import CrewOutput, TaskOutput
+from crewgraph.policy import Budget, Limit, Policy
 from crewgraph.scope import current
 from crewgraph.syntax import Stage
 
@@ -42,15 +56,29 @@ class Crew(Stage, BaseModel):
 
     Attributes:
         agents: who works here. A task that names no agent is done by the only one.
-        tasks: what is done, in order; the crew's output is that of the last.
+        tasks: what is done, in order; the crew's output is that of the last one that was not skipped.
         name: what it is called in pipelines; named after its agents' roles where it is ``None``.
-        process: only ``Process.sequential`` so far.
+        process: sequential, where each task is done by its agent, or hierarchical, where a manager does it by handing
+            work to the agents.
+        manager_llm: the model of a manager that is made for a hierarchical crew.
+        manager_agent: the manager of a hierarchical crew; it is not among the agents.
         llm: the model for agents that name none; else the environment's.
         max_reasks: how often a model is asked again when its answer does not have the declared shape.
         policy: retries, timeouts, fallbacks and limits, before those of the pipeline.
         budget: what one run of this crew may cost.
-        verbose, memory, cache, config, max_rpm, output_log_file: accepted so that existing definitions load; without
-            effect so far.
+        max_rpm: short for ``policy=Policy(limit=Limit(requests_per_minute=…))``.
+        cache: whether results of tools are kept, within one run, for equal calls.
+        before_kickoff, before_kickoff_callbacks: one function or several that are given a copy of the inputs and
+            return the inputs of the run; ``None`` leaves them as they are.
+        after_kickoff, after_kickoff_callbacks: one function or several that are given the :class:`CrewOutput` and may
+            return another.
+        step_callback: told of every turn of every agent, as an ``AgentStep``.
+        task_callback: told of the :class:`TaskOutput` of every task.
+        output_root: the folder under which tasks write their files; else the one that the environment variable
+            CREWGRAPH_OUTPUT_ROOT names, else the current one.
+        human: how people are asked where a task wants it: a function of a ``HumanQuestion``, or an object with an
+            async method ``ask``; else in the terminal.
+        verbose, memory, config, output_log_file: accepted so that existing definitions load; without effect so far.
     """
 
     model_config = ConfigDict(defer_build=True, extra="forbid", arbitrary_types_allowed=True)
@@ -59,23 +87,26 @@ class Crew(Stage, BaseModel):
     tasks: list[Task] = Field(default_factory=list[Task])
     name: str | None = None
     process: Process = Process.sequential
+    manager_llm: Model = None
+    manager_agent: Agent | None = None
     llm: Model = None
     max_reasks: int = Field(default=2, ge=0)
     policy: Policy | None = None
     budget: Budget | None = None
+    max_rpm: int | None = Field(default=None, ge=1)
+    cache: bool = True
+    before_kickoff: Callbacks = None
+    before_kickoff_callbacks: Callbacks = None
+    after_kickoff: Callbacks = None
+    after_kickoff_callbacks: Callbacks = None
+    step_callback: Callable[[AgentStep], Any] | None = None
+    task_callback: Callable[[TaskOutput], Any] | None = None
+    output_root: Path | str | None = None
+    human: HumanProvider = None
     verbose: bool = False
     memory: Any = None
-    cache: bool = True
     config: Any = None
-    max_rpm: int | None = None
     output_log_file: Any = None
-
-    @field_validator("process")
-    @classmethod
-    def _known_process(cls, process: Process) -> Process:
-        if process is not Process.sequential:
-            raise ValueError(f"Process.{process} is not supported yet; Process.sequential is")
-        return process
 
     @model_validator(mode="after")
     def _context_comes_first(self) -> Self:
@@ -88,6 +119,34 @@ class Crew(Stage, BaseModel):
                         "hint: put it before, or connect two crews with >>"
                     )
             before.add(id(task))
+        return self
+
+    @model_validator(mode="after")
+    def _something_comes_before_a_condition(self) -> Self:
+        for group in schedule(self.tasks):
+            for place in group:
+                condition = self.tasks[place.index].condition
+                if callable(condition) and not place.before:
+                    raise ValueError(
+                        f"{self.tasks[place.index].label} has a callable as condition, and no task before it whose "
+                        "output it could be given. hint: write an expression over the inputs, such as "
+                        "condition=\"language == 'fr'\", or put a task before it"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_limit(self) -> Self:
+        if self.max_rpm is None:
+            return self
+        policy = self.policy or Policy()
+        limit = policy.limit or Limit()
+        if limit.requests_per_minute not in (None, self.max_rpm):
+            raise ValueError(
+                f"max_rpm is {self.max_rpm} and policy.limit.requests_per_minute {limit.requests_per_minute}. "
+                "hint: keep one of them"
+            )
+        limited = limit.model_copy(update={"requests_per_minute": self.max_rpm})
+        self.policy = policy.model_copy(update={"limit": limited})
         return self
 
     def kickoff(self, inputs: Mapping[str, Any] | None = None) -> Any:
@@ -109,19 +168,26 @@ class Crew(Stage, BaseModel):
 
         Raises:
             InputTypeError: the inputs are no mapping.
-            PipelineInvalid: a task has no agent, or there is no task; nothing has run.
+            PipelineInvalid: a task has no agent, a manager is missing, or there is no task; nothing has run.
             ModelNotConfigured: an agent has no model; nothing has run.
             TemplateError: placeholders have no value; nothing has run.
+            OutputFileError: an answer cannot be written where it is to go; nothing has run, or it turned out later.
+            HumanInputUnavailable: a person is to be asked, and there is none.
             ModelError: a model call failed; ``.usage`` is what was spent.
+            GuardrailFailed: an answer was refused as often as it may be.
+            ConditionError: the condition of a task raised.
+            CallbackFailed: another function that the crew was given raised.
         """
         values, scope = one(inputs), current()
         if scope.owner is not self:  # called by hand
             return await call(self, values)
-        jobs = assign(self.tasks, self.agents, llm=self.llm)
-        if found := [each for each in problems(jobs, self.agents) if each.code != "CG501"]:
-            label = f"crew '{label_of(self)}'"
-            raise PipelineInvalid(Diagnostic(each.code, each.message, (label,), each.hint) for each in found)
-        return await perform(jobs, values, max_reasks=self.max_reasks)
+        jobs, who = self._jobs(), f"crew '{label_of(self)}'"
+        known = problems(jobs, self.agents, management=self._management())
+        if found := [each for each in known if each.code != "CG501"]:  # without a model it is a ModelNotConfigured
+            raise PipelineInvalid(Diagnostic(each.code, each.message, (who,), each.hint) for each in found)
+        values = await prepared(values, self._before(), who=who)
+        output = await perform(jobs, values, terms=self._terms())
+        return await finished(output, self._after(), who=who)
 
     def kickoff_for_each(self, inputs: Iterable[Mapping[str, Any]], *, max_concurrency: int = MAX_CONCURRENCY) -> Any:
         """Run once for each input: now where no event loop runs, else hand back an awaitable.
@@ -158,20 +224,72 @@ class Crew(Stage, BaseModel):
         self, inputs: Iterable[Mapping[str, Any]], outputs: list[CrewOutput], *, max_concurrency: int
     ) -> list[CrewOutput]:
         """Run once for each input; the outputs are put into ``outputs`` as they come."""
+        every = listed(inputs)
+        if not self._before():  # else nobody knows yet what the names of the files are made of
+            await refuse_same_files(self._jobs(), every, root=self.output_root)
         await for_each(
             lambda each: self.kickoff_async(inputs=each),
-            listed(inputs),
+            every,
             outputs=outputs,
             needs=self.interface().needs,
             max_concurrency=max_concurrency,
         )
         return outputs
 
+    def as_tool(self, *, name: str | None = None, description: str | None = None, **options: Any) -> BaseTool:
+        """This crew as a tool of another agent: it takes what the placeholders need, and gives the crew's answer.
+
+        Args:
+            name: what the tool is called; the crew's name otherwise.
+            description: what it does, for the model; otherwise its tasks are listed.
+            **options: the other attributes of :class:`BaseTool`, such as ``result_as_answer`` and ``timeout``.
+        """
+        return node_tool(self, name=name, description=description, **options)
+
     def interface(self) -> Interface:
         """What the crew needs, gives and lacks; nothing is known of one whose ``kickoff_async`` is replaced."""
         if getattr(self.kickoff_async, "__func__", None) is not _KICKOFF:
             return Interface()
-        return describe(assign(self.tasks, self.agents, llm=self.llm), self.agents, process=str(self.process))
+        return describe(
+            self._jobs(),
+            process=str(self.process),
+            problems=problems(self._jobs(), self.agents, management=self._management()),
+            changes_inputs=bool(self._before()),
+            changes_output=bool(self._after()),
+        )
+
+    def forecast(self, sight: Sight) -> Outlook:
+        """What one run would take; nothing is known of a crew whose ``kickoff_async`` is replaced."""
+        if getattr(self.kickoff_async, "__func__", None) is not _KICKOFF:
+            return Outlook(is_known=False)
+        policy = self.policy.over(sight.policy) if self.policy else sight.policy
+        outlook = foresee(self._jobs(), replace(sight, policy=policy), max_reasks=self.max_reasks)
+        said = (BEFORE,) if self._before() else ()
+        return replace(outlook, assumptions=(*outlook.assumptions, *said))
+
+    def _management(self) -> Management | None:
+        if self.process is not Process.hierarchical:
+            return None
+        return Management(llm=self.manager_llm, agent=self.manager_agent)
+
+    def _jobs(self) -> tuple[Job, ...]:
+        return assign(self.tasks, self.agents, llm=self.llm, management=self._management())
+
+    def _before(self) -> list[Callable[..., Any]]:
+        return [*several(self.before_kickoff), *several(self.before_kickoff_callbacks)]
+
+    def _after(self) -> list[Callable[..., Any]]:
+        return [*several(self.after_kickoff), *several(self.after_kickoff_callbacks)]
+
+    def _terms(self) -> Terms:
+        return Terms(
+            max_reasks=self.max_reasks,
+            is_caching=self.cache,
+            step_callback=self.step_callback,
+            task_callback=self.task_callback,
+            output_root=self.output_root,
+            human=Terminal() if self.human is None else self.human,
+        )
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         yield None, label_of(self)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import anyio
 
+from crewgraph.crew.assign import Job
+from crewgraph.crew.output_file import OutputFile, keep_apart, root_of
+from crewgraph.crew.schedule import is_asked_to_stop
 from crewgraph.errors import InputError, InputTypeError, KickoffError
 from crewgraph.handoff import Handoff
 from crewgraph.node import Need
 from crewgraph.outputs import CrewOutput
+from crewgraph.template import parse
+from crewgraph.threads import called
 
-__all__ = ["for_each", "listed", "one"]
+__all__ = ["for_each", "listed", "one", "refuse_same_files"]
 
 HINT = "kickoff takes one dict, kickoff_for_each a list of dicts"
 
@@ -99,7 +104,7 @@ async def _run_all(
                 workers.cancel_scope.cancel()
                 return
             except BaseException as error:
-                if _is_asked_to_stop(error):
+                if is_asked_to_stop(error):
                     raise
                 failures.append((index, error))
 
@@ -111,16 +116,33 @@ async def _run_all(
     return failures
 
 
-def _is_asked_to_stop(error: BaseException) -> bool:
-    """Whether this cancels the kickoff; else the run cancelled itself, which is a failure of that run only."""
-    return isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf
+async def refuse_same_files(
+    jobs: Sequence[Job], inputs: Sequence[Mapping[str, Any]], *, root: Path | str | None
+) -> None:
+    """Refuse inputs whose answers would be written to the same file, where the last one would be all that is left.
+
+    Raises:
+        OutputFileError: there are such inputs; nothing has run.
+    """
+    named = [job for job in jobs if job.task.output_file]
+    if len(inputs) > 1 and named:
+        await called(lambda: keep_apart(_files(named, inputs, root_of(root))))
+
+
+def _files(jobs: Sequence[Job], inputs: Sequence[Mapping[str, Any]], root: Path) -> Iterable[tuple[OutputFile, str]]:
+    for index, each in enumerate(inputs):
+        for job in jobs:
+            name = parse(job.task.output_file or "")
+            if all(key in each for key in name.fields):  # else the run itself says what is missing
+                file = OutputFile(job.task.label, root, name.render(each.__getitem__), job.task.create_directory)
+                yield file, f"{job.task.label} of input {index}"
 
 
 def _refuse_incomplete(inputs: list[Mapping[str, Any]], needs: list[Need]) -> None:
     missing = dict[int, dict[str, list[str]]]()
     for index, each in enumerate(inputs):
         for need in needs:
-            if need.key not in each:
+            if need.required and need.key not in each:
                 missing.setdefault(index, {}).setdefault(need.key, []).append(need.where)
     if missing:
         raise InputError(missing)

@@ -8,17 +8,28 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from crewgraph.crew.assign import Job, texts
-from crewgraph.crew.task import Task
+from crewgraph.crew.agent import Agent
+from crewgraph.crew.assign import Job, file_names, texts
+from crewgraph.crew.task import Guardrail, Task
 from crewgraph.errors import TemplateError
 from crewgraph.handoff import Handoff
 from crewgraph.llm.port import Message, json_schema
+from crewgraph.outputs import TaskOutput
 from crewgraph.template import parse
 
-__all__ = ["Brief", "Source", "briefs", "correction", "messages"]
+__all__ = ["Brief", "Persona", "Source", "briefs", "correction", "demand", "errand", "messages", "persona", "wish"]
 
 Source = tuple[str, str]
 """A text from earlier work, and whose it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """An agent with all its texts filled in: its role, goal and backstory."""
+
+    role: str = ""
+    goal: str = ""
+    backstory: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,8 @@ class Brief:
         task: the definition.
         role, goal, backstory: of its agent.
         description, expected_output: of the task.
+        guardrails: of the task.
+        output_file: where its answer is written to, below the output root.
     """
 
     task: Task
@@ -37,6 +50,8 @@ class Brief:
     backstory: str
     description: str
     expected_output: str
+    guardrails: tuple[Guardrail, ...] = ()
+    output_file: str | None = None
 
 
 def briefs(jobs: Sequence[Job], values: Handoff) -> list[Brief]:
@@ -46,7 +61,7 @@ def briefs(jobs: Sequence[Job], values: Handoff) -> list[Brief]:
         TemplateError: placeholders have no value; all of them are named.
     """
     missing = dict[str, list[str]]()
-    for where, text in texts(jobs):
+    for where, text in (*texts(jobs), *file_names(jobs)):
         for key in values.missing(parse(text).fields):
             places = missing.setdefault(key, [])
             places += [where] if where not in places else []
@@ -56,32 +71,57 @@ def briefs(jobs: Sequence[Job], values: Handoff) -> list[Brief]:
 
 
 def _brief(job: Job, values: Handoff) -> Brief:
-    def filled(text: str) -> str:
-        return parse(text).render(values.reach).strip()
-
-    task, agent = job.task, job.agent
+    task, who = job.task, persona(job.agent, values) if job.agent else Persona()
     return Brief(
         task=task,
-        role=filled(agent.role) if agent else "",
-        goal=filled(agent.goal) if agent else "",
-        backstory=filled(agent.backstory) if agent else "",
-        description=filled(task.description),
-        expected_output=filled(task.expected_output),
+        role=who.role,
+        goal=who.goal,
+        backstory=who.backstory,
+        description=_filled(task.description, values).strip(),
+        expected_output=_filled(task.expected_output, values).strip(),
+        guardrails=tuple(_filled(each, values).strip() if isinstance(each, str) else each for each in task.guardrails),
+        output_file=None if task.output_file is None else _filled(task.output_file, values),
     )
+
+
+def persona(agent: Agent, values: Handoff) -> Persona:
+    """An agent with its texts filled in; that they can be was seen when the briefs were made."""
+    texts = (agent.role, agent.goal, agent.backstory)
+    return Persona(*(_filled(text, values).strip() for text in texts))
+
+
+def _filled(text: str, values: Handoff) -> str:
+    return parse(text).render(values.reach)
 
 
 def messages(brief: Brief, context: Iterable[Source]) -> tuple[Message, ...]:
     """What the model is told: by the system who it is and in which shape to answer, by the user what to do."""
-    system = [
-        f"You are {brief.role}.",
-        brief.backstory,
-        f"Your goal: {brief.goal}" if brief.goal else "",
-        _shape(brief.task.shape) if brief.task.shape else "",
-    ]
     user = [
         brief.description,
         f"Expected output: {brief.expected_output}" if brief.expected_output else "",
         *_material(list(context)),
+    ]
+    return _system(brief, brief.task.shape), Message("user", _paragraphs(user))
+
+
+def errand(who: Persona, words: str, context: str, *, by: str, is_question: bool) -> tuple[Message, ...]:
+    """What a coworker is told: who it is, what is wanted of it and by whom, and what it was given to read."""
+    head = f"A question of your coworker, {by}:" if is_question else f"A task that your coworker, {by}, gives you:"
+    end = "Answer it as fully as your coworker needs; they see nothing but your answer."
+    material = _material([(by, context)]) if context.strip() else ()
+    return _system(who, None), Message("user", _paragraphs([head, words.strip(), end, *material]))
+
+
+def demand(words: str, output: TaskOutput, judgement: type[BaseModel]) -> tuple[Message, ...]:
+    """What the model is told that judges an answer by a demand in words."""
+    system = [
+        "You check whether an answer meets one demand. You do not improve it, and you check nothing else.",
+        _shape(judgement),
+    ]
+    user = [
+        f"The demand: {words}",
+        f"The task that is answered: {output.description}",
+        *_material([("the answer that you check", output.raw)]),
     ]
     return Message("system", _paragraphs(system)), Message("user", _paragraphs(user))
 
@@ -92,6 +132,21 @@ def correction(problem: str) -> Message:
         "user",
         f"That answer does not fit the JSON Schema:\n{problem}\nAnswer again with the corrected JSON object only.",
     )
+
+
+def wish(words: str, *, by: str) -> Message:
+    """What the model is told when its answer is not accepted."""
+    return Message("user", f"That answer is not accepted. {by} says:\n{words}\nGive the whole answer again, corrected.")
+
+
+def _system(who: Persona | Brief, shape: type[BaseModel] | None) -> Message:
+    told = [
+        f"You are {who.role}.",
+        who.backstory,
+        f"Your goal: {who.goal}" if who.goal else "",
+        _shape(shape) if shape else "",
+    ]
+    return Message("system", _paragraphs(told))
 
 
 def _shape(shape: type[BaseModel]) -> str:

@@ -14,7 +14,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from crewgraph.bridge import run_or_pend
 from crewgraph.budget import Meter
-from crewgraph.compiler import compile_pipeline
+from crewgraph.compiler import Plan, compile_pipeline
 from crewgraph.engine.background import Background
 from crewgraph.engine.inputs import arows, complete, rows, unrolled
 from crewgraph.engine.named import engine_named
@@ -23,15 +23,16 @@ from crewgraph.engine.results import kickoff_result, results_of
 from crewgraph.engine.run import Run
 from crewgraph.errors import KickoffError, KickoffInterrupted
 from crewgraph.errors.root import MAX_NAMED
-from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
-from crewgraph.policy import Budget, Policy
-from crewgraph.scope import Scope, current
+from crewgraph.listeners import listening
+from crewgraph.node import check_prices
+from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult, RunStatus
+from crewgraph.policy import UNDECLARED, Budget, Policy
+from crewgraph.scope import Scope, budgeted, current
 from crewgraph.syntax import Inputs, OnError, Options, Pipeline
-from crewgraph.threads import is_async
+from crewgraph.threads import Home, is_async
 from crewgraph.trace import Event, Observer
-from crewgraph.usage import Account
 
-__all__ = ["events", "kickoff", "kickoff_async", "stream"]
+__all__ = ["events", "kickoff", "kickoff_async", "prepared", "stream"]
 
 T = TypeVar("T")
 
@@ -50,12 +51,19 @@ class _Kickoff:
     observer: Observer | None
     engine: Engine
     text: bool
+    declared: Policy
+    """What the kickoff itself declares."""
     policy: Policy
+    """The same, before what the pipeline declares."""
     budget: Budget | None
     input_budget: Budget | None
 
     async def execute(
-        self, deliver: Callable[[Run], Awaitable[None]], salvage: Callable[[Run], None] | None = None
+        self,
+        deliver: Callable[[Run], Awaitable[None]],
+        salvage: Callable[[Run], None] | None = None,
+        *,
+        not_begun: list[int],
     ) -> int:
         """Compile, check the inputs and run.
 
@@ -65,6 +73,7 @@ class _Kickoff:
         Args:
             deliver: awaited with every run that ended.
             salvage: called with the runs that had begun when all is cut off; ``None`` for a stream.
+            not_begun: the engine notes here which inputs it did not begin because a budget was used up.
         """
         plan = compile_pipeline(self.pipeline)
         source: Rows
@@ -76,19 +85,38 @@ class _Kickoff:
             source = list(rows(self.inputs, plan))  # an iterator that raises does so before anything is paid for
             if self.on_error != "collect":
                 complete(source, plan)
+        surroundings = self._surroundings()
+        self._check_prices(plan, surroundings)
         fail_fast = self.on_error == "fail_fast"
         job = Job(
-            self.max_concurrency, fail_fast, self.observer, deliver, salvage, self._surroundings(), self.input_budget
-        )
+            self.max_concurrency, fail_fast, self.observer, deliver, salvage, surroundings, self.input_budget,
+            self.declared, not_begun,
+        )  # fmt: skip
         await self.engine.execute(plan, source, job)
         return len(source) if isinstance(source, list) else 0
+
+    def _check_prices(self, plan: Plan, scope: Scope) -> None:
+        """Refuse models that a budget in USD cannot count, before anything is paid for."""
+        around = [meter.scope for meter in scope.meters if meter.budget.usd is not None]
+        each = ["each input"] if self.input_budget and self.input_budget.usd is not None else []
+        for work in plan.graph.works:
+            budget = getattr(work.node, "budget", None)
+            own = [f"node '{work.name}'"] if isinstance(budget, Budget) and budget.usd is not None else []
+            check_prices(work.node, scope.policy, limited=[*around, *each, *own])
 
     def _surroundings(self) -> Scope:
         """The scope of this kickoff, inside of whatever it was called from: a step, or a tool of an agent."""
         outer = current()
-        meters = [*outer.meters, *([Meter(self.budget, "the kickoff")] if self.budget else [])]
-        policy = self.policy.over(outer.policy)
-        return replace(outer, policy=policy, meters=meters, account=Account(outer.account), wants_text=self.text)
+        meters = [Meter(self.budget, "the kickoff")] if self.budget is not None else []
+        scope = replace(
+            outer,
+            policy=self.policy.over(outer.policy),
+            meters=(*outer.meters, *meters),
+            endings=(*outer.endings, *budgeted(meters)),
+        )
+        if self.observer is None:  # who observes what this was called from hears of the calls in here too
+            return scope
+        return replace(scope, wants_text=self.text, home=Home())
 
     async def collect(self, runs: list[Run]) -> PipelineKickoffResult:
         """Run everything and return all of it; ``runs`` holds what has ended, also when this is interrupted."""
@@ -96,17 +124,26 @@ class _Kickoff:
         async def deliver(run: Run) -> None:
             runs.append(run)
 
-        total = await self.execute(deliver, runs.append)
+        not_begun = list[int]()
+        total = await self.execute(deliver, runs.append, not_begun=not_begun)
         result = kickoff_result(runs)
-        result.not_run = sorted(set(range(total)) - {run.index for run in runs})
+        result.not_run = sorted({*range(total), *not_begun} - {run.index for run in runs})
         failed = sorted((run for run in runs if run.error is not None), key=lambda run: run.index)
         if (failed or result.not_run) and self.on_error != "collect":
             failures = [(run.index, run.error) for run in failed if run.error is not None]
-            raise KickoffError(failures, failed=len(failed), total=len(runs), result=result)
+            raise KickoffError(
+                failures,
+                failed=len(failed),
+                total=len(runs) + len(result.not_run),
+                result=result,
+                not_begun=len(result.not_run),
+                is_stream=isinstance(self.inputs, AsyncIterable),
+            )
         return result
 
 
-def _kickoff(pipeline: Pipeline, inputs: Inputs, options: Options) -> _Kickoff:
+def prepared(pipeline: Pipeline, inputs: Inputs, options: Options) -> _Kickoff:
+    """A kickoff with its options checked."""
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
         known = ", ".join(Options.__annotations__)
@@ -120,19 +157,23 @@ def _kickoff(pipeline: Pipeline, inputs: Inputs, options: Options) -> _Kickoff:
     on_error = options.get("on_error", "raise")
     if on_error not in ("raise", "collect", "fail_fast"):
         raise ValueError(f'on_error is "raise", "collect" or "fail_fast", not {on_error!r}')
+    text: object = options.get("text", False)
+    if not isinstance(text, bool):
+        raise TypeError(f"text is True or False, not {text!r}")
     _check("policy", options.get("policy"), Policy)
     _check("budget", options.get("budget"), Budget)
     _check("input_budget", options.get("input_budget"), Budget)
-    policy = (options.get("policy") or Policy()).over(pipeline.policy)
+    declared = options.get("policy") or UNDECLARED
     return _Kickoff(
         pipeline,
         unrolled(inputs),
         max_concurrency,
         on_error,
-        observer,
+        listening(observer, pipeline.name or "pipeline"),
         engine_named(options.get("engine", "local")),
-        options.get("text", False),
-        policy,
+        text,
+        declared,
+        declared.over(pipeline.policy),
         options.get("budget"),
         options.get("input_budget"),
     )
@@ -145,7 +186,7 @@ def _check(option: str, value: object, kind: type) -> None:
 
 def kickoff(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> Any:
     """Run now, or hand back an awaitable where an event loop runs; see :meth:`Pipeline.kickoff`."""
-    job, runs = _kickoff(pipeline, inputs, options), list[Run]()
+    job, runs = prepared(pipeline, inputs, options), list[Run]()
     try:
         return run_or_pend(lambda: job.collect(runs), "pipeline.kickoff(…)")
     except KeyboardInterrupt:
@@ -154,16 +195,16 @@ def kickoff(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> A
 
 async def kickoff_async(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> PipelineKickoffResult:
     """Run; see :meth:`Pipeline.kickoff_async`."""
-    return await _kickoff(pipeline, inputs, options).collect([])
+    return await prepared(pipeline, inputs, options).collect([])
 
 
 async def stream(
     pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]
 ) -> AsyncIterator[PipelineRunResult | ProcedureRunResult]:
     """Yield results as runs end; see :meth:`Pipeline.stream`."""
-    job, tally = _kickoff(pipeline, inputs, options), _Tally()
+    job, tally = prepared(pipeline, inputs, options), _Tally()
     send, receive = anyio.create_memory_object_stream[Run](0)
-    work = partial(job.execute, send.send)
+    work = partial(job.execute, send.send, not_begun=tally.not_begun)
     async with aclosing(_beside(work, send, receive)) as runs:
         async for run in runs:
             if tally.count(run):
@@ -174,15 +215,15 @@ async def stream(
 
 async def events(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> AsyncIterator[Event]:
     """Yield events as they happen; see :meth:`Pipeline.events`."""
-    send, receive = anyio.create_memory_object_stream[Event](math.inf)
+    if "observer" in options:
+        raise TypeError("events() is an observer itself; read its events, or give the observer to kickoff()")
 
     def tell(event: Event) -> None:
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the reader has left
             send.send_nowait(event)
 
-    if "observer" in options:
-        raise TypeError("events() is an observer itself; read its events, or give the observer to kickoff()")
-    job, tally = _kickoff(pipeline, inputs, {"on_error": "collect", **options, "observer": tell}), _Tally()
+    job, tally = prepared(pipeline, inputs, {"on_error": "collect", **options, "observer": tell}), _Tally()
+    send, receive = anyio.create_memory_object_stream[Event](math.inf)
     caught_up = anyio.Event()
 
     async def deliver(run: Run) -> None:
@@ -193,7 +234,7 @@ async def events(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options])
                 caught_up = anyio.Event()
             await caught_up.wait()
 
-    work = partial(job.execute, deliver)
+    work = partial(job.execute, deliver, not_begun=tally.not_begun)
     async with aclosing(_beside(work, send, receive)) as told:
         async for event in told:
             yield event
@@ -229,6 +270,8 @@ class _Tally:
     def __init__(self) -> None:
         self.total = 0
         self.failed = 0
+        self.over_budget = 0
+        self.not_begun = list[int]()
         self.first = list[Run]()
 
     def count(self, run: Run) -> bool:
@@ -239,6 +282,7 @@ class _Tally:
         self.total += 1
         if run.error is not None:
             self.failed += 1
+            self.over_budget += run.status is RunStatus.OVER_BUDGET
             if len(self.first) < MAX_NAMED:
                 self.first.append(run)
         return True
@@ -250,5 +294,15 @@ class _Tally:
             KickoffError: its result holds the first failed runs.
         """
         failures = [(run.index, run.error) for run in self.first if run.error is not None]
-        if failures and on_error != "collect":
-            raise KickoffError(failures, failed=self.failed, total=self.total, result=kickoff_result(self.first))
+        if (failures or self.not_begun) and on_error != "collect":
+            result = kickoff_result(self.first)
+            result.not_run = self.not_begun
+            raise KickoffError(
+                failures,
+                failed=self.failed,
+                total=self.total + len(self.not_begun),
+                result=result,
+                over_budget=self.over_budget,
+                not_begun=len(self.not_begun),
+                is_stream=True,
+            )

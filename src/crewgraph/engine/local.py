@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import anyio
@@ -27,11 +28,12 @@ from crewgraph.compiler import compile_pipeline
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Job, Row, Rows
 from crewgraph.engine.run import Mark, Run
+from crewgraph.errors import NodeError
 from crewgraph.frontier import SKIPPED
 from crewgraph.graph import Switch, Work
 from crewgraph.handoff import isolated
 from crewgraph.node import call, surroundings
-from crewgraph.scope import Scope, too_long
+from crewgraph.scope import NEVER, Ending, Scope, budgeted, first, too_long
 from crewgraph.syntax import Pipeline
 from crewgraph.trace import (
     Event,
@@ -93,6 +95,8 @@ class _Pool:
     active: dict[Run, int] = field(default_factory=dict[Run, int])
     """For each open run how many of its nodes are handed out or at work."""
     scopes: dict[Run, set[anyio.CancelScope]] = field(default_factory=dict[Run, set[anyio.CancelScope]])
+    timers: dict[Run, anyio.CancelScope] = field(default_factory=dict[Run, anyio.CancelScope])
+    """For each open run that may not last for ever, who waits for its end."""
     room: anyio.Event = field(default_factory=anyio.Event)
     crash: BaseException | None = None
     """What the source of the inputs raised, or whoever takes the results: the kickoff cannot go on."""
@@ -135,6 +139,7 @@ class _Pool:
         """Open the next input that can run; another worker looks for the one after it."""
         for row in self.rows:
             if self.job.is_over_budget:
+                self.job.not_begun.append(row.index)
                 break
             run, ready = await self.open(row)
             if ready:
@@ -148,6 +153,7 @@ class _Pool:
         async with aclosing(rows):
             async for row in rows:
                 if self.job.is_over_budget:
+                    self.job.not_begun.append(row.index)
                     break
                 while len(self.active) >= self.job.max_concurrency:
                     self.room = anyio.Event()
@@ -157,11 +163,11 @@ class _Pool:
 
     async def open(self, row: Row) -> tuple[Run, list[int]]:
         """Begin a run; one that cannot run is delivered at once."""
+        scope = self.around(row.index)
         try:
-            run, error = Run(self.plan, row.index, row.values), row.error
+            run, error = Run(self.plan, row.index, row.values, scope=scope), row.error
         except Exception as unusable:  # noqa: BLE001 - copying a value runs the user's code
-            run, error = Run(self.plan, row.index, {}), unusable
-        run.scope = self.around(row.index)
+            run, error = Run(self.plan, row.index, {}, scope=scope), unusable
         self.emit(run, RunStarted(inputs=run.inputs))
         if error is not None:
             run.error = error
@@ -170,15 +176,21 @@ class _Pool:
         ready = run.start()
         self.active[run] = len(ready)
         self.scopes[run] = set()
+        ending = first(run.scope.endings)
+        if ending is not NEVER:
+            timer = self.timers[run] = anyio.CancelScope()
+            self.tasks.start_soon(self.guard, partial(self.expire, run, ending, timer))
         return run, ready
 
     def around(self, index: int) -> Scope:
         """What surrounds one run: the kickoff, and what is declared for each input."""
         scope, what = self.job.scope, f"input {index}"
-        if self.job.input_budget is not None:
-            scope = replace(scope, meters=(*scope.meters, Meter(self.job.input_budget, what)))
         if scope.policy.run_timeout is not None:
             scope = replace(scope, endings=(*scope.endings, too_long(what, scope.policy.run_timeout)))
+        if self.job.input_budget is not None:
+            meter = Meter(self.job.input_budget, what)
+            endings = (*scope.endings, *budgeted([meter]))
+            scope = replace(scope, meters=(*scope.meters, meter), endings=endings)
         return scope
 
     def hand_out(self, run: Run, nodes: list[int]) -> None:
@@ -228,8 +240,8 @@ class _Pool:
         mark = run.marks[node] = Mark(time.time())
         self.emit(run, NodeStarted(), node)
         try:
-            if self.active[root] == 1:  # nothing beside it that could fail: a cancel scope costs 10 µs
-                return await self.perform(run, node)
+            if self.active[root] == 1 and root not in self.timers:
+                return await self.perform(run, node)  # nothing could stop it: a cancel scope costs 10 µs
             with anyio.CancelScope() as scope:
                 self.scopes[root].add(scope)
                 try:
@@ -244,7 +256,11 @@ class _Pool:
             self.fail(run, node, error)  # the node cancelled itself; nobody asked this kickoff to stop
         else:
             mark.ended = time.time()
-            self.emit(run, NodeFailed(error="cancelled: another node of the run failed"), node)
+            if isinstance(root.error, NodeError):
+                self.emit(run, NodeFailed(error="cancelled: another node of the run failed"), node)
+            else:
+                mark.error = root.error  # the time of the run is up
+                self.emit(run, NodeFailed(error=_in_words(root.error)), node)
         return run, []
 
     async def perform(self, run: Run, node: int) -> tuple[Run, list[int]]:
@@ -254,8 +270,10 @@ class _Pool:
             return await self.choose(run, node, kind)
         assert isinstance(kind, Work), "the frontier hands out nothing else"
         mark = run.marks[node]
-        around = replace(run.root.scope, emit=self.emitter(run, node))
-        scope = surroundings(kind.node, kind.name, around)
+        around = run.root.scope
+        if kind.policy is not None:
+            around = replace(around, policy=self.job.policy.over(kind.policy).over(around.policy))
+        scope = surroundings(kind.node, kind.name, around, emit=self.emitter(run, node))
         mark.account = scope.account
         output = await call(kind.node, run.handoff(node), scope=scope)
         mark.ended = time.time()
@@ -286,13 +304,35 @@ class _Pool:
     def fail(self, run: Run, node: int, error: BaseException) -> None:
         """A node failed: its run ends, its running siblings are cancelled."""
         run.marks[node].ended = time.time()
+        end, reason = first(run.root.scope.endings)
+        if run.root.error is None and end <= monotonic():  # it may have noticed before the timer did
+            run.root.error = reason()
         run.fail(node, error)
-        self.emit(run, NodeFailed(error=f"{type(error).__name__}: {error}"), node)
+        self.emit(run, NodeFailed(error=_in_words(error)), node)
         for scope in self.scopes[run.root]:
             scope.cancel()
 
+    async def expire(self, run: Run, ending: Ending, timer: anyio.CancelScope) -> None:
+        """End a run when its time is up: its nodes at work are cancelled, those that wait are not begun."""
+        end, reason = ending
+        with timer:
+            await anyio.sleep(max(0.0, end - monotonic()))
+        if timer.cancel_called or run.error is not None:  # it has ended, or is about to
+            return
+        run.error = reason()
+        waiting = [each for each in self.todo if each[0].root is run]
+        self.todo = deque(each for each in self.todo if each[0].root is not run)
+        self.active[run] -= len(waiting)
+        for scope in self.scopes[run]:
+            scope.cancel()
+        if self.active[run] == 0:
+            await self.end(run)
+
     async def end(self, run: Run) -> None:
         """A run is through: report it, deliver it, forget it."""
+        timer = self.timers.pop(run, None)
+        if timer is not None:
+            timer.cancel()
         self.emit_end(run, None if run.error is None else str(run.error))
         await self.job.deliver(run)
         self.active.pop(run, None)
@@ -314,10 +354,16 @@ class _Pool:
             _log.exception("the observer raised; the run goes on")
 
     def emitter(self, run: Run, node: int) -> Callable[[Event], None] | None:
-        """Where a node reports its own events."""
+        """Where a node reports its own events; without an observer, to whoever observes what this was called from."""
         if self.job.observer is None:
-            return None
-        return lambda event: self.emit(run, event, node)
+            return self.job.scope.emit
+        mark = run.marks[node]
+
+        def emit(event: Event) -> None:
+            if mark.ended is None:  # a thread may outlive its node; nobody hears of that any more
+                self.emit(run, event, node)
+
+        return emit
 
     def emit_end(self, run: Run, error: str | None) -> None:
         """Tell how a run ended, and of the nodes on routes that it did not take; nothing is summed up for nobody."""
@@ -331,6 +377,10 @@ class _Pool:
             if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
                 self.emit(run, NodeSkipped(), node)
         self.emit(run, RunFinished(tokens=tokens))
+
+
+def _in_words(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _declares(switch: Switch, route: str, pipeline: object) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.run import Run
-from crewgraph.policy import Budget
+from crewgraph.policy import UNDECLARED, Budget, Policy
 from crewgraph.scope import Scope
 from crewgraph.trace import Observer
 
@@ -42,9 +42,12 @@ class Job:
         max_concurrency: how many nodes may be at work at once.
         fail_fast: whether the first failed run cancels all others.
         observer: called with every event; ``None`` where nobody listens.
-        scope: what surrounds the kickoff; its account is charged for everything, its last meter is the kickoff's.
+        scope: what surrounds the kickoff; its account is charged for everything, and its endings end all runs.
         input_budget: what each input may cost.
+        policy: what the kickoff itself declares, which wins over every pipeline.
         deliver: awaited with every run that ended, in the order of ending; it may wait, which slows the engine.
+        not_begun: the engine notes here which inputs it did not begin because a budget was used up; of a stream of
+            inputs the first one only, for the others are not even read.
         salvage: called with the runs that had begun when the engine itself is cancelled; it must not wait.
     """
 
@@ -55,6 +58,8 @@ class Job:
     salvage: Callable[[Run], None] | None = None
     scope: Scope = field(default_factory=Scope)
     input_budget: Budget | None = None
+    policy: Policy = UNDECLARED
+    not_begun: list[int] = field(default_factory=list[int])
 
     @property
     def is_over_budget(self) -> bool:

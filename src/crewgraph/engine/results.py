@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from crewgraph.engine.run import Mark, Run
-from crewgraph.errors import BudgetExceeded
+from crewgraph.errors.running import budget_behind
 from crewgraph.frontier import DONE
 from crewgraph.graph import Switch, Work
 from crewgraph.outputs import (
@@ -95,7 +95,7 @@ def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Spa
 
 def _status(run: Run, number: int, mark: Mark) -> str:
     if mark.error is not None:
-        return "over_budget" if isinstance(mark.error, BudgetExceeded) else "failed"
+        return "over_budget" if budget_behind(mark.error) else "failed"
     return "ok" if run.frontier.state[number] == DONE else "cancelled"
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from crewgraph.compiler.plan import Plan
-from crewgraph.errors import BudgetExceeded, NodeError
+from crewgraph.errors import ModelError, NodeError
+from crewgraph.errors.running import budget_behind
 from crewgraph.frontier import DONE, Frontier
 from crewgraph.graph import ANY_ROUTE
 from crewgraph.handoff import Handoff, isolated, structured
@@ -61,7 +62,13 @@ class Run:
     )  # fmt: skip
 
     def __init__(
-        self, plan: Plan, index: int, inputs: Mapping[str, Any], *, parent: tuple[Run, int] | None = None
+        self,
+        plan: Plan,
+        index: int,
+        inputs: Mapping[str, Any],
+        *,
+        scope: Scope | None = None,
+        parent: tuple[Run, int] | None = None,
     ) -> None:
         self.plan = plan
         self.index = index
@@ -75,7 +82,7 @@ class Run:
         self.error: BaseException | None = None
         self.cancelled = False
         self.is_told = False
-        self.scope: Scope = parent[0].scope if parent else Scope()
+        self.scope: Scope = scope or (parent[0].scope if parent else Scope())
         self._after = dict[int, Values]()
 
     # ---- advancing ---------------------------------------------------------------------------------------------
@@ -200,7 +207,7 @@ class Run:
     def status(self) -> RunStatus:
         """How it ended."""
         if self.error is not None:
-            return RunStatus.OVER_BUDGET if isinstance(self.error.__cause__, BudgetExceeded) else RunStatus.FAILED
+            return RunStatus.OVER_BUDGET if budget_behind(self.error) else RunStatus.FAILED
         return RunStatus.CANCELLED if self.cancelled else RunStatus.OK
 
     def usage(self) -> dict[str, UsageMetrics]:
@@ -219,7 +226,8 @@ class Run:
         mark = self.marks.get(node)
         if mark and mark.account and mark.account.calls:
             return mark.account.usage
-        spent = getattr(mark.error, "usage", None) if mark else None
+        error = mark.error if mark else None  # that of a budget tells what everybody had spent under it
+        spent = error.usage if isinstance(error, ModelError) else None
         return spent if isinstance(spent, UsageMetrics) else None
 
     def calls_of(self, node: int) -> list[Call]:

@@ -7,19 +7,23 @@
     ├── InputError               inputs are missing or of the wrong kind; nothing has run
     │   └── InputTypeError       … and they are not mappings at all (also a TypeError)
     ├── TemplateError            a placeholder has no value
-    ├── ConditionError           a route condition cannot be parsed, or raised while it ran
+    ├── ConditionError           a condition of a route or task cannot be parsed, or raised while it ran
     ├── NodeError                a node of a run failed; the cause is chained
     ├── KickoffError             some runs of a kickoff failed; ``.result`` holds everything
     ├── DeadlineExceeded         a task, a node or a run took longer than it may (also a TimeoutError)
+    ├── WorkStopped              a thread goes on whose node has been stopped; it gets no further model call
     ├── BudgetError              a budget stopped the work
     │   ├── BudgetExceeded       the next call would cost more than is left
     │   └── PriceUnknown         money is limited, and nobody knows what the model costs
     ├── ToolError                a tool cannot be made or called as it stands
+    ├── CallbackFailed           a function that a crew was given raised, or gave what it must not
     ├── GuardrailFailed          an answer was refused as often as it may be
     ├── HumanInputUnavailable    a person is to be asked, and there is none
     ├── OutputFileError          a task's file cannot be written where it is to go
     ├── CassetteError            a cassette cannot be read or written
     │   └── CassetteMiss         a cassette holds no answer to this request
+    ├── CacheError               the file of a response cache cannot be used
+    ├── ScriptEnded              a scripted test double was asked more often than it has answers
     ├── RealCallForbidden        a test would have called a real model
     ├── ModelError               a model call failed
     │   ├── ModelNotConfigured   nobody said which model to use
@@ -72,20 +76,26 @@ from crewgraph.errors.running import (
     KickoffInterrupted,
     NodeError,
     PriceUnknown,
+    WorkStopped,
 )
 from crewgraph.errors.working import (
+    CacheError,
+    CallbackFailed,
     CassetteError,
     CassetteMiss,
     GuardrailFailed,
     HumanInputUnavailable,
     OutputFileError,
     RealCallForbidden,
+    ScriptEnded,
     ToolError,
 )
 
 __all__ = [
     "BudgetError",
     "BudgetExceeded",
+    "CacheError",
+    "CallbackFailed",
     "CassetteError",
     "CassetteMiss",
     "ConditionError",
@@ -113,7 +123,9 @@ __all__ = [
     "PriceUnknown",
     "RealCallForbidden",
     "RenderError",
+    "ScriptEnded",
     "TargetError",
     "TemplateError",
     "ToolError",
+    "WorkStopped",
 ]

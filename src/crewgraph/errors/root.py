@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["MAX_NAMED", "CrewgraphError", "and_more"]
+__all__ = ["MAX_NAMED", "CrewgraphError", "and_more", "counted"]
 
 MAX_NAMED = 10
 """How many failures or rows one message names before it only counts the rest."""
@@ -18,3 +18,8 @@ def and_more(lines: Sequence[str], what: str) -> list[str]:
     """Keep the first lines of a long list and say how many were left out."""
     rest = len(lines) - MAX_NAMED
     return [*lines[:MAX_NAMED], *([f"… and {rest} more {what}"] if rest > 0 else [])]
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something: "1 call", "2,000 calls"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from crewgraph.errors.root import MAX_NAMED, CrewgraphError
+from crewgraph.errors.root import MAX_NAMED, CrewgraphError, counted
 
 __all__ = [
     "BudgetError",
@@ -15,7 +15,13 @@ __all__ = [
     "KickoffInterrupted",
     "NodeError",
     "PriceUnknown",
+    "WorkStopped",
+    "budget_behind",
 ]
+
+
+MAX_CAUSES = 100
+"""How far behind an error its cause is looked for; causes may go in a circle."""
 
 
 class NodeError(CrewgraphError):
@@ -43,15 +49,52 @@ class KickoffError(CrewgraphError):
         failures: input index and error of the failed runs; of a stream, of the first ones.
     """
 
-    def __init__(self, failures: Sequence[tuple[int, BaseException]], *, failed: int, total: int, result: Any) -> None:
+    def __init__(
+        self,
+        failures: Sequence[tuple[int, BaseException]],
+        *,
+        failed: int,
+        total: int,
+        result: Any,
+        over_budget: int | None = None,
+        not_begun: int = 0,
+        is_stream: bool = False,
+    ) -> None:
+        """Build the message.
+
+        Args:
+            failures: input index and error of runs that failed.
+            failed: how many there are, those that a budget stopped among them.
+            total: of how many inputs.
+            result: what was produced.
+            over_budget: how many a budget stopped; counted among ``failures`` where it is not given.
+            not_begun: how many inputs were not begun.
+            is_stream: whether nobody knows how many more would have come.
+        """
         self.result = result
         self.failures = tuple(failures)
         lines = [_of_input(index, error) for index, error in self.failures[:MAX_NAMED]]
         more = [f"… and {failed - len(lines)} more failures"] if failed > len(lines) else []
-        head = f"{failed} of {total} {'run' if total == 1 else 'runs'} failed"
+        if over_budget is None:
+            over_budget = sum(budget_behind(error) is not None for _, error in self.failures)
+        head = _head(failed - over_budget, over_budget, not_begun, total, is_stream=is_stream)
         super().__init__("\n".join([head, *lines, *more]))
         if self.failures:
             self.__cause__ = self.failures[0][1]
+
+
+def _head(failed: int, over_budget: int, not_begun: int, total: int, *, is_stream: bool) -> str:
+    """How many failed, how many a budget stopped, how many were not begun; what is none is not told."""
+    inputs = "further inputs" if is_stream else counted(not_begun, "input")
+    runs = "run" if total == 1 else "runs"
+    parts = [f"{failed} of {total} {runs} failed"] if failed or not (over_budget or not_begun) else []
+    if over_budget:
+        parts.append(
+            f"{over_budget} stopped by a budget" if parts else f"{over_budget} of {total} {runs} stopped by a budget"
+        )
+    if not_begun:
+        parts.append(f"{inputs} not begun" if parts else f"{inputs} of {total} not begun: a budget is used up")
+    return ", ".join(parts)
 
 
 def _of_input(index: int, error: BaseException) -> str:
@@ -87,6 +130,13 @@ class DeadlineExceeded(CrewgraphError, TimeoutError):
         super().__init__(f"{scope} took longer than {seconds:g} s")
 
 
+class WorkStopped(CrewgraphError):
+    """Raised in place of a model call by a thread that goes on after its node was stopped: nobody waits for it."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} is not asked: the node that wants it has failed or was stopped")
+
+
 class BudgetError(CrewgraphError):
     """The root of what budgets raise.
 
@@ -109,12 +159,21 @@ class BudgetExceeded(BudgetError):
         self.scope = scope
         self.usage = usage
         self._said = (limits, reason)
-        spent = f"{usage.total_tokens:,} tokens, {usage.dollars()}, {usage.requests} calls"
+        spent = f"{counted(usage.total_tokens, 'token')}, {usage.dollars()}, {counted(usage.requests, 'call')}"
         super().__init__(f"the budget of {scope} ({limits}) is used up: {reason}; spent: {spent}")
 
     def again(self) -> BudgetExceeded:
         """The same error anew: one budget stops many runs, and each has a traceback of its own."""
         return BudgetExceeded(self.scope, *self._said, usage=self.usage)
+
+
+def budget_behind(error: BaseException | None) -> BudgetExceeded | None:
+    """The budget that stopped a piece of work, where one did: a node's error, or what lies behind it."""
+    for _ in range(MAX_CAUSES):
+        if error is None or isinstance(error, BudgetExceeded):
+            return error
+        error = error.__cause__
+    return None
 
 
 class PriceUnknown(BudgetError):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from crewgraph.errors.root import CrewgraphError
 
 __all__ = [
+    "CacheError",
+    "CallbackFailed",
     "CassetteError",
     "CassetteMiss",
     "GuardrailFailed",
     "HumanInputUnavailable",
     "OutputFileError",
     "RealCallForbidden",
+    "ScriptEnded",
     "ToolError",
 ]
 
@@ -19,12 +24,19 @@ class ToolError(CrewgraphError):
     """Raised when a tool cannot be made of what was given, or is used in a way that cannot work."""
 
 
+class CallbackFailed(CrewgraphError):
+    """Raised when a function that a crew was given raised or returned what it must not: a callback, a guardrail, a hook."""
+
+
 class GuardrailFailed(CrewgraphError):
-    """Raised when a task's guardrail still refuses the answer after asking again.
+    """Raised when a task's guardrail, or the person who is asked, still refuses the answer after asking again.
 
     Attributes:
         answer: the last answer that was refused.
+        usage: what the crew had spent until then (``UsageMetrics``), where known.
     """
+
+    usage: Any = None
 
     def __init__(self, message: str, *, answer: str = "") -> None:
         super().__init__(message)
@@ -47,5 +59,13 @@ class CassetteMiss(CassetteError):
     """Raised when a cassette that is replayed holds no answer to a request; shows the nearest one it holds."""
 
 
+class CacheError(CrewgraphError):
+    """Raised when the file of a response cache cannot be opened, or is something else."""
+
+
 class RealCallForbidden(CrewgraphError):
     """Raised instead of a call to a real model where tests forbid them."""
+
+
+class ScriptEnded(CrewgraphError):
+    """Raised when a test double of :mod:`crewgraph.testing` is asked more often than it has answers."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from crewgraph.threads import waker
 __all__ = ["AsyncioThread"]
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 STOP_SECONDS = 5.0
 """How long :meth:`AsyncioThread.stop` waits for connections to close."""
@@ -37,16 +39,33 @@ class AsyncioThread:
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine over there and wait for its result; cancelling the wait cancels the coroutine."""
-        done, wake = anyio.Event(), waker()
+        return await self.stream(lambda _: work(), _nobody)
 
-        def finished(_: object) -> None:
-            with suppress(RuntimeError):  # the caller was cancelled, and its loop is gone
-                wake(done.set)
+    async def stream(
+        self, work: Callable[[Callable[[P], None]], Coroutine[Any, Any, T]], receive: Callable[[P], object]
+    ) -> T:
+        """Run a coroutine that gives pieces on its way, and hand them over to this event loop.
 
-        future = asyncio.run_coroutine_threadsafe(_on_asyncio(work), self._started())
-        future.add_done_callback(finished)
+        Args:
+            work: is given a function to call with each piece.
+            receive: called here, in the task that waits, with each piece in order; all of them before the result is
+                returned, none after the wait was cancelled. What it raises ends the work.
+        """
+        pieces, mail = deque[P](), _Mail(waker())
+
+        def send(piece: P) -> None:
+            pieces.append(piece)
+            mail.arrived()
+
+        future = asyncio.run_coroutine_threadsafe(_on_asyncio(lambda: work(send)), self._started())
+        future.add_done_callback(lambda _: mail.arrived())
         try:
-            await done.wait()
+            is_done = False
+            while not is_done:
+                await mail.wait()
+                is_done = future.done()  # asked before the last pieces are taken: all were sent before
+                while pieces:
+                    receive(pieces.popleft())
         finally:
             future.cancel()  # does nothing to one that is done
         return future.result()
@@ -74,6 +93,36 @@ class AsyncioThread:
                 self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
                 self._thread.start()
             return self._loop
+
+
+def _nobody(_: object) -> None:
+    """Receive the pieces of a work that has none."""
+
+
+class _Mail:
+    """Wakes one task of an event loop from another thread, once for all that arrives until it looks."""
+
+    def __init__(self, wake: Callable[[Callable[[], object]], object]) -> None:
+        self._wake = wake
+        self._event = anyio.Event()
+        self._is_rung = False
+
+    def arrived(self) -> None:
+        """Say, over there, that something has arrived."""
+        if self._is_rung:
+            return  # whoever is woken looks after that was said, and so finds this too
+        self._is_rung = True
+        with suppress(RuntimeError):  # the caller was cancelled, and its loop is gone
+            self._wake(self._ring)
+
+    def _ring(self) -> None:
+        self._event.set()  # the event of the time when it rings
+
+    async def wait(self) -> None:
+        """Wait, over here, until something has arrived since the last look."""
+        await self._event.wait()
+        self._event = anyio.Event()
+        self._is_rung = False  # before looking: what arrives from now on rings again
 
 
 async def _on_asyncio(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

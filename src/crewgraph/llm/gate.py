@@ -9,9 +9,11 @@ closes the gate for everybody.
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
@@ -19,30 +21,99 @@ import anyio
 from crewgraph.policy import Limit
 from crewgraph.threads import Bell
 
-__all__ = ["Gate", "Pass", "gate_of"]
+__all__ = ["Gate", "Log", "Pass", "gate_of"]
 
 WINDOW = 60.5
 """Seconds: a minute, and half a second for requests that take longer to arrive than those before them."""
+KEPT = 10_000
+"""Calls of the last minute that are remembered of a model that nobody limits, in case somebody does."""
+NO_LIMIT = Limit.model_construct()
 
 
 @dataclass(eq=False, slots=True)
 class Pass:
-    """A call that was let through: when, and the tokens that it is taken to need."""
+    """A call that was let through: when, the tokens that it is taken to need, and whether they still count."""
 
     at: float
     tokens: int
+    counts: bool = True
+
+
+class Log:
+    """The calls of the last minute, and when the next one may begin. Without clock: whoever asks says how late it is.
+
+    Attributes:
+        tokens: of all calls that count.
+    """
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self._passes = deque[Pass]()
+        self._kept = KEPT
+
+    def __len__(self) -> int:
+        return len(self._passes)
+
+    def add(self, tokens: int, *, now: float) -> Pass:
+        """Note that a call begins."""
+        entry = Pass(now, tokens)
+        self._passes.append(entry)
+        self.tokens += tokens
+        if len(self._passes) > self._kept:
+            self._drop_first()
+        return entry
+
+    def correct(self, entry: Pass, tokens: int) -> None:
+        """Put right what a call took."""
+        if entry.counts:
+            self.tokens += tokens - entry.tokens
+            entry.tokens = tokens
+
+    def delay(self, limit: Limit, tokens: int, *, now: float) -> float:
+        """Seconds until a call of so many tokens may begin; 0 for at once."""
+        while self._passes and self._passes[0].at <= now - WINDOW:
+            self._drop_first()
+        requests, delay = limit.requests_per_minute, 0.0
+        if requests is not None:
+            self._kept = max(self._kept, requests)
+            if len(self._passes) >= requests:
+                delay = self._passes[len(self._passes) - requests].at + WINDOW - now
+        if limit.tokens_per_minute is not None:
+            self._kept = max(self._kept, limit.tokens_per_minute)  # a call has at least one token
+            delay = max(delay, self._until_room(limit.tokens_per_minute - tokens, now))
+        return delay
+
+    def _until_room(self, room: int, now: float) -> float:
+        """Seconds until no more than ``room`` tokens count; a call beyond any limit is let through when it is alone."""
+        used, delay = self.tokens, 0.0
+        for entry in self._passes:
+            if used <= max(room, 0):
+                break
+            used -= entry.tokens
+            delay = entry.at + WINDOW - now
+        return delay
+
+    def _drop_first(self) -> None:
+        first = self._passes.popleft()
+        first.counts = False
+        self.tokens -= first.tokens
 
 
 class Gate:
-    """Counts the calls of one model and lets them wait."""
+    """Counts the calls of one model and lets them wait.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds that only grow, the same for all threads.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
-        self._log = deque[Pass]()
-        self._is_limited = False  # until somebody limits this model, nobody pays for a log
+        self._log = Log()
         self._under_way = 0
         self._closed_until = -math.inf
-        self._queue = deque[Bell]()
+        self._queue = OrderedDict[Bell, None]()
+        self._first_until = math.inf  # when the first in the queue looks again by itself
 
     async def enter(self, limit: Limit | None, tokens: int) -> Pass:
         """Wait until a call may begin.
@@ -52,86 +123,89 @@ class Gate:
             tokens: what the call is expected to take; :meth:`leave` puts it right.
         """
         limit = limit or NO_LIMIT
-        me = Bell()
         with self._lock:
-            self._is_limited = self._is_limited or limit is not NO_LIMIT
             if not self._queue and self._delay(limit, tokens) <= 0:
                 return self._admitted(tokens)
-            self._queue.append(me)
+            me = Bell()
+            self._queue[me] = None
+            is_stuck = self._first_until < self._clock()
+        if is_stuck:
+            self._wake_first()
         try:
-            while True:
-                heard = me.listen()
-                with self._lock:
-                    delay = self._delay(limit, tokens) if self._queue[0] is me else math.inf
-                    if delay <= 0:
-                        return self._admitted(tokens)
-                with anyio.move_on_after(delay):
-                    await heard.wait()
-                me.forget(heard)
+            return await self._turn_of(me, limit, tokens)
         finally:
             with self._lock:
-                self._queue.remove(me)
-            self._wake_next()
+                self._queue.pop(me, None)
+            self._wake_first()
+
+    async def _turn_of(self, me: Bell, limit: Limit, tokens: int) -> Pass:
+        while True:
+            heard, delay = me.listen(), math.inf  # before looking, so that nothing happens in between unheard
+            with self._lock:
+                if next(iter(self._queue), me) is me:
+                    delay = self._delay(limit, tokens)
+                    self._first_until = self._clock() + delay
+                if delay <= 0:
+                    return self._admitted(tokens)
+            with anyio.move_on_after(delay):
+                await heard.wait()
+            me.forget(heard)
 
     def leave(self, entered: Pass, *, tokens: int | None) -> None:
         """A call has ended; ``tokens`` is what it took, ``None`` where that is not known."""
         with self._lock:
             self._under_way -= 1
             if tokens is not None:
-                entered.tokens = tokens
-        self._wake_next()
+                self._log.correct(entered, tokens)
+        self._wake_first()
 
     def close_for(self, seconds: float) -> None:
         """Let nobody through for a while, because the provider said so."""
         with self._lock:
-            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+            self._closed_until = max(self._closed_until, self._clock() + seconds)
 
-    def _wake_next(self) -> None:
-        with self._lock:
-            first = self._queue[0] if self._queue else None
-        if first is not None:
-            first.ring()
+    def _wake_first(self) -> None:
+        """Let the first in the queue look again; one whose event loop is gone stands in nobody's way."""
+        while True:
+            with self._lock:
+                first = next(iter(self._queue), None)
+            if first is None or first.ring():
+                return
+            with self._lock:
+                self._queue.pop(first, None)
 
     def _admitted(self, tokens: int) -> Pass:
-        entered = Pass(time.monotonic(), tokens)
         self._under_way += 1
-        if self._is_limited:
-            self._log.append(entered)
-        return entered
+        return self._log.add(tokens, now=self._clock())
 
     def _delay(self, limit: Limit, tokens: int) -> float:
         """Seconds until the call may begin as far as is known; infinite where another one has to end first."""
-        now = time.monotonic()
-        while self._log and self._log[0].at <= now - WINDOW:
-            self._log.popleft()
-        delay = max(0.0, self._closed_until - now)
+        now = self._clock()
         if limit.concurrency is not None and self._under_way >= limit.concurrency:
             return math.inf
-        if limit.requests_per_minute is not None and len(self._log) >= limit.requests_per_minute:
-            delay = max(delay, self._log[len(self._log) - limit.requests_per_minute].at + WINDOW - now)
-        if limit.tokens_per_minute is not None:
-            delay = max(delay, self._until_room(limit.tokens_per_minute - tokens, now))
-        return delay
-
-    def _until_room(self, room: int, now: float) -> float:
-        """Seconds until no more than ``room`` tokens are left in the log; one call alone is always let through."""
-        used, delay = sum(each.tokens for each in self._log), 0.0
-        for each in self._log:
-            if used <= max(room, 0):
-                break
-            used -= each.tokens
-            delay = each.at + WINDOW - now
-        return delay
+        return max(self._closed_until - now, self._log.delay(limit, tokens, now=now))
 
 
-NO_LIMIT = Limit.model_construct()
-
-_gates = dict[str, Gate]()
+_gates = dict[tuple[str, str], Gate]()
 _gates_lock = threading.Lock()
 
 
 def gate_of(llm: object) -> Gate:
     """The gate of a model, by its name and, where it says so, its endpoint."""
-    key = f"{getattr(llm, 'model', '')} {getattr(llm, 'endpoint', '') or ''}"
-    with _gates_lock:
-        return _gates.setdefault(key, Gate())
+    key = str(getattr(llm, "model", "")), str(getattr(llm, "endpoint", None) or "")
+    gate = _gates.get(key)
+    if gate is None:
+        with _gates_lock:
+            gate = _gates.setdefault(key, Gate())
+    return gate
+
+
+def _forget() -> None:  # pragma: no cover - runs in a child process only
+    """After a fork: the calls under way are the parent's, and so may be whoever held a lock."""
+    global _gates_lock  # noqa: PLW0603
+    _gates_lock = threading.Lock()
+    _gates.clear()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_forget)

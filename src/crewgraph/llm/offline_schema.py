@@ -14,7 +14,7 @@ from crewgraph.errors import ModelAnswerInvalid
 from crewgraph.llm.offline_pattern import PatternTooHard, matching
 from crewgraph.llm.port import json_schema
 
-__all__ = ["made_up"]
+__all__ = ["made_up", "made_up_value"]
 
 T = TypeVar("T")
 Schema = Mapping[str, Any]
@@ -69,22 +69,39 @@ def made_up(schema: type[BaseModel], *, seed: int) -> str:
     Raises:
         ModelAnswerInvalid: none was found, for example because the model has validators of its own.
     """
-    written: Schema = json.loads(json_schema(schema))
+
+    def text(value: Any) -> str:
+        written = json.dumps(value, ensure_ascii=False)
+        schema.model_validate_json(written)
+        return written
+
+    script = 'script it with OfflineLLM(rules={"words of the task": {…}}) or OfflineLLM(answer=function)'
+    return _found(json.loads(json_schema(schema)), schema.__name__, seed, text, script)
+
+
+def made_up_value(schema: Schema, *, name: str, seed: int) -> Any:
+    """A value that a JSON Schema accepts, such as the arguments of a tool.
+
+    Raises:
+        ModelAnswerInvalid: none was found.
+    """
+    script = 'script the call with OfflineLLM(rules={"words of the task": ToolCall(…)})'
+    return _found(schema, name, seed, lambda value: value, script)
+
+
+def _found(written: Schema, name: str, seed: int, accepted: Callable[[Any], T], script: str) -> T:
+    """The first of several values that is accepted."""
     chance = Random(seed)  # noqa: S311 - deterministic on purpose, and no secret
+    defs = {**written.get("definitions", {}), **written.get("$defs", {})}
     problem = ""
     for attempt in range(ATTEMPTS):
-        maker = _Maker(written.get("$defs", {}), chance.random, sparse=attempt >= ATTEMPTS // 2)
+        maker = _Maker(defs, chance.random, sparse=attempt >= ATTEMPTS // 2)
         try:
-            text = json.dumps(maker.value(written, schema.__name__, 0), ensure_ascii=False)
-            schema.model_validate_json(text)
+            return accepted(maker.value(written, name, 0))
         except (_NoValueError, ValidationError) as error:
             problem = str(error).partition("For further information")[0]
-        else:
-            return text
     raise ModelAnswerInvalid(
-        f"the offline model cannot make up a {schema.__name__}: {' '.join(problem.split())}. "
-        'hint: script it with OfflineLLM(rules={"words of the task": {…}}) or OfflineLLM(answer=function)',
-        model="offline",
+        f"the offline model cannot make up a {name}: {' '.join(problem.split())}. hint: {script}", model="offline"
     )
 
 
@@ -122,7 +139,10 @@ class _Maker:
         """The schema with its ``$ref`` and ``allOf`` written out, where it has any."""
         if "$ref" in schema:
             rest = {key: value for key, value in schema.items() if key != "$ref"}
-            return {**self.defs[schema["$ref"].rpartition("/")[2]], **rest}
+            target = self.defs.get(schema["$ref"].rpartition("/")[2])
+            if target is None:
+                raise _NoValueError(f"{schema['$ref']} leads nowhere")
+            return {**target, **rest}
         if "allOf" not in schema:
             return None
         merged = {key: value for key, value in schema.items() if key != "allOf"}

@@ -115,6 +115,8 @@ class LLM(Protocol):
     * ``max_tokens``: the longest answer that it gives.
     * ``endpoint``: where it is, if calls of the same model elsewhere are not limited together with these.
     * ``parameters``: a mapping of whatever else bears on its answers, for recordings and caches.
+    * ``prepare``: an asynchronous method, awaited before the clock of each attempt starts: for imports and the like.
+    * ``is_cacheable``: false where its answers depend on something else, and no cache may give them.
 
     Attributes:
         model: its name, for events, results and pictures.

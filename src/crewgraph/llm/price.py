@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crewgraph.budget import Estimate
 from crewgraph.llm.port import Request, json_schema
-from crewgraph.usage import UsageMetrics
+from crewgraph.usage import UsageMetrics, picodollars
 
-__all__ = ["FREE", "Price", "count_tokens", "estimate", "price_of", "table"]
+__all__ = ["FREE", "Price", "count_tokens", "estimate", "price_of", "priced", "table"]
 
 _log = logging.getLogger("crewgraph.llm")
 
@@ -46,6 +47,11 @@ class Price(BaseModel):
     output: float = Field(ge=0, allow_inf_nan=False)
     cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is to be paid, however many tokens there are."""
+        return not (self.input or self.output or self.cached_input)
+
     def picodollars(self, usage: UsageMetrics) -> int:
         """What so many tokens cost."""
         cached = min(usage.cached_prompt_tokens, usage.prompt_tokens)
@@ -63,6 +69,26 @@ def price_of(llm: object) -> Price | None:
     """What a model costs; ``None`` where nobody knows."""
     price = getattr(llm, "price", None)
     return price if isinstance(price, Price) else None
+
+
+def priced(usage: UsageMetrics, llm: object, *, cost: float | None = None) -> UsageMetrics:
+    """The usage of one call with its cost: the model's own figure, else by its price, else counted as unknown.
+
+    A model that reports no tokens, or only their total, has a cost that nobody can work out; it is not 0.
+
+    Args:
+        usage: what the call took.
+        llm: who was called.
+        cost: USD, where the model says so itself; what is no amount of money counts as not said.
+    """
+    price, spent = price_of(llm), None
+    tokens = (usage.prompt_tokens, usage.completion_tokens, usage.cached_prompt_tokens)
+    if cost is not None and math.isfinite(cost) and cost >= 0:
+        spent = picodollars(cost)
+    elif price is not None and (price.is_free or (any(tokens[:2]) and min(tokens) >= 0)):
+        spent = 0 if price.is_free else price.picodollars(usage)
+    known = {"picodollars": spent, "unpriced_requests": 0}
+    return usage.model_copy(update=known if spent is not None else {"picodollars": 0, "unpriced_requests": 1})
 
 
 @cache
@@ -94,7 +120,10 @@ def estimate(llm: object, request: Request) -> Estimate:
         PER_MESSAGE + count_tokens(each.content) + sum(count_tokens(call.arguments) for call in each.calls)
         for each in request.messages
     )
-    tools = sum(count_tokens(json.dumps([tool.description, dict(tool.parameters)])) for tool in request.tools)
+    tools = sum(
+        count_tokens(json.dumps([tool.name, tool.description, dict(tool.parameters)], default=str))
+        for tool in request.tools
+    )
     shape = count_tokens(json_schema(request.schema)) if request.schema else 0
     most = getattr(llm, "max_tokens", None)
     price = price_of(llm)

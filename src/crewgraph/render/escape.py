@@ -22,6 +22,7 @@ __all__ = [
     "mermaid_text",
     "mermaid_title",
     "shortened",
+    "visible",
 ]
 
 _TERMINAL_CODE = re.compile(
@@ -38,8 +39,12 @@ MAX_IDENTIFIER = 80
 
 def clean(text: str) -> str:
     """One line without terminal codes, control characters and marks that turn the reading direction."""
-    kept = "".join(map(_kept, _TERMINAL_CODE.sub("", text)))
-    return " ".join(kept.split())
+    return " ".join(visible(text).split())
+
+
+def visible(text: str) -> str:
+    """A line as it stands, without terminal codes, control characters and marks that turn the reading direction."""
+    return "".join(map(_kept, _TERMINAL_CODE.sub("", text)))
 
 
 def _kept(character: str) -> str:

@@ -6,10 +6,14 @@ import sys
 import pytest
 from rich.console import Console
 
-from crewgraph.cli.progress import Live, Plain, Silent, duration, line_of, progress_for
+from crewgraph.cli.duration import duration
+from crewgraph.cli.progress import Live, Plain, Silent, line_of, progress_for, spent
 from crewgraph.cli.tally import NodeCount, Tally
-from crewgraph.outputs import PipelineRunResult, RunStatus
+from crewgraph.outputs import PipelineRunResult, RunStatus, UsageMetrics
 from crewgraph.trace import (
+    ModelCallFailed,
+    ModelCallFinished,
+    ModelCallStarted,
     NodeFailed,
     NodeFinished,
     NodeSkipped,
@@ -34,6 +38,11 @@ def clock():
     return Clock()
 
 
+def took(tokens):
+    """Tokens at a dollar for ten thousand."""
+    return UsageMetrics(total_tokens=tokens, successful_requests=1, picodollars=tokens * 10**8)
+
+
 @pytest.fixture
 def tally(clock):
     """Four inputs, of which one is done, one failed and one is on its way."""
@@ -41,6 +50,7 @@ def tally(clock):
     for run in range(3):
         tally.observe(RunStarted(run=run))
         tally.observe(NodeStarted(run=run, node="read"))
+        tally.observe(ModelCallFinished(run=run, node="read", model="m", usage=took(100)))
         tally.observe(NodeFinished(run=run, node="read", tokens=100))
     tally.observe(NodeSkipped(run=0, node="\x1b[31mwrite"))
     tally.observe(RouteTaken(run=0, node="read", route="x"))
@@ -48,9 +58,9 @@ def tally(clock):
     tally.observe(NodeStarted(run=1, node="\x1b[31mwrite"))
     tally.observe(NodeFailed(run=1, node="\x1b[31mwrite"))
     tally.observe(RunFailed(run=1, tokens=100))
-    tally.count(PipelineRunResult(index=0), "")
-    tally.count(PipelineRunResult(index=0), "")
-    tally.count(PipelineRunResult(index=1, status=RunStatus.FAILED), "the reason")
+    tally.count(PipelineRunResult(index=0, usage=took(1100)), "")
+    tally.count(PipelineRunResult(index=0, usage=took(1100)), "")
+    tally.count(PipelineRunResult(index=1, status=RunStatus.FAILED, usage=took(100)), "the reason")
     clock.now = 4.0
     return tally
 
@@ -81,6 +91,58 @@ def test_cancelled_inputs_are_counted(tally):
     assert (tally.cancelled, tally.done, tally.running) == (1, 3, 0)
 
 
+def test_usage_is_counted_by_model(tally):
+    """What each model took, whether its run has ended or not."""
+    assert tally.models == {"m": UsageMetrics.sum([took(100)] * 3)}
+
+
+def test_runs_that_a_budget_stopped_are_counted(tally):
+    """Beside the failed ones, with their reason."""
+    tally.count(PipelineRunResult(index=2, status=RunStatus.OVER_BUDGET), "too dear")
+    assert (tally.over_budget, tally.failed, tally.done, tally.not_begun) == (1, 1, 3, 1)
+    assert tally.failures[1] == (2, "too dear")
+    assert "1 over budget" in line_of(tally)
+    assert "1 over budget" in drawn(tally)
+
+
+def test_who_waits_for_another_attempt_is_counted():
+    """Until the model is asked again, or the node ends."""
+    tally, here = Tally(1), {"run": 0, "node": "n", "agent": "a", "model": "m"}
+    tally.observe(NodeStarted(run=0, node="n"))
+    tally.observe(ModelCallFailed(**here, call=1, retry_in=2.0))
+    assert "1 waiting to ask again" in line_of(tally)
+    assert "1 waiting to ask again" in drawn(tally)
+    tally.observe(ModelCallStarted(**here, call=2))
+    assert not tally.waiting
+    tally.observe(ModelCallFailed(**here, call=2, retry_in=2.0))
+    tally.observe(ModelCallFailed(**{**here, "run": 1}, call=3, retry_in=2.0))
+    tally.observe(NodeFailed(run=0, node="n"))
+    assert len(tally.waiting) == 1
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        (UsageMetrics(total_tokens=1204), "1,204 tokens"),
+        (UsageMetrics(total_tokens=5, successful_requests=1, unpriced_requests=1), "5 tokens, cost unknown"),
+        (took(12), "12 tokens, cost $0.0012"),
+    ],
+    ids=["no call", "unknown", "known"],
+)
+def test_unknown_costs_are_told_as_unknown(usage, told):
+    """And never as nothing."""
+    assert spent(usage) == told
+
+
+def test_warnings_are_for_people(tally, capsys):
+    """On standard error, fit for a terminal; above the picture where there is one."""
+    Silent().warn("be \x1b[31mcareful")
+    assert capsys.readouterr() == ("", "be careful\n")
+    file = io.StringIO()
+    Live(tally, "x", console=Console(file=file, width=80)).warn("be \x1b[31mcareful [b]")
+    assert file.getvalue() == "be careful [b]\n"
+
+
 def test_time_left_is_told_where_it_can_be(clock, tally):
     """From the rate so far and the number of inputs."""
     assert tally.left == 4.0
@@ -104,7 +166,7 @@ def test_the_live_picture_holds_everything(tally):
         "2/4",
         "1 failed",
         "1 running",
-        "1,300 tokens",
+        "1,300 tokens  $0.13",
         "30.0/min",
         "4.0 s, 4.0 s left",
         "3 done",
@@ -140,7 +202,7 @@ def test_plain_lines_are_told_once(tally, capsys):
     plain.refresh()
     plain.refresh()
     plain.stop()
-    assert capsys.readouterr().err == "2/4 done, 1 failed, 1 running, 1300 tokens, 4.0 s, 4.0 s left\n"
+    assert capsys.readouterr().err == "2/4 done, 1 failed, 1 running, 1,300 tokens, cost $0.13, 4.0 s, 4.0 s left\n"
     plain.above("x")
     assert capsys.readouterr().out == "x\n"
 

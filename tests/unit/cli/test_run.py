@@ -27,7 +27,7 @@ def test_results_are_json_lines_on_standard_output(crewgraph, flow, write):
     assert first["status"] == "ok"
     assert first["json"] == {"answer": "long"}
     assert first["trace"] == [{"text": "a long one"}, "measure", {"route_taken": "long"}, "long"]
-    assert first["token_usage"]["long"]["total_tokens"] == 0
+    assert (first["token_usage"], first["usage"], first["cost"]) == ({}, {}, 0.0)
     assert "error" not in first
     assert second["status"] == "failed"
     assert second["error"] == "'long' failed: RuntimeError: the boom"
@@ -125,7 +125,7 @@ def test_what_steps_print_is_not_a_result(crewgraph, write):
     assert done.stderr == "hello\n"
 
 
-def test_odd_values_do_not_lose_a_result(crewgraph, write):
+def test_odd_values_do_not_lose_a_result(crewgraph, write, folder):
     """What JSON does not know becomes text, null or an escape."""
     write(
         "one.py",
@@ -159,7 +159,8 @@ def test_odd_values_do_not_lose_a_result(crewgraph, write):
     assert odd["key"] == {"1,2": [3]}
     assert odd["text"] == "ä\u2028"
     for name in ("round", "sulk"):
-        assert lines(crewgraph("run", f"one:{name}").stdout)[0]["status"] == "ok"
+        assert lines(crewgraph("run", f"one:{name}", "--trace", "spans.jsonl").stdout)[0]["status"] == "ok"
+        assert lines((folder / "spans.jsonl").read_text())[0]["spans"][0]["status"] == "ok"
 
 
 def test_an_invalid_pipeline_is_code_3(crewgraph, write, folder):

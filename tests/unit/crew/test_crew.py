@@ -12,10 +12,11 @@ import pytest
 from pydantic import ValidationError
 
 from crewgraph.bridge import Pending
-from crewgraph.crew import Agent, Crew, Process, Task
+from crewgraph.crew import Agent, Crew, Task
 from crewgraph.errors import InputError, InputTypeError, KickoffError, KickoffInterrupted, ModelUnavailable
-from crewgraph.llm import OfflineLLM, Request
+from crewgraph.llm import OfflineLLM, Reply, Request, ToolCall
 from crewgraph.outputs import CrewOutput
+from crewgraph.policy import Limit, Policy
 from crewgraph.syntax import Procedure
 from tests.unit.crew.doubles import Recorder, Verdict, crew
 
@@ -244,13 +245,6 @@ def test_context_before() -> None:
     assert len(Crew(tasks=[first, Task(description="b", context=[first])]).tasks) == 2
 
 
-def test_hierarchical() -> None:
-    """A process that is not there yet is refused; the other goes by its name too."""
-    with pytest.raises(ValidationError, match=r"Process\.hierarchical is not supported yet"):
-        Crew(process=Process.hierarchical)
-    assert Crew(process="sequential").process is Process.sequential  # type: ignore[arg-type]
-
-
 def test_unknown_field() -> None:
     """A field that nobody knows is refused by its name."""
     with pytest.raises(ValidationError, match="agent"):
@@ -280,3 +274,66 @@ def test_definitions_are_shown_as_themselves() -> None:
     task = Task(name="sort", description="Sort the mails.")
     crew = Crew(name="desk", agents=[Agent(role="Clerk")], tasks=[task])
     assert (str(crew), str(task)) == ("Crew('desk', tasks=1)", "Task('sort')")
+
+
+class TestMaxRpm:
+    """The ancestor's word for a limit."""
+
+    def test_is_a_limit(self) -> None:
+        """It is short for a limit in the crew's policy, and keeps what that says beside it."""
+        assert crew(GREET, policy=None, max_rpm=7).policy == Policy(limit=Limit(requests_per_minute=7))
+        policy = Policy(retries=1, limit=Limit(concurrency=2))
+        made = crew(GREET, policy=policy, max_rpm=7)
+        assert made.policy == Policy(retries=1, limit=Limit(concurrency=2, requests_per_minute=7))
+        assert crew(GREET, policy=made.policy, max_rpm=7).policy == made.policy
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"max_rpm": 7, "policy": Policy(limit=Limit(requests_per_minute=8))}, "max_rpm is 7 and .* 8. hint: keep"),
+            ({"max_rpm": 0}, "greater than or equal to 1"),
+        ],
+        ids=["two limits", "none at all"],
+    )
+    def test_refused(self, options: dict[str, Any], words: str) -> None:
+        """Two limits, or one that lets nothing through, are refused."""
+        with pytest.raises(ValidationError, match=words):
+            crew(GREET, **options)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("is_caching", "times"), [(True, 1), (False, 2)], ids=["cache", "no cache"])
+async def test_cache(is_caching: bool, times: int) -> None:
+    """Equal calls of a tool are made once in a run, over all its tasks, unless the crew says otherwise."""
+    called = list[str]()
+
+    def search(query: str) -> str:
+        """Look it up."""
+        called.append(query)
+        return "found"
+
+    look = Reply(calls=(ToolCall("1", "search", '{"query": "tea"}'),))
+    llm = Recorder(look, "a", look, "b")
+    made = Crew(agents=[Agent(role="A", tools=[search])], tasks=[Task(description="a")] * 2, llm=llm, cache=is_caching)
+    assert [output.raw for output in (await made.kickoff_async()).tasks_output] == ["a", "b"]
+    assert len(called) == times
+
+
+@pytest.mark.anyio
+async def test_tools_of_a_task() -> None:
+    """A task's tools stand in the place of its agent's."""
+
+    def search(query: str) -> str:
+        """Look it up."""
+        return query
+
+    def add(a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+    llm = Recorder("x")
+    agent = Agent(role="A", tools=[search])
+    await Crew(
+        agents=[agent], tasks=[Task(description="a"), Task(description="b", tools=[add])], llm=llm
+    ).kickoff_async()
+    assert [[spec.name for spec in request.tools] for request in llm.requests] == [["search"], ["add"]]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from crewgraph.crew import Agent, Crew, Task
-from crewgraph.node import Need, interface_of
+from crewgraph.crew import Agent, Crew, Task, tool
+from crewgraph.node import Interface, Need, interface_of
 from tests.unit.crew.doubles import Verdict, crew
 
 
@@ -75,6 +75,17 @@ def test_agent_asks_for_json(place: str) -> None:
     assert interface_of(made).may_give is None
 
 
+def test_tool_answers() -> None:
+    """A tool whose result is the answer may give any key; another one is no reason to expect them."""
+
+    def look(query: str) -> str:
+        """Look it up."""
+        return query
+
+    for tools, may_give in (([tool(result_as_answer=True)(look)], None), ([look], {"a", "Clerk"})):
+        assert interface_of(crew(Task(description="a", tools=tools))).may_give == may_give
+
+
 def test_agent_names_keys() -> None:
     """Text may also give what its agent talks about, but not what the agents of earlier tasks do."""
     first, last = Agent(role="Json reader", goal="early"), Agent(role="Clerk", backstory="You fill in urgency")
@@ -121,3 +132,13 @@ def test_empty() -> None:
     assert [problem.code for problem in interface.problems] == ["CG502"]
     assert (interface.needs, interface.gives, interface.may_give) == ((), {}, frozenset())
     assert interface.summary == "sequential · no model"
+
+
+def test_replaced() -> None:
+    """Of a crew that runs in another way nothing is known."""
+
+    class Silent(Crew):
+        async def kickoff_async(self, inputs: Any = None) -> Any:
+            return None
+
+    assert interface_of(Silent(tasks=[Task(description="{a}")])) == Interface()

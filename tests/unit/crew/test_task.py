@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import RootModel, ValidationError
 
-from crewgraph.crew import Agent, Task
+from crewgraph.crew import Agent, ConditionalTask, Task
 from tests.unit.crew.doubles import Verdict
 
 
@@ -28,8 +28,16 @@ def test_identity() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"async_execution": True}, "async_execution is not supported yet"),
-        ({"tools": [print]}, "tools are not supported yet"),
+        ({"condition": "a >"}, "is not an expression"),
+        ({"condition": "__import__('os')"}, "not a known function"),
+        ({"condition": 7}, "a condition is a callable .* got <class 'int'>"),
+        ({"guardrail": [print, 7]}, "a guardrail is a callable .* got <class 'int'>"),
+        ({"guardrail": ["be brief", " "]}, "a guardrail in words is empty"),
+        ({"guardrail_max_retries": -1}, "greater than or equal to 0"),
+        ({"max_human_rounds": 0}, "greater than or equal to 1"),
+        ({"output_file": " "}, "output_file is empty"),
+        ({"callback": "print"}, "callable"),
+        ({"tools": [7]}, "7 is no tool"),
         ({"output_json": Verdict, "output_pydantic": Verdict}, "one answer has one shape"),
         ({"output_json": RootModel[list[int]]}, "has no fields"),
         ({"output_pydantic": dict}, "subclass of BaseModel"),
@@ -65,3 +73,18 @@ def test_label(task: Task, label: str) -> None:
 def test_repr() -> None:
     """The repr is short."""
     assert repr(Task(description="Write it", expected_output="a report")) == "Task('Write it')"
+
+
+def test_guardrails() -> None:
+    """One guardrail may stand without a list, and none is an empty list."""
+    assert Task(description="a", guardrail="be brief").guardrails == ["be brief"]
+    assert Task(description="a", guardrail=print).guardrails == [print]
+    assert Task(description="a", guardrail=None).guardrails == []
+    assert Task(description="a", guardrail=["be brief", print]).guardrails == ["be brief", print]
+
+
+def test_conditional_task() -> None:
+    """By its own name a conditional task must have a condition."""
+    assert ConditionalTask(description="a", condition="n > 1").condition == "n > 1"
+    with pytest.raises(ValidationError, match=r"task 'a' has no condition. hint: ConditionalTask\("):
+        ConditionalTask(description="a")

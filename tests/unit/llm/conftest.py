@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 
-import anyio
 import pytest
 
 from crewgraph.llm import litellm_adapter
-from tests.unit.llm.provider import Provider, ask, serving
+from tests.faults.server import warm_up
+from tests.unit.llm.provider import Provider, serving
 
 
 @pytest.fixture(scope="session")
-def _litellm_ready() -> Iterator[None]:
+def _litellm_ready() -> None:
     """Import litellm and its parts before any clock runs, with the warnings of its own code left to it."""
-    with warnings.catch_warnings(), serving() as provider:
-        warnings.simplefilter("ignore")
-        anyio.run(provider.llm().complete, ask())
-    yield
+    warm_up()
     litellm_adapter.close()
 
 
@@ -27,3 +23,4 @@ def provider(_litellm_ready: None) -> Iterator[Provider]:
     """A provider on the loopback interface."""
     with serving() as provider:
         yield provider
+    litellm_adapter.close()  # its connections to this port, which litellm would keep for an hour

@@ -1,0 +1,139 @@
+"""What ``crewgraph run`` is told on the command line, and what of it cannot be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from crewgraph.cli.trouble import Mistake
+
+__all__ = ["Options", "check_options", "pair"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
+
+    target: str
+    file: str | None
+    inputs_file: str | None
+    given: tuple[str, ...]
+    limit: int | None
+    max_concurrency: int
+    on_error: Literal["collect", "fail_fast"]
+    model: str | None
+    max_usd: float | None
+    budget: tuple[str, ...]
+    input_budget: tuple[str, ...]
+    retries: int | None
+    call_timeout: float | None
+    run_timeout: float | None
+    record: str | None
+    replay: str | None
+    output_root: str | None
+    out: str
+    trace: str | None
+    follow: bool
+    quiet: bool
+    progress: bool
+
+    @property
+    def source(self) -> str | None:
+        """The file of inputs, from wherever it was named."""
+        return self.inputs_file or self.file
+
+
+def pair(text: str) -> tuple[str, Any]:
+    """The key and value of ``--input``.
+
+    Raises:
+        Mistake: it is neither KEY=TEXT nor KEY:=JSON.
+    """
+    parts = re.fullmatch(r"([^=:]+)(:?=)(.*)", text, re.DOTALL)
+    if not parts:
+        raise Mistake(f"--input is KEY=TEXT or KEY:=JSON, not '{text}'")
+    key, sign, value = parts.groups()
+    if sign == "=":
+        return key, value
+    try:
+        return key, json.loads(value)
+    except ValueError as error:
+        raise Mistake(f"--input {key}:= is not JSON: {error}. hint: text is given as {key}={value}") from None
+
+
+def check_options(options: Options) -> None:
+    """Refuse files that cannot be what they are named for, and options that contradict each other.
+
+    Raises:
+        Mistake: the first of them.
+    """
+    try:
+        _check_contradictions(options)
+        _check_paths(options)
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise Mistake(f"'{error.filename}' cannot be used: {error.strerror}") from error
+
+
+def _check_contradictions(options: Options) -> None:
+    if options.file and options.inputs_file:
+        raise Mistake(f"the inputs are named twice: '{options.file}' and '{options.inputs_file}'")
+    if options.follow and options.quiet:
+        raise Mistake("--follow shows what is written and --quiet shows nothing. hint: leave one of them out")
+    if options.record and options.replay:
+        raise Mistake("--record asks the models and --replay does not. hint: leave one of them out")
+    if options.max_usd is not None and options.source and not _is_known_before(options.source):
+        raise Mistake(
+            f"--max-usd wants to know the inputs before anything runs, and '{options.source}' is read as it comes. "
+            "hint: --budget usd=N stops when the money is spent"
+        )
+    if options.trace == "-":
+        raise Mistake("--trace needs a file; standard output is for the results")
+
+
+def _is_known_before(source: str) -> bool:
+    return source != "-" and (Path(source).is_file() or not Path(source).exists())
+
+
+def _check_paths(options: Options) -> None:
+    source = options.source
+    if source and source != "-" and not Path(source).exists():
+        raise Mistake(f"there is no file '{source}'")
+    if options.replay and not Path(options.replay).is_file():
+        raise Mistake(f"there is no cassette '{options.replay}'. hint: --record {options.replay} makes one")
+    if options.output_root and not Path(options.output_root).is_dir():
+        raise Mistake(f"there is no folder '{options.output_root}' for --output-root")
+    used = dict[str, str]()
+    for option, name in _written(options):
+        _check_written(name, source)
+        for other, taken in used.items():
+            if _is_same(taken, name):
+                raise Mistake(f"{other} and {option} are the same file")
+        used[option] = name
+    if options.replay and any(_is_same(options.replay, name) for name in used.values()):
+        raise Mistake(f"'{options.replay}' holds the recorded answers; write to another file")
+
+
+def _written(options: Options) -> Iterator[tuple[str, str]]:
+    for option, name in (("--out", options.out), ("--trace", options.trace), ("--record", options.record)):
+        if name and (name != "-" or option == "--record"):
+            yield option, name
+
+
+def _check_written(name: str, source: str | None) -> None:
+    path = Path(name)
+    if not path.absolute().parent.is_dir():
+        raise Mistake(f"there is no folder '{path.parent}' for '{name}'")
+    if path.is_dir():
+        raise Mistake(f"'{name}' is a folder")
+    if source and source != "-" and _is_same(name, source):
+        raise Mistake(f"'{name}' holds the inputs; write to another file")
+
+
+def _is_same(one: str, other: str) -> bool:
+    return Path(one).resolve() == Path(other).resolve() or (
+        Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
+    )

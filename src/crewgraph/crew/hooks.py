@@ -1,0 +1,54 @@
+"""What the user does before and after a run of a crew: functions that may change its inputs and its output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from crewgraph.crew.callback import consulted, name_of
+from crewgraph.errors import CallbackFailed
+from crewgraph.handoff import Handoff, isolated
+from crewgraph.outputs import CrewOutput
+
+__all__ = ["finished", "prepared"]
+
+
+async def prepared(values: Handoff, hooks: Iterable[Callable[..., Any]], *, who: str) -> Handoff:
+    """The inputs as the hooks leave them; each is given a copy of what the one before it returned.
+
+    Raises:
+        CallbackFailed: one raised, or returned neither a dict nor ``None``.
+    """
+    for hook in hooks:
+        what = f"{who}: its before_kickoff"
+        given: Any = await consulted(hook, isolated(values), what=what)
+        if given is None:
+            continue
+        if not isinstance(given, Mapping):
+            raise CallbackFailed(
+                f"{what} '{name_of(hook)}' returned {type(given).__name__}. hint: return the inputs, or None to leave "
+                "them as they are"
+            )
+        values = Handoff(given, upstream=values.upstream, beside=values.beside)
+    return values
+
+
+async def finished(output: CrewOutput, hooks: Iterable[Callable[..., Any]], *, who: str) -> CrewOutput:
+    """The output as the hooks leave it; what was spent stays what it is.
+
+    Raises:
+        CallbackFailed: one raised, or returned neither a ``CrewOutput`` nor ``None``.
+    """
+    spent = {"token_usage": output.token_usage, "calls": output.calls}
+    for hook in hooks:
+        what = f"{who}: its after_kickoff"
+        given: Any = await consulted(hook, output, what=what)
+        if given is None:
+            continue
+        if not isinstance(given, CrewOutput):
+            raise CallbackFailed(
+                f"{what} '{name_of(hook)}' returned {type(given).__name__}. hint: return a CrewOutput, or None to "
+                "leave it as it is"
+            )
+        output = given if given is output else given.model_copy(update=spent)
+    return output

@@ -1,0 +1,53 @@
+"""From what a conversation came to, to the output of a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from crewgraph.crew.conversation import Answer
+from crewgraph.crew.prompt import Brief
+from crewgraph.crew.task import Task
+from crewgraph.outputs import OutputFormat, TaskOutput
+
+__all__ = ["in_shape", "outcome", "skipped"]
+
+
+def outcome(brief: Brief, answer: Answer) -> TaskOutput:
+    """The output of a task."""
+    output = _begun(brief, raw=answer.text).model_copy(
+        update={
+            "model": answer.model,
+            "repaired": answer.repaired,
+            "forced": answer.forced,
+            "tools_used": list(answer.tools_used),
+        }
+    )
+    return output if answer.value is None else in_shape(output, answer.value, brief.task)
+
+
+def skipped(brief: Brief) -> TaskOutput:
+    """The output of a task that was not done."""
+    return _begun(brief, raw="").model_copy(update={"skipped": True})
+
+
+def in_shape(output: TaskOutput, value: BaseModel, task: Task, *, raw: str | None = None) -> TaskOutput:
+    """The output with a value of the task's shape; ``raw`` is another text for it."""
+    as_json = task.output_json is not None
+    fields: dict[str, Any] = {
+        "pydantic": None if as_json else value,
+        "json_dict": value.model_dump(mode="json") if as_json else None,
+        "output_format": OutputFormat.JSON if as_json else OutputFormat.PYDANTIC,
+    }
+    return output.model_copy(update=fields if raw is None else {**fields, "raw": raw})
+
+
+def _begun(brief: Brief, *, raw: str) -> TaskOutput:
+    return TaskOutput(
+        raw=raw,
+        description=brief.description,
+        name=brief.task.name,
+        expected_output=brief.expected_output or None,
+        agent=brief.role,
+    )
