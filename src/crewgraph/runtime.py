@@ -20,7 +20,7 @@ _VERBS = {
     "stream": "crewgraph.engine.kickoff:stream",
     "events": "crewgraph.engine.kickoff:events",
     "plan": "crewgraph.engine.forecast:plan",
-    "as_tool": "crewgraph.crew.tool_node:node_tool",
+    "as_tool": "crewgraph.crew.tools.node:node_tool",
     "to_dot": "crewgraph.picture:to_dot",
     "to_mermaid": "crewgraph.picture:to_mermaid",
     "to_text": "crewgraph.picture:to_text",

@@ -9,7 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from crewgraph import Agent, Crew, Pipeline, Task
-from crewgraph.llm import LiteLLM, litellm_adapter
+from crewgraph.llm import LiteLLM
+from crewgraph.llm.litellm import adapter as litellm_adapter
 from crewgraph.policy import Policy
 from crewgraph.trace import ModelText
 from tests.acceptance.llmock import Llmock, llmock

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from crewgraph.llm import litellm_adapter
+from crewgraph.llm.litellm import adapter as litellm_adapter
 from tests.faults.server import Server, serving, warm_up
 
 

@@ -6,9 +6,9 @@ from crewgraph.crew.agent import Agent
 from crewgraph.crew.conversation import AgentStep
 from crewgraph.crew.crew import Crew, Process
 from crewgraph.crew.human import HumanQuestion
-from crewgraph.crew.mcp import MCPServer, mcp_tools
 from crewgraph.crew.task import ConditionalTask, Task
-from crewgraph.crew.tool import BaseTool, tool
+from crewgraph.crew.tools.convert import BaseTool, tool
+from crewgraph.crew.tools.mcp import MCPServer, mcp_tools
 
 __all__ = [
     "Agent",

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from crewgraph.crew.tool import ToolList
+from crewgraph.crew.tools.convert import ToolList
 from crewgraph.llm.choose import Model
 from crewgraph.policy import Limit, Policy
 

@@ -26,8 +26,8 @@ from crewgraph.crew.problems import problems
 from crewgraph.crew.run import perform
 from crewgraph.crew.schedule import schedule
 from crewgraph.crew.task import Task
-from crewgraph.crew.tool_contract import BaseTool
-from crewgraph.crew.tool_node import node_tool
+from crewgraph.crew.tools.contract import BaseTool
+from crewgraph.crew.tools.node import node_tool
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.errors import KickoffInterrupted, PipelineInvalid
 from crewgraph.llm.choose import Model

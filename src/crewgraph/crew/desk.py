@@ -16,12 +16,12 @@ from crewgraph.crew.assign import Job
 from crewgraph.crew.callback import consulted
 from crewgraph.crew.conversation import AgentStep, Conversation, ToolResult, Tools
 from crewgraph.crew.human import Provider, Terminal
-from crewgraph.crew.mcp import MCPServer
 from crewgraph.crew.prompt import errand, persona
 from crewgraph.crew.team import MAX_DEPTH, Errand, Member, team_tools
-from crewgraph.crew.tool import BaseTool
-from crewgraph.crew.tool_shed import ToolShed
 from crewgraph.crew.toolbox import Toolbox
+from crewgraph.crew.tools.convert import BaseTool
+from crewgraph.crew.tools.mcp import MCPServer
+from crewgraph.crew.tools.shed import ToolShed
 from crewgraph.handoff import Handoff
 from crewgraph.llm.ask import Asker
 from crewgraph.llm.choose import resolve

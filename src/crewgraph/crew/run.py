@@ -15,7 +15,7 @@ from crewgraph.crew.outcome import skipped
 from crewgraph.crew.output_file import OutputFile, keep_apart, output_file, root_of
 from crewgraph.crew.prompt import Brief, Source, briefs
 from crewgraph.crew.schedule import Place, in_order, schedule
-from crewgraph.crew.tool_shed import ToolShed
+from crewgraph.crew.tools.shed import ToolShed
 from crewgraph.crew.work import Work, failed
 from crewgraph.errors import GuardrailFailed, ModelError
 from crewgraph.handoff import Handoff

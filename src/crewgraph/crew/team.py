@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from crewgraph.crew.agent import Agent
-from crewgraph.crew.tool import BaseTool, tool
+from crewgraph.crew.tools.convert import BaseTool, tool
 from crewgraph.errors import ToolError
 
 __all__ = ["MAX_DEPTH", "Errand", "Member", "find", "spoken", "team_tools"]

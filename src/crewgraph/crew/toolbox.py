@@ -13,12 +13,12 @@ from typing import Any
 import anyio
 
 from crewgraph.crew.conversation import ToolResult
-from crewgraph.crew.mcp import MCPServer
-from crewgraph.crew.tool_contract import BaseTool
-from crewgraph.crew.tool_control import stops_work
-from crewgraph.crew.tool_result import as_text, cut
-from crewgraph.crew.tool_schema import Arguments, ArgumentsMisfit, api_name
-from crewgraph.crew.tool_shed import ToolShed
+from crewgraph.crew.tools.contract import BaseTool
+from crewgraph.crew.tools.control import stops_work
+from crewgraph.crew.tools.mcp import MCPServer
+from crewgraph.crew.tools.result import as_text, cut
+from crewgraph.crew.tools.schema import Arguments, ArgumentsMisfit, api_name
+from crewgraph.crew.tools.shed import ToolShed
 from crewgraph.errors import CrewgraphError, ToolError
 from crewgraph.errors.root import MAX_NAMED
 from crewgraph.llm.ask import Asker

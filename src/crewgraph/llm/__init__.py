@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from crewgraph.llm.choose import is_configured, model_name, resolve
-from crewgraph.llm.litellm_adapter import LiteLLM
-from crewgraph.llm.offline import OfflineLLM
+from crewgraph.llm.litellm.adapter import LiteLLM
+from crewgraph.llm.offline.model import OfflineLLM
 from crewgraph.llm.port import LLM, Message, Reply, Request, ToolCall, ToolSpec
 from crewgraph.llm.price import Price
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import PlainValidator
 
 from crewgraph.errors import ModelNotConfigured
-from crewgraph.llm.litellm_adapter import LiteLLM
-from crewgraph.llm.offline import OfflineLLM
+from crewgraph.llm.litellm.adapter import LiteLLM
+from crewgraph.llm.offline.model import OfflineLLM
 from crewgraph.llm.port import LLM
 
 __all__ = ["VARIABLES", "Model", "is_configured", "model_name", "resolve"]

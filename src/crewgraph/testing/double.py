@@ -118,8 +118,8 @@ class Double:
             self.under_way += 1
             self.most_at_once = max(self.most_at_once, self.under_way)
         try:
+            reply = await self.reply(request)  # at once: what is asked first gets the first answer
             await checkpoint()
-            return await self.reply(request)
         except anyio.get_cancelled_exc_class():
             with self._lock:
                 self.cancelled += 1
@@ -127,6 +127,7 @@ class Double:
         finally:
             with self._lock:
                 self.under_way -= 1
+        return reply
 
     async def reply(self, request: Request) -> Reply:
         """What it answers to one request."""

@@ -11,7 +11,7 @@ import anyio
 
 from crewgraph.errors import ModelUnavailable, ScriptEnded
 from crewgraph.llm.fingerprint import canonical, digest
-from crewgraph.llm.offline_schema import made_up
+from crewgraph.llm.offline.schema import made_up
 from crewgraph.llm.port import Reply, Request
 from crewgraph.testing.double import Answer, Double, DoubleOptions
 

@@ -9,10 +9,10 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from crewgraph.budget import Meter
-from crewgraph.crew.mcp import MCPServer
-from crewgraph.crew.tool import BaseTool, as_tool, tool
-from crewgraph.crew.tool_shed import ToolShed
 from crewgraph.crew.toolbox import Toolbox
+from crewgraph.crew.tools.convert import BaseTool, as_tool, tool
+from crewgraph.crew.tools.mcp import MCPServer
+from crewgraph.crew.tools.shed import ToolShed
 from crewgraph.errors import (
     BudgetExceeded,
     CassetteMiss,

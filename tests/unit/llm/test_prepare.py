@@ -5,7 +5,8 @@ import pytest
 
 from crewgraph import Agent, Crew, Task
 from crewgraph.errors import ModelError
-from crewgraph.llm import LiteLLM, Reply, Request, litellm_adapter
+from crewgraph.llm import LiteLLM, Reply, Request
+from crewgraph.llm.litellm import adapter as litellm_adapter
 from crewgraph.policy import Policy
 
 pytestmark = pytest.mark.anyio
