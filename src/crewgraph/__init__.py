@@ -34,8 +34,8 @@ from crewgraph.errors import (
 )
 from crewgraph.forecast import Forecast, ForecastRow
 from crewgraph.llm import LLM, LiteLLM, OfflineLLM, Price
-from crewgraph.llm.cache import ResponseCache
-from crewgraph.llm.cassette import Cassette, record, replay
+from crewgraph.llm.recording.cache import ResponseCache
+from crewgraph.llm.recording.cassette import Cassette, record, replay
 from crewgraph.outlook import Range
 from crewgraph.outputs import (
     CrewOutput,

@@ -81,7 +81,7 @@ def crewgraph_cassette(
 
     All model calls of the process are answered by it while the test runs. Gives the ``crewgraph.Cassette``.
     """
-    from crewgraph.llm.cassette import Cassette
+    from crewgraph.llm.recording.cassette import Cassette
 
     node: pytest.Item = request.node
     records = bool(request.config.getoption("--crewgraph-record"))

@@ -133,7 +133,7 @@ def run(**options: Any) -> None:
 def _from_cassette(options: Options, files: contextlib.ExitStack) -> None:
     """Let a cassette stand before the models, where one is wanted."""
     if options.record or options.replay:
-        from crewgraph.llm.cassette import record, replay
+        from crewgraph.llm.recording.cassette import record, replay
 
         name = options.record or options.replay or ""
         files.enter_context(record(name) if options.record else replay(name))

@@ -10,9 +10,9 @@ from typing import Any, Unpack, cast
 import anyio
 
 from crewgraph.errors import ModelUnavailable, ScriptEnded
-from crewgraph.llm.fingerprint import canonical, digest
 from crewgraph.llm.offline.schema import made_up
 from crewgraph.llm.port import Reply, Request
+from crewgraph.llm.recording.fingerprint import canonical, digest
 from crewgraph.testing.double import Answer, Double, DoubleOptions
 
 __all__ = ["FailingLLM", "SchemaLLM", "ScriptedLLM", "SlowLLM"]

@@ -21,10 +21,11 @@ from crewgraph.errors import (
     ModelUnavailable,
     NodeError,
 )
-from crewgraph.llm import Reply, ask, cassette
+from crewgraph.llm import Reply, ask
 from crewgraph.llm.ask import Asker
-from crewgraph.llm.fingerprint import MASKED
 from crewgraph.llm.port import Request
+from crewgraph.llm.recording import cassette
+from crewgraph.llm.recording.fingerprint import MASKED
 from crewgraph.scope import Scope
 from crewgraph.testing import FailingLLM, ScriptedLLM, SlowLLM, call
 from crewgraph.testing.double import Double

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from crewgraph.llm import nearest as module
-from crewgraph.llm.nearest import difference, nearest, shown
+from crewgraph.llm.recording import nearest as module
+from crewgraph.llm.recording.nearest import difference, nearest, shown
 
 
 def request(*contents: str, model: str = "m", **more: Any) -> dict[str, Any]:

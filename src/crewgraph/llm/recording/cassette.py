@@ -16,10 +16,10 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from crewgraph.errors import CassetteError, CassetteMiss
-from crewgraph.llm.cassette_file import Recording, Writer, recording_of, recordings
-from crewgraph.llm.fingerprint import Text, canonical, digest, masked
 from crewgraph.llm.intercept import Asked, Outcome, enter, leave
-from crewgraph.llm.nearest import difference, nearest, shown
+from crewgraph.llm.recording.cassette_file import Recording, Writer, recording_of, recordings
+from crewgraph.llm.recording.fingerprint import Text, canonical, digest, masked
+from crewgraph.llm.recording.nearest import difference, nearest, shown
 
 __all__ = ["Cassette", "record", "replay"]
 

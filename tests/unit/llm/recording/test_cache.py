@@ -17,11 +17,12 @@ from pydantic import BaseModel
 
 from crewgraph import Agent, Budget, Crew, OfflineLLM, Pipeline, Policy, ResponseCache, Task, record, replay
 from crewgraph.errors import BudgetExceeded, CacheError, CassetteError, ModelError, ModelUnavailable
-from crewgraph.llm import Reply, cache_store
-from crewgraph.llm import cache as cache_module
+from crewgraph.llm import Reply
 from crewgraph.llm.ask import Asker
-from crewgraph.llm.cache_store import OVERHEAD, MemoryStore, SqliteStore, Store
 from crewgraph.llm.port import Message, Request
+from crewgraph.llm.recording import cache as cache_module
+from crewgraph.llm.recording import cache_store
+from crewgraph.llm.recording.cache_store import OVERHEAD, MemoryStore, SqliteStore, Store
 from crewgraph.scope import Scope
 from crewgraph.testing import FailingLLM, ScriptedLLM, SlowLLM, call
 from crewgraph.testing.double import Double
@@ -542,7 +543,7 @@ def test_several_processes(tmp_path: Path) -> None:
     path = tmp_path / "shared.db"
     script = f"""
 import sys
-from crewgraph.llm.cache_store import SqliteStore
+from crewgraph.llm.recording.cache_store import SqliteStore
 store = SqliteStore({str(path)!r}, 10_000_000)
 for number in range(30):
     store.put(sys.argv[1] + str(number), b"x")

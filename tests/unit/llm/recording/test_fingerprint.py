@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from crewgraph.llm.fingerprint import MASKED, as_line, canonical, digest, masked
 from crewgraph.llm.port import Message, Request, ToolCall, ToolSpec
+from crewgraph.llm.recording.fingerprint import MASKED, as_line, canonical, digest, masked
 from crewgraph.testing import SchemaLLM
 
 KEY = "sk-" + "a1B2" * 6

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crewgraph import errors
 from crewgraph.errors import CassetteError, ModelError
-from crewgraph.llm.fingerprint import Text, as_line, of_calls
 from crewgraph.llm.intercept import Outcome
 from crewgraph.llm.port import Reply, ToolCall
+from crewgraph.llm.recording.fingerprint import Text, as_line, of_calls
 from crewgraph.usage import UsageMetrics
 
 __all__ = ["VERSION", "Recording", "Writer", "recording_of", "recordings"]
