@@ -14,18 +14,28 @@ from typing import Any, Generic, Self, TypeVar
 
 import anyio
 
-__all__ = ["Awaited", "Pending", "in_event_loop", "run_or_pend"]
+__all__ = ["Awaited", "Pending", "in_event_loop", "run_or_pend", "trio_here"]
 
 T = TypeVar("T")
 
 
+def trio_here() -> Any:
+    """``trio.lowlevel`` where this thread runs trio, else ``None``.
+
+    What runs here has been imported, but another thread may be importing it just now: nothing is there for sure.
+    """
+    lowlevel: Any = sys.modules.get("trio.lowlevel")
+    in_trio_run = getattr(lowlevel, "in_trio_run", None)
+    return lowlevel if in_trio_run is not None and in_trio_run() else None
+
+
 def in_event_loop() -> bool:
     """Whether this thread is running an event loop (asyncio or trio)."""
-    asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")  # a loop that runs has been imported
-    if trio is not None and trio.lowlevel.in_trio_run():
+    if trio_here() is not None:
         return True
+    running = getattr(sys.modules.get("asyncio"), "get_running_loop", None)
     try:
-        return asyncio is not None and asyncio.get_running_loop() is not None
+        return running is not None and running() is not None
     except RuntimeError:
         return False
 
@@ -100,11 +110,11 @@ def run_or_pend(work: Callable[[], Awaitable[T]], label: str) -> T | Pending[T]:
 
 def _run(start: Callable[[], Awaitable[T]]) -> T:
     """Run in a new event loop, also in a thread that was given the context of another loop's task."""
-    sniffio: Any = sys.modules.get("sniffio")
-    if sniffio is None:
+    library: Any = getattr(sys.modules.get("sniffio"), "current_async_library_cvar", None)
+    if library is None:
         return anyio.run(start)
-    token = sniffio.current_async_library_cvar.set(None)
+    token = library.set(None)
     try:
         return anyio.run(start)
     finally:
-        sniffio.current_async_library_cvar.reset(token)
+        library.reset(token)

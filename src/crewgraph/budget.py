@@ -19,7 +19,7 @@ from crewgraph.policy import Budget
 from crewgraph.threads import Bell
 from crewgraph.usage import UsageMetrics, dollars, picodollars
 
-__all__ = ["Estimate", "Meter", "Reservation", "reserve"]
+__all__ = ["Estimate", "Meter", "Reservation", "reserve", "spent_elsewhere"]
 
 _log = logging.getLogger("crewgraph.budget")
 
@@ -85,54 +85,82 @@ class Meter:
         self._most_calls = math.inf if budget.calls is None else budget.calls
         self._most_picodollars = math.inf if budget.usd is None else picodollars(budget.usd)
         self._spent = UsageMetrics()
+        self._tokens = 0  # spent, with what is assumed of answers that do not say what they took
+        self._picodollars = 0
+        self._has_assumed = False
         self._calls = 0
         self._reserved_tokens = 0
         self._reserved_picodollars = 0
+        self._reserved_calls = 0  # that have not begun
 
     def fullness(self) -> float:
         """How much of the budget is spent, where 1 is all of it."""
-        tokens = self._spent.total_tokens / self._most_tokens if self._most_tokens else 1.0
-        money = self._spent.picodollars / self._most_picodollars if self._most_picodollars else 1.0
+        tokens = self._tokens / self._most_tokens if self._most_tokens else 1.0
+        money = self._picodollars / self._most_picodollars if self._most_picodollars else 1.0
         return max(tokens, money)
 
     def answer_that_fits(self, want: Estimate) -> float:
         """The longest answer that the free part has room for; negative where not even the prompt has."""
-        return self._fitting(want, self._reserved_tokens, self._reserved_picodollars)
+        return self._fitting(want, self._reserved_tokens, self._reserved_picodollars, self._reserved_calls)
 
     def answer_that_would_fit(self, want: Estimate) -> float:
         """The same, if nothing were reserved."""
-        return self._fitting(want, 0, 0)
+        return self._fitting(want, 0, 0, 0)
 
-    def _fitting(self, want: Estimate, tokens: int, money: int) -> float:
-        if self._calls >= self._most_calls:
+    def _fitting(self, want: Estimate, tokens: int, money: int, calls: int) -> float:
+        if self._calls + calls >= self._most_calls:
             return -1
-        fits = self._most_tokens - self._spent.total_tokens - tokens - want.prompt
+        fits = self._most_tokens - self._tokens - tokens - want.prompt
         if self.budget.usd is not None:
-            fits = min(fits, want.answer_for(self._most_picodollars - self._spent.picodollars - money))
+            fits = min(fits, want.answer_for(self._most_picodollars - self._picodollars - money))
         return fits
 
     def why_not(self, want: Estimate) -> str:
         """Why the next call does not fit, in words."""
         if self._calls >= self._most_calls:
             return "no further call is allowed"
-        return f"the next call needs about {counted(want.prompt, 'token')} for its question alone"
+        assumed = ", and answers that do not say what they took count as expected" if self._has_assumed else ""
+        return f"the next call needs about {counted(want.prompt, 'token')} for its question alone{assumed}"
 
     def take(self, want: Estimate) -> None:
         """Reserve."""
-        self._calls += 1
+        self._reserved_calls += 1
         self._reserved_tokens += want.tokens
         self._reserved_picodollars += want.picodollars
 
-    def give_back(self, want: Estimate, spent: UsageMetrics) -> None:
-        """Settle."""
+    def begin(self) -> None:
+        """A call that was reserved is made."""
+        self._reserved_calls -= 1
+        self._calls += 1
+
+    def give_back(self, want: Estimate, spent: UsageMetrics | None) -> None:
+        """Settle; ``None`` is a call that was not made. An answer of unknown size or cost took what was reserved."""
         self._reserved_tokens -= want.tokens
         self._reserved_picodollars -= want.picodollars
+        if spent is None:
+            self._reserved_calls -= 1
+            return
+        is_answer = not spent.failed_requests
+        no_tokens, no_cost = is_answer and spent.total_tokens <= 0, is_answer and spent.unpriced_requests > 0
+        self._tokens += want.tokens if no_tokens else spent.total_tokens
+        self._picodollars += want.picodollars if no_cost else spent.picodollars
+        self._has_assumed |= no_tokens or no_cost
         self._spent.add_usage_metrics(spent)
+
+    def note(self, spent: UsageMetrics) -> None:
+        """Count what nobody had reserved; where that is more than was left, nothing more is begun."""
+        self._calls += spent.requests
+        self._tokens += spent.total_tokens
+        self._picodollars += spent.picodollars
+        self._spent.add_usage_metrics(spent)
+        money = self._picodollars > self._most_picodollars
+        if money or self._tokens > self._most_tokens or self._calls > self._most_calls:
+            self.exceed("a foreign crew took more than was left")
 
     def exceed(self, what: str) -> BudgetExceeded:
         """Close this budget: nothing more is begun under it."""
         if self.exceeded is None:
-            self.exceeded = BudgetExceeded(self.scope, self._limits(), what, usage=self._spent.model_copy())
+            self.exceeded = BudgetExceeded(self.scope, self._limits(), what, usage=self._spent)
             _log.info("%s", self.exceeded)
         return self.exceeded.again()
 
@@ -163,21 +191,39 @@ class Reservation:
         self._around = meters
         self._meters = meters
         self._taken = taken
+        self._has_begun = False
         self.answer = answer
+
+    def begin(self) -> None:
+        """The call is made, and is one of those that are allowed, whatever becomes of it."""
+        self._has_begun = True
+        with _LOCK:
+            for meter in self._meters:
+                meter.begin()
+        if any(meter.budget.calls is not None for meter in self._meters):
+            _settled.ring()  # whoever waited for its place waits in vain
 
     def cut_short(self) -> BudgetExceeded:
         """The error of an answer that was longer than there was room for; closes the tightest budget."""
         return max(self._around, key=Meter.fullness).exceed("the last answer did not fit")
 
     def settle(self, spent: UsageMetrics) -> None:
-        """Replace what was reserved by what was spent."""
+        """Replace what was reserved by what was spent; a call that has not begun gives everything back."""
         meters, self._meters = self._meters, ()  # what is settled twice would free room that nobody gave back
         if not meters:
             return
         with _LOCK:
             for meter in meters:
-                meter.give_back(self._taken, spent)
+                meter.give_back(self._taken, spent if self._has_begun else None)
         _settled.ring()
+
+
+def spent_elsewhere(meters: Sequence[Meter], spent: UsageMetrics) -> None:
+    """Settle what was spent without asking: by a foreign crew, which tells it afterwards."""
+    with _LOCK:
+        for meter in meters:
+            meter.note(spent)
+    _settled.ring()
 
 
 async def reserve(meters: Sequence[Meter], want: Estimate, *, model: str) -> Reservation:

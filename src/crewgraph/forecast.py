@@ -60,12 +60,12 @@ class ForecastRow:
     @property
     def usd(self) -> Range | None:
         """USD; ``None`` where the price of a call that may be made is not known, or what is called at all."""
-        return self.load.usd if self.is_known and self.is_priced else None
+        return self.known_usd if self.is_known and self.is_priced else None
 
     @property
     def known_usd(self) -> Range:
         """USD of the calls whose price is known: a lower bound where others are not."""
-        return self.load.usd
+        return Range.each(_rounded, self.load.usd)
 
     @property
     def is_known(self) -> bool:
@@ -209,4 +209,9 @@ def _time(seconds: float) -> str:
 
 
 def _plain(figure: Range) -> dict[str, float]:
-    return {name: round(getattr(figure, name), 12) for name in ("low", "expected", "high")}
+    return {name: _rounded(getattr(figure, name)) for name in ("low", "expected", "high")}
+
+
+def _rounded(figure: float) -> float:
+    """Without the noise of sums of floats: money to the picodollar, as it is counted."""
+    return round(figure, 12)

@@ -8,17 +8,20 @@ Foreign crews and test doubles need not, so everything is read with a fallback.
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from crewgraph.errors import PriceUnknown
+from crewgraph.budget import spent_elsewhere
+from crewgraph.errors import BudgetExceeded, CrewgraphError, PriceUnknown
 from crewgraph.outlook import Outlook, Range, Sight
 from crewgraph.outputs import CrewOutput, PipelineRunResult, UsageMetrics
 from crewgraph.policy import Budget, Policy
 from crewgraph.scope import Scope, current, entered, within
 from crewgraph.template import as_text
 from crewgraph.trace import Event
+from crewgraph.usage import Call
 
 __all__ = [
     "Interface",
@@ -168,18 +171,24 @@ async def call(node: Node, inputs: Mapping[str, Any], *, scope: Scope | None = N
         endings = scope.endings  # this may be a thread whose node has ended
     else:
         endings = scope.own
-    for meter in scope.meters:
-        if meter.exceeded is not None:
-            raise meter.exceeded.again()
+    closed = _closed(scope)
+    if closed is not None:
+        scope.account.refuse(closed)
+        raise closed
     try:
         with entered(scope):
             result: Any = await within(endings, lambda: _called(node, inputs))
-    except BaseException:
+        output = result if issubclass(type(result), CrewOutput) else _foreign(result, scope)  # a mock only says it is
+    except BaseException as error:
         scope.account.stop()
+        if isinstance(error, CrewgraphError) and _wants_usage(error, scope):
+            error.usage = scope.account.usage.model_copy()
         raise
     finally:
         scope.account.close()
-    output = result if issubclass(type(result), CrewOutput) else _adopted(result)  # a mock only says it is one
+    closed = _closed(scope) if scope.account.refused else None
+    if closed is not None:  # whatever the node made of it: a call of it found no room, so its work is not whole
+        raise closed
     if scope.account.calls != output.calls:  # a step may call several crews, and return what none of these calls gave
         return output.model_copy(update={"calls": scope.account.calls, "token_usage": scope.account.usage})
     return output
@@ -204,9 +213,35 @@ def surroundings(node: object, name: str, scope: Scope, *, emit: Callable[[Event
     )
 
 
+def _wants_usage(error: CrewgraphError, scope: Scope) -> bool:
+    """Whether an error is to say what the node spent: one of a budget tells the budget's, a foreign one its own."""
+    if isinstance(error, BudgetExceeded):
+        return False
+    return error.usage is None or bool(scope.account.calls)
+
+
+def _closed(scope: Scope) -> BudgetExceeded | None:
+    """Why nothing more is begun here, if a budget around it is used up."""
+    return next((meter.exceeded.again() for meter in scope.meters if meter.exceeded is not None), None)
+
+
 async def _called(node: Node, inputs: Mapping[str, Any]) -> Any:
     result: Any = node.kickoff_async(inputs=inputs)
     return await result if inspect.isawaitable(result) else result
+
+
+def _foreign(result: Any, scope: Scope) -> CrewOutput:
+    """The output of somebody else's crew; what it says that it spent is charged, at a cost that nobody knows."""
+    output = _adopted(result)
+    usage = output.token_usage
+    if isinstance(result, PipelineRunResult):  # of a kickoff inside, which was charged for itself
+        return output
+    if usage.total_tokens or usage.requests:
+        usage = usage.model_copy(update={"unpriced_requests": max(1, usage.requests)})
+        spent_elsewhere(scope.meters, usage)
+        scope.account.charge(Call(kind="model", name="", crew=scope.crew, started=time.time(), usage=usage))
+        return output.model_copy(update={"token_usage": usage})
+    return output
 
 
 def _adopted(result: Any) -> CrewOutput:

@@ -87,7 +87,7 @@ class TaskOutput(_Answer):
     skipped: bool = False
     """Whether the task's condition was not met, so that nothing was asked."""
     tools_used: list[str] = Field(default_factory=list[str])
-    """The tools that were called, in order, once for each call."""
+    """The tools that ran, well or not, in order, once for each time; every call is in ``calls`` of the crew's output."""
     output_file: Path | None = None
     """Where the answer was written to, if the task says so."""
 

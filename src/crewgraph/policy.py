@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation
@@ -92,7 +93,7 @@ class Policy(BaseModel):
     task_timeout: Seconds | None = None
     node_timeout: Seconds | None = None
     run_timeout: Seconds | None = None
-    fallbacks: Annotated[tuple[SkipValidation[Any], ...], BeforeValidator(_several)] | None = None
+    fallbacks: Annotated[Sequence[SkipValidation[Any]], BeforeValidator(_several)] | None = None
     limit: Limit | None = None
 
     def over(self, farther: Policy | None) -> Self:

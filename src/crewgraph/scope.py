@@ -156,17 +156,19 @@ async def within(endings: Sequence[Ending], work: Callable[[], Awaitable[T]]) ->
     """Do the work, at most until the first of its endings.
 
     Raises:
-        DeadlineExceeded, BudgetExceeded: it was not done by then; the ending says which.
+        DeadlineExceeded, BudgetExceeded: it was not done by then; the ending says which. What work gives after it was
+            stopped counts for nothing.
     """
     if not endings:
         return await work()
     end, error = first(endings)
     with anyio.CancelScope(deadline=anyio.current_time() + end - monotonic()) as scope:
         try:
-            return await work()
+            done = await work()
         except Exception as reason:
-            if monotonic() >= end:  # what was cancelled for it may say so in words of its own
+            if scope.cancel_called or monotonic() >= end:  # what was cancelled may say so in words of its own
                 raise error() from reason
             raise
-    assert scope.cancelled_caught, "work either returns or was cancelled by this scope"
+        if not scope.cancel_called:  # else it caught the cancellation, and may be half done
+            return done
     raise error()

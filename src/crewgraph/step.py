@@ -65,7 +65,7 @@ class Step(Stage):
         self.is_async = is_async(function)
         functools.update_wrapper(self, function, updated=())
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The function itself, as if it were not decorated."""
         return self.function(*args, **kwargs)
 

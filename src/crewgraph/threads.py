@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 from anyio.lowlevel import RunVar
 
-from crewgraph.bridge import in_event_loop
+from crewgraph.bridge import in_event_loop, trio_here
 
 __all__ = ["Bell", "Home", "called", "is_async", "waker"]
 
@@ -26,14 +26,17 @@ MAX_THREADS = 100
 _threads: RunVar[anyio.CapacityLimiter] = RunVar("crewgraph worker threads")
 
 
-async def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What a function gives: an async one is awaited here, any other runs in a worker thread."""
+async def called(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """What a function gives: an async one is awaited here, any other runs in a worker thread; so is what it gives."""
     if is_async(function):
         value = function(*args, **kwargs)
     else:
         work = functools.partial(_boxed, function, args, kwargs)
         (value,) = await anyio.to_thread.run_sync(work, limiter=_limiter(), abandon_on_cancel=True)
-    return await value if inspect.isawaitable(value) else value
+    last: object = None
+    while inspect.isawaitable(value) and value is not last:  # a kickoff nobody awaited; a finished one gives itself
+        last, value = value, await value
+    return value
 
 
 def is_async(function: Any) -> bool:
@@ -59,9 +62,9 @@ def _limiter() -> anyio.CapacityLimiter:
 
 def waker() -> Callable[[Callable[[], object]], object]:
     """How another thread calls something in the event loop that runs here."""
-    trio: Any = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        return trio.lowlevel.current_trio_token().run_sync_soon
+    trio = trio_here()
+    if trio is not None:
+        return trio.current_trio_token().run_sync_soon
     asyncio: Any = sys.modules["asyncio"]  # a loop that runs has been imported
     return asyncio.get_running_loop().call_soon_threadsafe
 

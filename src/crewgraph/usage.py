@@ -149,11 +149,13 @@ class Account:
     Attributes:
         usage: the total.
         calls: every call, in the order in which they ended.
+        refused: the last error of a budget that had no room for a call of this work.
     """
 
     def __init__(self, parent: Account | None = None, *, keeps_calls: bool = True) -> None:
         self.usage = UsageMetrics()
         self.calls = list[Call]()
+        self.refused: Exception | None = None
         self._parent = parent
         self._keeps_calls = keeps_calls
         self._is_open = True
@@ -169,6 +171,12 @@ class Account:
                     self.calls.append(call)
         if self._parent is not None:
             self._parent.charge(call)
+
+    def refuse(self, error: Exception) -> None:
+        """Note that a budget had no room for a call, whatever the work makes of it."""
+        self.refused = error
+        if self._parent is not None:
+            self._parent.refuse(error)
 
     def close(self) -> None:
         """Note nothing more here."""

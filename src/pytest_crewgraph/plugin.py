@@ -23,6 +23,7 @@ REASON = (
     "pytest --crewgraph-real-models, or crewgraph_real_models = true in pytest's configuration; "
     "the fixture crewgraph_cassette records its calls and replays them)"
 )
+OPTIONS = ("redact", "repeat", "use_all")
 LONGEST_NAME = 120
 
 _failed = pytest.StashKey[bool]()
@@ -64,6 +65,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed:
         item.stash[_failed] = True
+    elif report.when == "call":
+        item.stash.setdefault(_failed, False)
     return report
 
 
@@ -83,6 +86,7 @@ def crewgraph_cassette(
     """
     from crewgraph.llm.recording.cassette import Cassette
 
+    _check(crewgraph_cassette_options)
     node: pytest.Item = request.node
     records = bool(request.config.getoption("--crewgraph-record"))
     how = f"run `pytest --crewgraph-record {node.nodeid!r}`, which calls the model and records what it answers"
@@ -90,6 +94,7 @@ def crewgraph_cassette(
         _path_of(node),
         mode="record" if records else "replay",
         everywhere=True,
+        keep_failed=False,
         hint=how,
         **crewgraph_cassette_options,
     )
@@ -97,14 +102,21 @@ def crewgraph_cassette(
         yield cassette
 
 
+def _check(options: Mapping[str, Any]) -> None:
+    unknown = ", ".join(repr(name) for name in options if name not in OPTIONS)
+    if unknown:
+        message = f"crewgraph_cassette_options: a cassette has no option {unknown}. hint: it has {', '.join(OPTIONS)}"
+        raise pytest.UsageError(message)
+
+
 @contextmanager
 def _unless_failed(node: pytest.Item, cassette: Any) -> Generator[None]:
-    """Use a cassette, and leave the file as it is where the test has failed."""
+    """Use a cassette, and leave the file as it is where the test has failed, or never came to its end."""
     cassette.__enter__()
     try:
         yield
     finally:
-        failure = AssertionError("the test failed") if node.stash.get(_failed, False) else None
+        failure = AssertionError("the test failed") if node.stash.get(_failed, True) else None
         cassette.__exit__(failure and type(failure), failure, None)
 
 

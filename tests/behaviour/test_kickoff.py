@@ -197,6 +197,7 @@ SCRIPT = """
         Pipeline([work]).kickoff([{"n": n} for n in range(5)])
     except KeyboardInterrupt as stop:
         assert isinstance(stop, KickoffInterrupted)
+        assert stop.usage == stop.result.usage
         print("kept", [run.to_dict()["n"] for run in stop.result if run.ok], len(stop.result), flush=True)
 """
 

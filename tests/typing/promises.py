@@ -10,14 +10,19 @@ from crewgraph import (
     CrewOutput,
     Findings,
     Forecast,
+    MCPServer,
+    OfflineLLM,
     Pipeline,
     PipelineKickoffResult,
+    Policy,
     Procedure,
     Route,
     Router,
     Task,
     step,
 )
+from crewgraph.errors import ModelError
+from crewgraph.testing import ScriptedLLM
 
 
 @step
@@ -36,6 +41,14 @@ assert_type(Procedure([crew]).crews, list[Any])
 assert_type(router.add_route("y", lambda values: values["n"] > 1, crew), Router)
 assert_type((crew >> crew).check(), Findings)
 assert_type((crew >> crew).plan({"n": 1}), Forecast)
+
+# what lists, names and mixed answers may be given to
+assert_type(Crew(process="hierarchical"), Crew)
+assert_type(MCPServer(command="files", args=["--root", "/srv"], include=["read"], exclude=["list"]), MCPServer)
+assert_type(OfflineLLM({"sum": "42", "broken": ModelError("…"), "asked": lambda _: "yes"}), OfflineLLM)
+assert_type(OfflineLLM([("sum", "42"), (lambda _: True, ModelError)]), OfflineLLM)
+assert_type(ScriptedLLM("a", rules={"sum": "42", "broken": ModelError("…"), "form": {"n": 1}}), ScriptedLLM)
+assert_type(Policy(fallbacks=[OfflineLLM(), "offline"]), Policy)
 
 
 async def running() -> None:

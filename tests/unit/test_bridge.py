@@ -7,6 +7,7 @@ import gc
 import inspect
 import sys
 import threading
+from types import ModuleType
 
 import anyio
 import pytest
@@ -256,3 +257,21 @@ def test_without_sniffio(monkeypatch: pytest.MonkeyPatch) -> None:
         return 1
 
     assert run_or_pend(work, "work") == 1
+
+
+@pytest.mark.parametrize("half", ["trio.lowlevel", "asyncio", "sniffio"])
+def test_imported_by_another_thread_just_now(monkeypatch: pytest.MonkeyPatch, half: str) -> None:
+    """A module that another thread has begun to import has nothing in it yet; nobody runs on it either."""
+    monkeypatch.setitem(sys.modules, half, ModuleType(half))
+    assert not in_event_loop()
+
+
+def test_runs_while_another_thread_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work runs all the same."""
+
+    async def work() -> int:
+        return 7
+
+    monkeypatch.setitem(sys.modules, "trio.lowlevel", ModuleType("trio.lowlevel"))
+    monkeypatch.setitem(sys.modules, "sniffio", ModuleType("sniffio"))
+    assert run_or_pend(work, "work()") == 7

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crewgraph.budget import Estimate, Meter, Reservation, reserve
+from crewgraph.budget import Estimate, Meter, Reservation, reserve, spent_elsewhere
 from crewgraph.errors import BudgetExceeded, PriceUnknown
 from crewgraph.policy import Budget
 from crewgraph.usage import UsageMetrics
@@ -27,7 +27,9 @@ def spent(tokens: int = 0, picodollars: int = 0) -> UsageMetrics:
 
 
 async def taken(*meters: Meter, prompt: int = 10, answer: int = 90, **prices: float) -> Reservation:
-    return await reserve(meters, Estimate(prompt, answer, **prices), model="m")
+    reserved = await reserve(meters, Estimate(prompt, answer, **prices), model="m")
+    reserved.begin()
+    return reserved
 
 
 # ---- reserving -------------------------------------------------------------------------------------------------------
@@ -129,6 +131,62 @@ async def test_calls_are_counted_when_they_begin() -> None:
     await taken(budget)
     with pytest.raises(BudgetExceeded, match="2 calls"):
         await taken(budget)
+
+
+@pytest.mark.parametrize("has_begun", [True, False], ids=["begun", "given up"])
+async def test_a_place_is_taken_by_calls_that_begin(has_begun: bool) -> None:
+    """Who waits for the place of a reserved call gets it where that never begins, and is refused once it has begun."""
+    budget, seen = meter(calls=1), list[str]()
+    first = await reserve([budget], Estimate(10, 90), model="m")
+
+    async def second() -> None:
+        try:
+            await taken(budget)
+            seen.append("called")
+        except BudgetExceeded:
+            seen.append("refused")
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(second)
+            await anyio.wait_all_tasks_blocked()
+            assert seen == []
+            first.begin() if has_begun else first.settle(spent())
+    assert seen == ["refused" if has_begun else "called"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "took"),
+    [
+        ({"tokens": 250}, spent()),
+        ({"tokens": 250}, spent(-5)),
+        ({"usd": 250e-12}, UsageMetrics(total_tokens=100, successful_requests=1, unpriced_requests=1)),
+    ],
+    ids=["tokens", "nonsense", "usd"],
+)
+async def test_an_answer_of_unknown_size_takes_what_was_reserved(limits: Any, took: UsageMetrics) -> None:
+    """A model that does not say what it took uses its budget up all the same; what is shown stays unknown."""
+    budget, prices = meter(**limits), dict[str, Any](prompt_price=1.0, answer_price=1.0)
+    for _ in range(2):
+        (await taken(budget, **prices)).settle(took)
+    (await taken(budget, prompt=20, answer=30, **prices)).settle(took)
+    with pytest.raises(BudgetExceeded, match="answers that do not say what they took count as expected") as caught:
+        await taken(budget, **prices)
+    assert caught.value.usage == took + took + took
+
+
+async def test_what_is_told_afterwards_leaves_less_room() -> None:
+    """What was spent without asking is spent: the next answer has room for the rest."""
+    budget = meter(tokens=100)
+    spent_elsewhere([budget], spent(60))
+    assert (await taken(budget)).answer == 30
+
+
+async def test_a_failed_call_of_unknown_size_takes_nothing() -> None:
+    """What a provider charges for a failed call, and does not report, is not in the budget."""
+    budget = meter(tokens=100)
+    (await taken(budget)).settle(UsageMetrics(failed_requests=1, unpriced_requests=1))
+    assert (await taken(budget)).answer is None
 
 
 async def test_one_full_budget_reserves_nothing_in_the_others() -> None:

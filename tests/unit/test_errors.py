@@ -9,6 +9,7 @@ import pytest
 from crewgraph import errors
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.errors import (
+    BudgetExceeded,
     ConditionError,
     CrewgraphError,
     InputError,
@@ -22,6 +23,7 @@ from crewgraph.errors import (
     TemplateError,
 )
 from crewgraph.errors.root import MAX_NAMED
+from crewgraph.usage import UsageMetrics
 
 CYCLE = Diagnostic("CG202", "cycle: a → b → a", (), "take an edge away")
 EMPTY = Diagnostic("CG102", "the pipeline has no stages")
@@ -177,6 +179,31 @@ def test_an_interrupted_kickoff_counts_what_finished() -> None:
     assert str(error) == "interrupted; what had finished is in .result: 2 results"
     assert error.result == ["one", "two"]
     assert str(KickoffInterrupted(["one"])).endswith("1 result")
+    assert error.usage is None
+
+
+def test_an_interrupted_kickoff_tells_what_was_spent() -> None:
+    """Where anything was."""
+    spent = UsageMetrics(total_tokens=30, successful_requests=3, unpriced_requests=3)
+    error = KickoffInterrupted([None], usage=spent)
+    assert str(error).endswith(".result: 0 results; spent: 30 tokens, cost unknown, 3 calls")
+    assert error.usage is spent
+    assert str(KickoffInterrupted([None], usage=UsageMetrics())).endswith("0 results")
+
+
+@pytest.mark.parametrize(
+    ("money", "told"),
+    [
+        ({"unpriced_requests": 3}, "30 tokens, cost unknown, 3 calls"),
+        ({"picodollars": 10**10, "unpriced_requests": 1}, "30 tokens, at least $0.01, 3 calls"),
+        ({"picodollars": 10**10}, "30 tokens, $0.01, 3 calls"),
+    ],
+    ids=["unknown", "at least", "known"],
+)
+def test_a_used_up_budget_tells_what_was_spent(money: dict[str, int], told: str) -> None:
+    """In words that can be read alone."""
+    usage = UsageMetrics(total_tokens=30, successful_requests=3, **money)
+    assert str(BudgetExceeded("the kickoff", "3 calls", "no more", usage=usage)).endswith(f"; spent: {told}")
 
 
 def test_a_model_error_carries_what_is_known() -> None:

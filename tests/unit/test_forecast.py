@@ -115,6 +115,14 @@ def test_cost_of_a_row(load: dict[str, Range], usd: Range | None, told: str) -> 
     assert row(**load).dollars() == told
 
 
+def test_money_is_told_without_the_noise_of_sums() -> None:
+    """To the picodollar, as it is counted."""
+    noisy = 3 * 0.1
+    assert noisy != 0.3
+    one = row(usd=Range.exactly(noisy))
+    assert one.usd == one.known_usd == Range.exactly(0.3)
+
+
 def some_forecast() -> Forecast:
     rows = (
         row(calls=Range(3, 6, 9), answer=Range(1, 2.5, 15_000_000), seconds=Range(0, 0.5, 200_000)),

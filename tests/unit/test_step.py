@@ -602,8 +602,22 @@ def test_an_annotation_that_is_awaitable_says_nothing() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_forgotten_await_is_told() -> None:
-    """A step that hands back something to be awaited has forgotten to await it."""
+async def test_a_forgotten_await_is_made_up_for() -> None:
+    """A step that hands back something to be awaited gives what comes of it."""
+
+    async def later() -> int:
+        return 1
+
+    async def forgets() -> Any:
+        return later()
+
+    output = await Step(forgets).kickoff_async({})
+    assert output.to_dict() == {"forgets": 1}
+
+
+@pytest.mark.anyio
+async def test_a_forgotten_await_of_an_inline_step_is_told() -> None:
+    """One that runs in the event loop by its own wish is awaited once only."""
 
     async def later() -> int:
         return 1
@@ -615,5 +629,5 @@ async def test_a_forgotten_await_is_told() -> None:
 
     waiting: list[Any] = []
     with pytest.raises(TypeError, match="was not awaited; write return await"):
-        await Step(forgets).kickoff_async({})
+        await Step(forgets, inline=True).kickoff_async({})
     waiting[0].close()

@@ -253,6 +253,13 @@ async def test_in_order() -> None:
     llm.assert_done()
 
 
+@pytest.mark.parametrize("answer", [["a", "b"], ("a", "b"), []], ids=["list", "tuple", "empty"])
+def test_list_of_answers(answer: Any) -> None:
+    """Answers in a list are refused when the model is made, with how to write them."""
+    with pytest.raises(TypeError, match=r"one answer after the other is ScriptedLLM\(\"a\", \"b\"\)"):
+        ScriptedLLM(answer)
+
+
 async def test_used_up() -> None:
     """When the answers are used up, the error says so, what was asked, and how to go on."""
     llm = ScriptedLLM("1", rules={"x": "y"}, model="m")
@@ -260,10 +267,10 @@ async def test_used_up() -> None:
     with pytest.raises(ScriptEnded) as caught:
         await llm.complete(asking("b\nc"))
     assert str(caught.value) == (
-        "m: all 1 answers are used up and no rule of 1 fits; it was asked: b c\n"
+        "m: its only answer is used up and no rule of 1 fits; it was asked: b c\n"
         'hint: give it one more answer, rules={"pattern": answer}, or repeat=True'
     )
-    with pytest.raises(ScriptEnded, match=r"all 0 answers are used up; it was asked"):
+    with pytest.raises(ScriptEnded, match=r"scripted: it has no answers; it was asked"):
         await ScriptedLLM().complete(asking())
 
 

@@ -235,7 +235,47 @@ def test_failed_test_keeps_the_recording(pytester: pytest.Pytester, monkeypatch:
     monkeypatch.setenv("SAYS", "bad")
     run(pytester, "--crewgraph-record").assert_outcomes(failed=1)
     assert tape.read_text() == before
+    assert list(tape.parent.iterdir()) == [tape]
     run(pytester).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("end", "outcomes"),
+    [
+        pytest.param('assert crew().kickoff().raw == "good"', {"failed": 1}, id="fails"),
+        pytest.param("crew().kickoff(); raise KeyboardInterrupt", {}, id="interrupted"),
+    ],
+)
+def test_failed_test_makes_no_recording(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, end: str, outcomes: dict[str, int]
+) -> None:
+    """What a test has recorded that failed, or never came to its end, is not replayed: the command is named again."""
+    module = pytester.makepyfile(test_mail=CASSETTE + f"\n    def test_it(crewgraph_cassette):\n        {end}\n")
+    monkeypatch.setenv("SAYS", "bad")
+    run(pytester, "--crewgraph-record").assert_outcomes(**outcomes)
+    assert not list((module.parent / "cassettes" / "test_mail").iterdir())
+    result = run(pytester)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*there is no such cassette. hint: run `pytest --crewgraph-record*"])
+
+
+def test_unknown_option_of_a_cassette(pytester: pytest.Pytester) -> None:
+    """An option that a cassette does not have is told by its name, with those that it has."""
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def crewgraph_cassette_options():
+            return {"repeats": True}
+
+        def test_it(crewgraph_cassette):
+            pass
+    """)
+    result = run(pytester)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*crewgraph_cassette_options: a cassette has no option 'repeats'. hint: it has redact, repeat, use_all"]
+    )
 
 
 def test_options(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

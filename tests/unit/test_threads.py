@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from crewgraph.bridge import Awaited
 from crewgraph.threads import MAX_THREADS, Bell, Home, called, is_async
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +52,21 @@ async def test_where_a_function_runs(function: Any, here: bool) -> None:
 async def test_a_function_that_gives_a_coroutine() -> None:
     """What a synchronous function returns to be awaited is awaited, in the loop."""
     assert await called(gives_a_coroutine, n=4) == (4, threading.get_ident())
+
+
+async def test_a_parameter_called_function() -> None:
+    """A function may name its parameters as it likes."""
+
+    def doubled(function: int) -> int:
+        return 2 * function
+
+    assert await called(doubled, function=2) == 4
+
+
+async def test_what_gives_itself() -> None:
+    """A finished kickoff may be awaited and gives itself; it is not awaited for ever."""
+    done = Awaited()
+    assert await called(lambda: done) is done
 
 
 async def test_errors_come_through() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from crewgraph.cli.trouble import Exit, Mistake
-from crewgraph.forecast import Forecast
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
-__all__ = ["Refusal", "check_ceiling"]
+from crewgraph.cli.trouble import Exit, Mistake
+from crewgraph.errors.root import counted
+from crewgraph.forecast import Forecast, ForecastRow
+
+__all__ = ["Refusal", "check_ceiling", "in_full"]
 
 MAX_ROWS = 5
-"""How many nodes a refusal shows: the dearest."""
+"""How many rows a refusal shows: the dearest; and the routes that they lie on."""
 
 
 class Refusal(Mistake):
@@ -17,8 +21,13 @@ class Refusal(Mistake):
     exit_code = Exit.OVER_BUDGET
 
 
-def check_ceiling(forecast: Forecast, max_usd: float, *, target: str) -> None:
+def check_ceiling(forecast: Forecast, max_usd: float, *, command: str) -> None:
     """Compare what a kickoff is expected to cost with what it may.
+
+    Args:
+        forecast: what is expected.
+        max_usd: what it may cost.
+        command: the command line that shows all of the forecast.
 
     Raises:
         Refusal: it is more, or not known.
@@ -33,14 +42,31 @@ def check_ceiling(forecast: Forecast, max_usd: float, *, target: str) -> None:
         ways = ["allow more", "run fewer inputs with --limit N", "take a cheaper --model"]
     else:
         return
-    ways.append(f"crewgraph plan {target} shows all of it")
-    lines = [f"--max-usd {max_usd:g}: {told}; nothing has run", *_key_lines(forecast), f"hint: {', or '.join(ways)}"]
-    raise Refusal("\n".join(lines))
+    ways.append(f"{command} shows all of it")
+    head = f"--max-usd {in_full(max_usd)}: {told}; nothing has run"
+    raise Refusal("\n".join([head, *_key_lines(forecast), f"hint: {', or '.join(ways)}"]))
+
+
+def in_full(figure: float) -> str:
+    """A figure as a person writes it: "2", "0.000001", and never "1e-06"."""
+    return f"{Decimal(f'{figure:.15g}'):f}"
 
 
 def _key_lines(forecast: Forecast) -> list[str]:
-    """The head of the table, its dearest rows, and the total."""
+    """The head of the table, its dearest rows with the routes that they lie on, how many more there are, and the total."""
     head, *rows, total = forecast.table().splitlines()
     cost = [row.known_usd.expected for row in forecast.rows]
     dearest = sorted(range(len(rows)), key=lambda place: (-cost[place], place))[:MAX_ROWS]
-    return [f"  {line}" for line in (head, *(rows[place] for place in sorted(dearest)), total)]
+    shown = sorted({*dearest, *(above for place in dearest for above in _above(forecast.rows, place))})
+    rest = len(rows) - len(shown)
+    more = [f"… and {counted(rest, 'more row')}"] if rest else []
+    return [f"  {line}" for line in (head, *(rows[place] for place in shown), *more, total)]
+
+
+def _above(rows: Sequence[ForecastRow], place: int) -> Iterator[int]:
+    """The router and the route on which a row lies, and those on which they lie."""
+    depth = rows[place].depth
+    for above in range(place - 1, -1, -1):
+        if rows[above].depth < depth:
+            depth = rows[above].depth
+            yield above

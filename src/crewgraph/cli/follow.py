@@ -94,7 +94,7 @@ class LiveFollow(Live):
 
             text = Text("\n").join(_styled(line) for line in self.waiting)
             self.waiting.clear()
-            self.console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+            self._print(text)
 
 
 def _styled(line: Line) -> Any:

@@ -25,6 +25,7 @@ from crewgraph.cli.rows import Inputs
 from crewgraph.cli.tally import Tally
 from crewgraph.cli.target import Target
 from crewgraph.cli.trouble import Exit, Mistake, leave
+from crewgraph.crew.human import giving_way
 from crewgraph.errors import KickoffError
 from crewgraph.policy import Budget, Policy
 from crewgraph.render.escape import clean, shortened
@@ -80,7 +81,12 @@ class Job:
         warnings = _Warnings(progress)
         ticker = asyncio.create_task(_tick(progress))
         try:
-            with anyio.CancelScope() as scope, self.stopped_by_ctrl_c(scope), warnings.shown():
+            with (
+                anyio.CancelScope() as scope,
+                self.stopped_by_ctrl_c(scope),
+                warnings.shown(),
+                giving_way(progress.aside),
+            ):
                 await self.consume(progress)
         except BrokenPipeError:  # `… | head` has what it wants
             progress.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,15 @@ class Options:
     def source(self) -> str | None:
         """The file of inputs, from wherever it was named."""
         return self.inputs_file or self.file
+
+    @property
+    def plan(self) -> str:
+        """The command line that shows what all of this would take."""
+        words = ["crewgraph", "plan", self.target, *([self.source] if self.source else [])]
+        words += [word for each in self.given for word in ("--input", each)]
+        words += ["--limit", str(self.limit)] if self.limit else []
+        words += ["--model", self.model] if self.model else []
+        return shlex.join(words)
 
 
 def pair(text: str) -> tuple[str, Any]:

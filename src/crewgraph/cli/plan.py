@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import click
 
+from crewgraph.cli.ceiling import in_full
 from crewgraph.cli.options import pair
 from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
 from crewgraph.cli.target import load
@@ -106,5 +107,5 @@ def _hold_against(forecast: Forecast, max_usd: float) -> None:
         told = f"it is expected to cost {forecast.total.dollars()}"
     else:
         return
-    click.echo(f"{click.style('error:', fg='red', bold=True)} --max-usd {max_usd:g}: {told}", err=True)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} --max-usd {in_full(max_usd)}: {told}", err=True)
     sys.exit(Exit.OVER_BUDGET)

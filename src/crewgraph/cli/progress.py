@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import deque
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import click
@@ -46,6 +49,10 @@ class Progress(Protocol):
         """Print a line for a person."""
         ...
 
+    def aside(self) -> AbstractContextManager[None]:
+        """Leave the terminal to a person who is asked something there."""
+        ...
+
     def stop(self) -> None:
         """Take the picture away."""
         ...
@@ -82,6 +89,10 @@ class Silent:
         """Print a line for a person."""
         click.echo(clean(text), err=True)
 
+    def aside(self) -> AbstractContextManager[None]:
+        """Nothing is in the way."""
+        return nullcontext()
+
     def stop(self) -> None:
         """Nothing."""
 
@@ -104,18 +115,23 @@ class Plain(Silent):
 
 
 class Live:
-    """A picture of rich that is redrawn in place: a bar, the counts, and what each node is doing."""
+    """A picture of rich that is redrawn in place: a bar, the counts, and what each node is doing.
+
+    While a person is asked something there is no picture, and what is to be printed is held until they have answered.
+    """
 
     interval = 0.125
 
     def __init__(self, tally: Tally, title: str, *, console: Any = None) -> None:
         from rich.console import Console
-        from rich.live import Live as RichLive
 
         self.tally = tally
         self.title = shortened(title, 2 * MAX_NAME)
         self.console: Any = console or Console(stderr=True)
-        self.live: Any = RichLive(console=self.console, auto_refresh=False, transient=True)
+        self.live: Any = self._drawing()
+        self.is_aside = False
+        self.is_over = False
+        self.held = deque[tuple[Any, str | None]]()
 
     def start(self) -> None:
         """Begin to draw; what is printed meanwhile appears above."""
@@ -124,19 +140,54 @@ class Live:
 
     def refresh(self) -> None:
         """Draw again."""
-        self.live.update(self.picture(), refresh=True)
+        if not self.is_aside:
+            self.live.update(self.picture(), refresh=True)
 
     def above(self, text: str) -> None:
         """Print a line of results above the picture."""
-        self.console.print(clean(text), markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self._print(clean(text))
 
     def warn(self, text: str) -> None:
         """Print a line for a person above the picture."""
-        self.console.print(clean(text), style="yellow", markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self._print(clean(text), style="yellow")
+
+    @contextmanager
+    def aside(self) -> Generator[None]:
+        """Take the picture away for as long as a person is asked something, and show the cursor."""
+        self.refresh()
+        self.is_aside = True
+        self.live.stop()
+        try:
+            yield
+        finally:
+            if not self.is_over:
+                self.is_aside = False
+                self._print_held()
+                self.live = self._drawing()
+                self.start()
 
     def stop(self) -> None:
         """Take the picture away; the summary follows."""
+        self.is_aside, self.is_over = False, True
+        self._print_held()
         self.live.stop()
+
+    def _drawing(self) -> Any:
+        """One that has drawn nothing yet: where it begins, nothing above is wiped."""
+        from rich.live import Live as RichLive
+
+        return RichLive(console=self.console, auto_refresh=False, transient=True)
+
+    def _print(self, text: Any, *, style: str | None = None) -> None:
+        if self.is_aside:
+            self.held.append((text, style))
+        else:
+            self.console.print(text, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+    def _print_held(self) -> None:
+        while self.held:
+            text, style = self.held.popleft()
+            self._print(text, style=style)
 
     def picture(self) -> Any:
         """What is drawn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ __all__ = ["encoded_line", "reason_of", "result_record", "spans_record"]
 Result = PipelineRunResult | ProcedureRunResult
 
 SPENT = ("calls", "token_usage")
+
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Control characters, marks of direction and the like, ends of lines: a terminal would obey them."""
 
 
 def result_record(result: Result, *, reason: str | None = None) -> dict[str, Any]:
@@ -95,7 +99,12 @@ def encoded_line(record: dict[str, Any]) -> bytes:
 
 
 def _strict(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False, allow_nan=False)
+    line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    if line.isprintable():
+        return line
+    return "".join(
+        json.dumps(character)[1:-1] if unicodedata.category(character) in _UNSEEN else character for character in line
+    )
 
 
 def _mended(record: dict[str, Any]) -> str:

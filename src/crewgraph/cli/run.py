@@ -105,7 +105,7 @@ def run(**options: Any) -> None:
         inputs = read()
         if chosen.max_usd is not None:
             forecast = target.pipeline.plan(read().rows, max_concurrency=chosen.max_concurrency, policy=policy)
-            check_ceiling(forecast, chosen.max_usd, target=chosen.target)
+            check_ceiling(forecast, chosen.max_usd, command=chosen.plan)
         job = Job(
             target,
             inputs,

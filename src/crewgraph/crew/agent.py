@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from crewgraph.crew.ancestor import OF_AGENTS, without_foreign
 from crewgraph.crew.tools.convert import ToolList
 from crewgraph.llm.choose import Model
 from crewgraph.policy import Limit, Policy
@@ -58,6 +59,11 @@ class Agent(BaseModel):
     verbose: bool = False
     memory: Any = None
     config: Any = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_foreign(cls, values: Any) -> Any:
+        return without_foreign(cls, values, OF_AGENTS)
 
     def model_post_init(self, context: Any, /) -> None:
         """Put into the policy what is said in short."""

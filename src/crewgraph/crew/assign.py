@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from crewgraph.crew.agent import Agent
 from crewgraph.crew.task import Task
@@ -60,6 +61,13 @@ class Job:
     team: tuple[Agent, ...] = ()
     others: tuple[Agent, ...] = ()
     crew_llm: str | LLM | None = None
+
+    @property
+    def tools(self) -> list[Any]:
+        """What the agent may call: what the task says, be it nothing at all, else what the agent says."""
+        if self.task.tools or "tools" in self.task.model_fields_set:
+            return self.task.tools
+        return self.agent.tools if self.agent else []
 
     @property
     def staff(self) -> list[Agent]:

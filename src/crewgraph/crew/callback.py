@@ -9,9 +9,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from crewgraph.errors import CallbackFailed, CrewgraphError
+from crewgraph.errors.root import in_words
+from crewgraph.outputs import CrewOutput, TaskOutput
 from crewgraph.threads import called
 
-__all__ = ["Callbacks", "consulted", "name_of", "several"]
+__all__ = ["Callbacks", "consulted", "flaw_of", "name_of", "several"]
 
 
 def several(functions: Any) -> list[Callable[..., Any]]:
@@ -34,19 +36,35 @@ async def consulted(
         function: what to call.
         args: with what.
         what: what it is, for messages: "task 'sort': its callback".
-        error: as which error it is told when it raised.
+        error: as which error it is told when it raised, or spoilt an output.
 
     Raises:
-        CrewgraphError: it raised. An error of crewgraph's own is raised as it is, with a note.
+        CrewgraphError: it raised, or left an output that is none. An error of crewgraph's own is raised as it is,
+            with a note.
     """
     try:
-        return await called(function, *args)
+        given = await called(function, *args)
     except CrewgraphError as problem:
         problem.add_note(f"in {what} '{name_of(function)}'")
         raise
     except Exception as problem:
-        told = f"{type(problem).__name__}: {problem}".rstrip(": ")
-        raise error(f"{what} '{name_of(function)}' raised {told}") from problem
+        raise error(f"{what} '{name_of(function)}' raised {in_words(problem)}") from problem
+    for each in (*args, given):
+        if flaw := flaw_of(each):
+            raise error(f"{what} '{name_of(function)}' left an output whose {flaw}")
+    return given
+
+
+def flaw_of(value: Any) -> str | None:
+    """What keeps an output of a task or crew from being one, since a function of the user's may write into it."""
+    if isinstance(value, TaskOutput | CrewOutput):
+        raw: Any = value.raw
+        keys: Any = value.json_dict
+        if not isinstance(raw, str):
+            return f"raw is {type(raw).__name__}, not text"
+        if not isinstance(keys, dict | None):
+            return f"json_dict is {type(keys).__name__}, not a dict"
+    return None
 
 
 def name_of(function: Any) -> str:

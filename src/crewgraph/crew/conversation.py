@@ -36,6 +36,8 @@ class ToolResult:
         is_error: whether it went wrong.
         is_answer: whether the result is the answer of the task, without asking the model again.
         tool: the tool's own name, which may hold letters that the name in the call may not.
+        has_run: whether the tool was called for it, well or not; a name that no tool has, arguments that do not fit
+            and a result that was kept call none.
     """
 
     call: ToolCall
@@ -43,6 +45,7 @@ class ToolResult:
     is_error: bool = False
     is_answer: bool = False
     tool: str = ""
+    has_run: bool = True
 
 
 class Tools(Protocol):
@@ -89,7 +92,7 @@ class Answer:
         repaired: whether its JSON had to be mended.
         forced: whether the agent was made to answer because it had used up its iterations.
         model: who gave it.
-        tools_used: the tools that were called, in order.
+        tools_used: the tools that ran, in order, once for each time.
         messages: the whole conversation, the answer included, so that it can go on.
     """
 
@@ -115,7 +118,7 @@ class Conversation:
         max_iter: how many turns of the whole conversation may call tools; after them the model has to answer.
         max_reasks: how often it is asked again when its answer does not have the shape.
         on_step: told of every turn.
-        used: the tools that were called so far.
+        used: the tools that ran so far.
         turns: how many turns called tools so far.
     """
 
@@ -206,7 +209,7 @@ class Conversation:
         self.turns += 1
         calls = _told_apart(reply.calls, self.turns)
         results = await self.tools.run(calls, self.asker)
-        self.used += [each.tool or each.call.name for each in results]
+        self.used += [each.tool or each.call.name for each in results if each.has_run]
         told = [Message("tool", each.text, call_id=each.call.id) for each in results]
         self.messages = (*self.messages, Message("assistant", reply.text, calls), *told)
         await self._tell(reply, tuple(results))

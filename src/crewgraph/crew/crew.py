@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
 
 from crewgraph.bridge import run_or_pend
 from crewgraph.crew.agent import Agent
+from crewgraph.crew.ancestor import OF_CREWS, without_foreign
 from crewgraph.crew.assign import Job, Management, assign
 from crewgraph.crew.callback import Callbacks, several
 from crewgraph.crew.conversation import AgentStep
 from crewgraph.crew.describe import describe
 from crewgraph.crew.desk import Terms
-from crewgraph.crew.each import for_each, listed, one, refuse_same_files
+from crewgraph.crew.each import for_each, listed, one, refuse_same_files, takes_inputs
 from crewgraph.crew.expectation import BEFORE
 from crewgraph.crew.forecast import foresee
 from crewgraph.crew.hooks import finished, prepared
@@ -35,8 +36,9 @@ from crewgraph.node import Interface, call, label_of
 from crewgraph.outlook import Outlook, Sight
 from crewgraph.outputs import CrewOutput, TaskOutput
 from crewgraph.policy import Budget, Limit, Policy
-from crewgraph.scope import current
+from crewgraph.scope import current, entered
 from crewgraph.syntax import Stage
+from crewgraph.usage import Account
 
 __all__ = ["Crew", "Process"]
 
@@ -49,6 +51,12 @@ class Process(StrEnum):
 
     sequential = "sequential"
     hierarchical = "hierarchical"
+
+
+EitherProcess = Annotated[
+    Process | Literal["sequential", "hierarchical"], GetPydanticSchema(lambda _, schema_of: schema_of(Process))
+]
+"""A process, or its name; kept as a process."""
 
 
 class Crew(Stage, BaseModel):
@@ -86,7 +94,7 @@ class Crew(Stage, BaseModel):
     agents: list[Agent] = Field(default_factory=list[Agent])
     tasks: list[Task] = Field(default_factory=list[Task])
     name: str | None = None
-    process: Process = Process.sequential
+    process: EitherProcess = Process.sequential
     manager_llm: Model = None
     manager_agent: Agent | None = None
     llm: Model = None
@@ -107,6 +115,11 @@ class Crew(Stage, BaseModel):
     memory: Any = None
     config: Any = None
     output_log_file: Any = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_foreign(cls, values: Any) -> Any:
+        return without_foreign(cls, values, OF_CREWS)
 
     @model_validator(mode="after")
     def _context_comes_first(self) -> Self:
@@ -149,6 +162,7 @@ class Crew(Stage, BaseModel):
         self.policy = policy.model_copy(update={"limit": limited})
         return self
 
+    @takes_inputs
     def kickoff(self, inputs: Mapping[str, Any] | None = None) -> Any:
         """Run once: now where no event loop runs, else hand back an awaitable.
 
@@ -157,8 +171,9 @@ class Crew(Stage, BaseModel):
 
         Raises:
             CrewgraphError: see :meth:`kickoff_async`.
+            KickoffInterrupted: Ctrl-C; ``.usage`` is what was spent, and ``.result`` is ``[None]``.
         """
-        return run_or_pend(lambda: self.kickoff_async(inputs=inputs), "crew.kickoff(…)")
+        return _kicked_off(lambda: self.kickoff_async(inputs=inputs), "crew.kickoff(…)", [None])
 
     async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
         """Run once.
@@ -189,6 +204,7 @@ class Crew(Stage, BaseModel):
         output = await perform(jobs, values, terms=self._terms())
         return await finished(output, self._after(), who=who)
 
+    @takes_inputs
     def kickoff_for_each(self, inputs: Iterable[Mapping[str, Any]], *, max_concurrency: int = MAX_CONCURRENCY) -> Any:
         """Run once for each input: now where no event loop runs, else hand back an awaitable.
 
@@ -200,12 +216,11 @@ class Crew(Stage, BaseModel):
             KickoffInterrupted: Ctrl-C; ``.result`` holds the outputs so far and ``None`` for runs without one.
         """
         outputs = list[CrewOutput]()
-        try:
-            return run_or_pend(
-                lambda: self._for_each(inputs, outputs, max_concurrency=max_concurrency), "crew.kickoff_for_each(…)"
-            )
-        except KeyboardInterrupt:
-            raise KickoffInterrupted(outputs) from None
+        return _kicked_off(
+            lambda: self._for_each(inputs, outputs, max_concurrency=max_concurrency),
+            "crew.kickoff_for_each(…)",
+            outputs,
+        )
 
     async def kickoff_for_each_async(
         self, inputs: Iterable[Mapping[str, Any]], *, max_concurrency: int = MAX_CONCURRENCY
@@ -297,6 +312,20 @@ class Crew(Stage, BaseModel):
 
     def __str__(self) -> str:
         return repr(self)
+
+
+def _kicked_off(work: Callable[[], Awaitable[Any]], label: str, outputs: Sequence[CrewOutput | None]) -> Any:
+    """Run now, or hand back an awaitable; after Ctrl-C there are the outputs so far, and what was spent."""
+    account = Account(current().account, keeps_calls=False)
+
+    async def charged() -> Any:
+        with entered(replace(current(), account=account)):
+            return await work()
+
+    try:
+        return run_or_pend(charged, label)
+    except KeyboardInterrupt:
+        raise KickoffInterrupted(outputs, usage=account.usage) from None
 
 
 _KICKOFF = Crew.kickoff_async

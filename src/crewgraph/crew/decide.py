@@ -8,6 +8,7 @@ from crewgraph.condition import parse_condition
 from crewgraph.crew.callback import consulted, name_of
 from crewgraph.crew.task import Task
 from crewgraph.errors import ConditionError
+from crewgraph.errors.root import in_words
 from crewgraph.handoff import Handoff, structured
 from crewgraph.outputs import CrewOutput, TaskOutput
 
@@ -38,7 +39,7 @@ async def is_wanted(task: Task, previous: TaskOutput | None, values: Handoff) ->
         if verdict is not None:
             return bool(verdict)
     except Exception as error:
-        raise ConditionError(f"{what} '{name_of(task.condition)}' gave no true or false: {error}") from error
+        raise ConditionError(f"{what} '{name_of(task.condition)}' gave no true or false: {in_words(error)}") from error
     raise ConditionError(f"{what} '{name_of(task.condition)}' returned None. hint: return True or False")
 
 

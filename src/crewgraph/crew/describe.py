@@ -107,9 +107,8 @@ def _may_be_in(job: Job) -> frozenset[str] | None:
     if task.shape is not None:
         return None if task.shape.model_config.get("extra") == "allow" else frozenset()
     words = " ".join(text for _, text in texts([job]))
-    tools: Sequence[Any] = task.tools or (job.agent.tools if job.agent else ())
     is_open = task.human_input or any(callable(each) for each in task.guardrails)
-    if is_open or "json" in words.lower() or any(getattr(tool, "result_as_answer", False) for tool in tools):
+    if is_open or "json" in words.lower() or any(getattr(tool, "result_as_answer", False) for tool in job.tools):
         return None
     return frozenset(_WORD.findall(words))
 

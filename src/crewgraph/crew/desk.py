@@ -87,8 +87,7 @@ class Desk:
 
     def talk(self, messages: tuple[Message, ...], shape: type[BaseModel] | None) -> Conversation:
         """The conversation about the task itself."""
-        tools = self.job.task.tools or self.agent.tools
-        return self._talk(self.agent, messages, tools=tools, team=self.job.team, depth=0, shape=shape)
+        return self._talk(self.agent, messages, tools=self.job.tools, team=self.job.team, depth=0, shape=shape)
 
     def _talk(
         self,

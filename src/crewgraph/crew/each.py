@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import anyio
+from pydantic import BaseModel
 
 from crewgraph.crew.assign import Job
 from crewgraph.crew.output_file import OutputFile, keep_apart, root_of
@@ -18,9 +21,29 @@ from crewgraph.outputs import CrewOutput
 from crewgraph.template import parse
 from crewgraph.threads import called
 
-__all__ = ["for_each", "listed", "one", "refuse_same_files"]
+__all__ = ["for_each", "listed", "one", "refuse_same_files", "takes_inputs"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 HINT = "kickoff takes one dict, kickoff_for_each a list of dicts"
+
+
+def takes_inputs(kickoff: Callable[P, T]) -> Callable[P, T]:
+    """The kickoff of a crew, which says of a keyword that it does not take where that belongs."""
+    known = inspect.signature(kickoff).parameters
+
+    @functools.wraps(kickoff)
+    def checked(*args: P.args, **options: P.kwargs) -> T:
+        wrong = next((name for name in options if name not in known), None)
+        if wrong is not None:
+            crew = args[0] if args else None
+            is_of_crew = isinstance(crew, BaseModel) and wrong in type(crew).model_fields
+            hint = f"Crew(…, {wrong}=…)" if is_of_crew else f"values of placeholders go into one dict, {{'{wrong}': …}}"
+            raise TypeError(f"crew.{kickoff.__name__}(…) takes no '{wrong}'. hint: {hint}")
+        return kickoff(*args, **options)
+
+    return checked
 
 
 def one(inputs: object) -> Handoff:

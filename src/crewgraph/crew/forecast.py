@@ -88,10 +88,9 @@ class _Foresight:
         rounds = Range(1, 1, (1 + task.guardrail_max_retries * bool(task.guardrails)) * _people(task))
         answers = rounds * Range(1, 1, 1 + self.max_reasks if task.shape else 1)
         question, turns = self.question(place), ZERO
-        tools = task.tools or (job.agent.tools if job.agent else [])
-        if tools or job.team:
-            turns = self.turns(job.agent, bool(tools))
-            question = question + specs(tools)
+        if job.tools or job.team:
+            turns = self.turns(job.agent, bool(job.tools))
+            question = question + specs(job.tools)
         load = conversation(question, answer, turns=turns, answers=answers)
         if words := sum(isinstance(each, str) for each in task.guardrails):
             load = load + judged(answer, rounds * Range(words, words, words * (1 + self.max_reasks)))

@@ -8,12 +8,13 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from crewgraph.crew.answer import Misfit, read
-from crewgraph.crew.callback import consulted, name_of
+from crewgraph.crew.callback import consulted, flaw_of, name_of
 from crewgraph.crew.conversation import Conversation
 from crewgraph.crew.outcome import in_shape
 from crewgraph.crew.prompt import demand
 from crewgraph.crew.task import Guardrail, Task
 from crewgraph.errors import CallbackFailed
+from crewgraph.errors.root import in_words
 from crewgraph.llm.ask import Asker
 from crewgraph.llm.port import LLM
 from crewgraph.outputs import TaskOutput
@@ -79,7 +80,7 @@ async def _consult(output: TaskOutput, guardrail: Any, task: Task) -> TaskOutput
         raise CallbackFailed(f"{who} returned {_shown(verdict)}. hint: {WANTED}")
     is_valid, value = verdict
     if not is_valid:
-        raise Refusal(as_text(value).strip() if value else NO_REASON)
+        raise Refusal(_reason(value, who))
     try:
         return await _with(output, value, task)
     except (Misfit, ValidationError, TypeError) as error:
@@ -94,6 +95,8 @@ async def _with(output: TaskOutput, value: Any, task: Task) -> TaskOutput:
     """
     if value is None:
         return output
+    if flaw := flaw_of(value):
+        raise TypeError(f"its {flaw}")
     if task.shape is not None:
         return await _shaped(output, value, task, task.shape)
     if isinstance(value, TaskOutput):
@@ -121,5 +124,23 @@ def _fitting(value: Any, shape: type[BaseModel]) -> BaseModel:
     raise TypeError(f"the answer of this task is a {shape.__name__}")
 
 
+def _reason(value: Any, who: str) -> str:
+    """What a guardrail says against an answer, for the model.
+
+    Raises:
+        CallbackFailed: it cannot be put in words.
+    """
+    try:
+        return as_text(value).strip() if value else NO_REASON
+    except Exception as error:
+        raise CallbackFailed(
+            f"{who} refused the answer for a reason of {type(value)} that is no text: {in_words(error)}"
+        ) from error
+
+
 def _shown(value: Any) -> str:
-    return f"{type(value).__name__} {value!r:.80}"
+    kind = type(value).__name__
+    try:
+        return f"{kind} {value!r:.80}"
+    except Exception:  # noqa: BLE001 - a repr of the user's: no reason to lose whose it is
+        return kind

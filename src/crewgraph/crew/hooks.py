@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from crewgraph.crew.callback import consulted, name_of
 from crewgraph.errors import CallbackFailed
 from crewgraph.handoff import Handoff, isolated
 from crewgraph.outputs import CrewOutput
+from crewgraph.usage import Call, UsageMetrics
 
 __all__ = ["finished", "prepared"]
 
@@ -34,13 +36,14 @@ async def prepared(values: Handoff, hooks: Iterable[Callable[..., Any]], *, who:
 
 
 async def finished(output: CrewOutput, hooks: Iterable[Callable[..., Any]], *, who: str) -> CrewOutput:
-    """The output as the hooks leave it; what was spent stays what it is.
+    """The output as the hooks leave it; each is given a copy of what was spent, which stays what it is.
 
     Raises:
         CallbackFailed: one raised, or returned neither a ``CrewOutput`` nor ``None``.
     """
-    spent = {"token_usage": output.token_usage, "calls": output.calls}
+    spent: dict[str, Any] = {"token_usage": output.token_usage, "calls": output.calls}
     for hook in hooks:
+        output = _with_copies(output, **spent)
         what = f"{who}: its after_kickoff"
         given: Any = await consulted(hook, output, what=what)
         if given is None:
@@ -50,5 +53,10 @@ async def finished(output: CrewOutput, hooks: Iterable[Callable[..., Any]], *, w
                 f"{what} '{name_of(hook)}' returned {type(given).__name__}. hint: return a CrewOutput, or None to "
                 "leave it as it is"
             )
-        output = given if given is output else given.model_copy(update=spent)
-    return output
+        output = given
+    return output.model_copy(update=spent)
+
+
+def _with_copies(output: CrewOutput, *, token_usage: UsageMetrics, calls: Iterable[Call]) -> CrewOutput:
+    copies = [replace(call, usage=call.usage.model_copy()) for call in calls]
+    return output.model_copy(update={"token_usage": token_usage.model_copy(), "calls": copies})

@@ -6,7 +6,8 @@ import re
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, runtime_checkable
 
@@ -16,7 +17,7 @@ from crewgraph.crew.callback import consulted
 from crewgraph.errors import CallbackFailed, HumanInputUnavailable
 from crewgraph.threads import Bell, called
 
-__all__ = ["Human", "HumanProvider", "HumanQuestion", "Provider", "Terminal", "ask", "plain"]
+__all__ = ["Human", "HumanProvider", "HumanQuestion", "Provider", "Terminal", "ask", "giving_way", "plain"]
 
 _TERMINAL_CODE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor, erasing
@@ -144,6 +145,17 @@ class _Lines:
 _lines = _Lines()
 _is_asking = threading.Lock()
 _is_done = Bell()
+_givers = list[Callable[[], AbstractContextManager[object]]]()
+
+
+@contextmanager
+def giving_way(aside: Callable[[], AbstractContextManager[object]]) -> Generator[None]:
+    """Enter ``aside()`` for as long as a question is open: whoever draws in the terminal leaves it to the person."""
+    _givers.append(aside)
+    try:
+        yield
+    finally:
+        _givers.remove(aside)
 
 
 class Terminal:
@@ -173,9 +185,12 @@ class Terminal:
         self.check(question.task)
         await _turn()
         try:
-            _lines.drop()
-            await called(_show, question)
-            line = await _lines.next()
+            with ExitStack() as asides:
+                for aside in _givers:
+                    asides.enter_context(aside())
+                _lines.drop()
+                await called(_show, question)
+                line = await _lines.next()
         finally:
             _is_asking.release()
             _is_done.ring()

@@ -16,8 +16,8 @@ from crewgraph.crew.output_file import OutputFile, keep_apart, output_file, root
 from crewgraph.crew.prompt import Brief, Source, briefs
 from crewgraph.crew.schedule import Place, in_order, schedule
 from crewgraph.crew.tools.shed import ToolShed
-from crewgraph.crew.work import Work, failed
-from crewgraph.errors import GuardrailFailed, ModelError
+from crewgraph.crew.work import Work
+from crewgraph.errors.root import in_words
 from crewgraph.handoff import Handoff
 from crewgraph.llm.choose import resolve
 from crewgraph.outputs import CrewOutput, TaskOutput
@@ -39,7 +39,7 @@ async def perform(jobs: Sequence[Job], values: Handoff, *, terms: Terms) -> Crew
         TemplateError: placeholders have no value; nothing has been asked.
         OutputFileError: an answer cannot be written where it is to go; nothing has been asked.
         HumanInputUnavailable: a person is to be asked, and there is none; nothing has been asked.
-        ModelError, GuardrailFailed: a call failed, or an answer did not pass; ``.usage`` is what the run has spent.
+        CrewgraphError: a call failed, an answer did not pass, …; ``.usage`` is what the run has spent.
     """
     for job in jobs:
         for agent in job.staff:
@@ -52,11 +52,7 @@ async def perform(jobs: Sequence[Job], values: Handoff, *, terms: Terms) -> Crew
     scope = current()
     async with ToolShed.opened() as shed:
         run = _Run(jobs=jobs, briefs=filled, files=files, values=values, terms=terms, scope=scope, shed=shed)
-        try:
-            await in_order(schedule([job.task for job in jobs]), run.do)
-        except (ModelError, GuardrailFailed) as error:  # a call knows what its task has spent
-            error.usage = scope.account.usage.model_copy()
-            raise
+        await in_order(schedule([job.task for job in jobs]), run.do)
     return run.output()
 
 
@@ -80,7 +76,7 @@ class _Run:
         try:
             is_done = await is_wanted(job.task, self._previous(place), self.values)
         except Exception as error:
-            self.scope.tell(TaskFailed(**who, error=failed(error)))
+            self.scope.tell(TaskFailed(**who, error=in_words(error)))
             raise
         if not is_done:
             self.scope.tell(TaskSkipped(**who))

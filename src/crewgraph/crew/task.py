@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidati
 
 from crewgraph.condition import parse_condition
 from crewgraph.crew.agent import Agent
+from crewgraph.crew.ancestor import OF_TASKS, without_foreign
 from crewgraph.crew.tools.convert import ToolList
 from crewgraph.outputs import TaskOutput
 
@@ -50,14 +51,15 @@ class Task(BaseModel):
             and the text of the crews upstream, ``[]`` means nothing.
         output_pydantic: the shape of the answer, handed back as a model.
         output_json: the shape of the answer, handed back as a dict.
-        tools: what its agent may call for this task, instead of the agent's own.
+        tools: what its agent may call for this task, instead of the agent's own; ``[]`` means nothing. Where it is not
+            given, or ``None``, the agent's own count.
         async_execution: whether it is done side by side with the asynchronous tasks before and behind it. It waits
             for all tasks before these, and of these for those that its context names.
         condition: whether it is done at all: a callable of the previous :class:`TaskOutput` (sync or async), or an
             expression over its keys and the inputs, such as ``"score > 7"``. A task that is not done is skipped.
         guardrail: what the answer must pass, one or a list: a callable that is given the :class:`TaskOutput` and
             returns ``(True, answer)`` or ``(False, what is wrong)``, or a demand in words that the agent's model
-            judges.
+            judges. ``guardrails=`` is the same under another name.
         guardrail_max_retries: how often the model is asked again after a refusal.
         human_input: whether a person is asked to accept the answer, or to say what is to be changed.
         max_human_rounds: how often the person is asked before the task fails.
@@ -87,6 +89,40 @@ class Task(BaseModel):
     create_directory: bool = True
     callback: Callable[[TaskOutput], Any] | None = None
     config: Any = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_our_words(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        given: dict[str, Any] = without_foreign(cls, values, OF_TASKS)
+        if given.get("tools", ()) is None:
+            del given["tools"]
+        guardrails = given.pop("guardrails", None)
+        if guardrails is not None:
+            if given.get("guardrail") is not None:
+                raise ValueError("guardrail and guardrails are both set. hint: one list, guardrail=[…]")
+            given["guardrail"] = guardrails
+        return given
+
+    @field_validator("context", mode="before")
+    @classmethod
+    def _is_a_list(cls, context: Any) -> Any:
+        if isinstance(context, Task):
+            raise ValueError(  # noqa: TRY004 - pydantic tells the field
+                "context is a list of tasks, not a task. hint: context=[…]"
+            )
+        return context
+
+    @field_validator("context")
+    @classmethod
+    def _holds_tasks(cls, context: Any) -> Any:
+        for each in context or ():
+            if not isinstance(each, Task):
+                raise ValueError(  # noqa: TRY004 - pydantic tells the field
+                    f"context is a list of tasks, and {each!r:.80} is none. hint: the Task objects themselves"
+                )
+        return context
 
     @field_validator("condition", mode="before")
     @classmethod

@@ -15,11 +15,12 @@ from crewgraph.crew.outcome import outcome
 from crewgraph.crew.output_file import OutputFile
 from crewgraph.crew.prompt import Brief, Source, messages, wish
 from crewgraph.errors import GuardrailFailed
+from crewgraph.errors.root import counted, in_words
 from crewgraph.outputs import TaskOutput
 from crewgraph.scope import entered, too_long, within
 from crewgraph.trace import TaskFailed, TaskFinished, TaskStarted
 
-__all__ = ["Work", "failed"]
+__all__ = ["Work"]
 
 MAX_SHOWN = 300
 """Characters of a refused answer that its error repeats."""
@@ -60,7 +61,7 @@ class Work:
             with entered(scope):
                 output = await within([too_long(asker.task, seconds)] if seconds else [], self._output)
         except BaseException as error:
-            scope.tell(TaskFailed(**who, error=failed(error)))
+            scope.tell(TaskFailed(**who, error=in_words(error)))
             raise
         scope.tell(TaskFinished(**who, tokens=scope.account.usage.total_tokens))
         return output
@@ -124,15 +125,10 @@ class Work:
                 problem = str(refusal)
                 talk.messages = (*talk.messages, wish(problem, by="A check of it"))
         raise GuardrailFailed(
-            f"{task.label}: a guardrail refused {1 + task.guardrail_max_retries} answers:\n{problem}\n"
+            f"{task.label}: a guardrail refused {counted(1 + task.guardrail_max_retries, 'answer')}:\n{problem}\n"
             f"Its last answer: {_shortened(output.raw)}",
             answer=output.raw,
         )
-
-
-def failed(error: BaseException) -> str:
-    """Class and message of an error, for events."""
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _shortened(text: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import sys
 from collections.abc import Awaitable, Callable
 
 import anyio
+
+from crewgraph.bridge import trio_here
 
 __all__ = ["Background"]
 
@@ -32,9 +33,9 @@ class Background:
 
     def start(self) -> None:
         """Start the work; it begins at the caller's next wait."""
-        trio = sys.modules.get("trio")
-        if trio is not None and trio.lowlevel.in_trio_run():
-            self._task = trio.lowlevel.spawn_system_task(self._run, context=contextvars.copy_context())
+        trio = trio_here()
+        if trio is not None:
+            self._task = trio.spawn_system_task(self._run, context=contextvars.copy_context())
         else:
             task = self._task = asyncio.get_running_loop().create_task(self._run())
             task.add_done_callback(lambda _: self._ended.set())  # also where it was cancelled before it began

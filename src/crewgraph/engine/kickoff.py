@@ -125,7 +125,12 @@ class _Kickoff:
             runs.append(run)
 
         not_begun = list[int]()
-        total = await self.execute(deliver, runs.append, not_begun=not_begun)
+        try:
+            total = await self.execute(deliver, runs.append, not_begun=not_begun)
+        except Exception as error:
+            if not runs:
+                raise
+            raise self._cut_short(error, runs) from error
         result = kickoff_result(runs)
         result.not_run = sorted({*range(total), *not_begun} - {run.index for run in runs})
         failed = sorted((run for run in runs if run.error is not None), key=lambda run: run.index)
@@ -140,6 +145,13 @@ class _Kickoff:
                 is_stream=isinstance(self.inputs, AsyncIterable),
             )
         return result
+
+    @staticmethod
+    def _cut_short(error: Exception, runs: list[Run]) -> KickoffError:
+        """The error of a kickoff that could not go on, with everything that had been paid for."""
+        failures = [(run.index, run.error) for run in runs if run.error is not None]
+        result = kickoff_result(runs)
+        return KickoffError(failures, failed=len(failures), total=len(runs), result=result, cut_short_by=error)
 
 
 def prepared(pipeline: Pipeline, inputs: Inputs, options: Options) -> _Kickoff:
@@ -190,7 +202,8 @@ def kickoff(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> A
     try:
         return run_or_pend(lambda: job.collect(runs), "pipeline.kickoff(…)")
     except KeyboardInterrupt:
-        raise KickoffInterrupted(kickoff_result(runs)) from None
+        result = kickoff_result(runs)
+        raise KickoffInterrupted(result, usage=result.usage) from None
 
 
 async def kickoff_async(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> PipelineKickoffResult:

@@ -29,6 +29,7 @@ from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Job, Row, Rows
 from crewgraph.engine.run import Mark, Run
 from crewgraph.errors import NodeError
+from crewgraph.errors.root import in_words
 from crewgraph.frontier import SKIPPED
 from crewgraph.graph import Switch, Work
 from crewgraph.handoff import isolated
@@ -248,19 +249,20 @@ class _Pool:
                     return await self.perform(run, node)
                 finally:
                     self.scopes[root].discard(scope)
-        except Exception as error:  # noqa: BLE001 - whatever a node raises is a failure of its run, and only of it
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            if isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf:
+                raise  # else the node cancelled itself; nobody asked this kickoff to stop
             self.fail(run, node, error)
-        except anyio.get_cancelled_exc_class() as error:
-            if anyio.current_effective_deadline() == -math.inf:
-                raise
-            self.fail(run, node, error)  # the node cancelled itself; nobody asked this kickoff to stop
         else:
             mark.ended = time.time()
             if isinstance(root.error, NodeError):
                 self.emit(run, NodeFailed(error="cancelled: another node of the run failed"), node)
             else:
+                assert root.error is not None, "a run is stopped for a reason"
                 mark.error = root.error  # the time of the run is up
-                self.emit(run, NodeFailed(error=_in_words(root.error)), node)
+                self.emit(run, NodeFailed(error=in_words(root.error)), node)
         return run, []
 
     async def perform(self, run: Run, node: int) -> tuple[Run, list[int]]:
@@ -308,7 +310,7 @@ class _Pool:
         if run.root.error is None and end <= monotonic():  # it may have noticed before the timer did
             run.root.error = reason()
         run.fail(node, error)
-        self.emit(run, NodeFailed(error=_in_words(error)), node)
+        self.emit(run, NodeFailed(error=in_words(error)), node)
         for scope in self.scopes[run.root]:
             scope.cancel()
 
@@ -377,10 +379,6 @@ class _Pool:
             if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
                 self.emit(run, NodeSkipped(), node)
         self.emit(run, RunFinished(tokens=tokens))
-
-
-def _in_words(error: BaseException | None) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _declares(switch: Switch, route: str, pipeline: object) -> bool:

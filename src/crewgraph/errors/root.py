@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["MAX_NAMED", "CrewgraphError", "and_more", "counted"]
+__all__ = ["MAX_NAMED", "CrewgraphError", "and_more", "counted", "in_words"]
 
 MAX_NAMED = 10
 """How many failures or rows one message names before it only counts the rest."""
 
 
 class CrewgraphError(Exception):
-    """The root: raised never itself, caught to catch everything of crewgraph."""
+    """The root: raised never itself, caught to catch everything of crewgraph.
+
+    Attributes:
+        usage: what the node or crew had spent when it failed (``UsageMetrics``); ``None`` where nothing had begun.
+    """
+
+    usage: Any = None
 
 
 def and_more(lines: Sequence[str], what: str) -> list[str]:
@@ -23,3 +30,14 @@ def and_more(lines: Sequence[str], what: str) -> list[str]:
 def counted(number: int, what: str) -> str:
     """So many of something: "1 call", "2,000 calls"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def in_words(error: BaseException) -> str:
+    """Class and message of an error, as events and records tell it; "cancelled" for what was stopped from outside."""
+    if not isinstance(error, Exception) and type(error).__name__ in ("CancelledError", "Cancelled"):
+        return "cancelled"  # what the event loop says beside is about its own objects
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an error of the user's that cannot even be told
+        text = ""
+    return f"{type(error).__name__}: {text}".rstrip(": ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from crewgraph.errors.root import MAX_NAMED, CrewgraphError, counted
+from crewgraph.errors.root import MAX_NAMED, CrewgraphError, counted, in_words
 
 __all__ = [
     "BudgetError",
@@ -44,6 +44,8 @@ class NodeError(CrewgraphError):
 class KickoffError(CrewgraphError):
     """Raised at the end of a kickoff when runs failed and ``on_error`` is "raise" or "fail_fast".
 
+    Raised, whatever ``on_error`` is, when a kickoff that had begun cannot go on: the inputs raise on their way.
+
     Attributes:
         result: everything that the kickoff produced, the failed runs included.
         failures: input index and error of the failed runs; of a stream, of the first ones.
@@ -59,6 +61,7 @@ class KickoffError(CrewgraphError):
         over_budget: int | None = None,
         not_begun: int = 0,
         is_stream: bool = False,
+        cut_short_by: BaseException | None = None,
     ) -> None:
         """Build the message.
 
@@ -70,6 +73,7 @@ class KickoffError(CrewgraphError):
             over_budget: how many a budget stopped; counted among ``failures`` where it is not given.
             not_begun: how many inputs were not begun.
             is_stream: whether nobody knows how many more would have come.
+            cut_short_by: what ended the kickoff before its time, such as an error of whoever gives the inputs.
         """
         self.result = result
         self.failures = tuple(failures)
@@ -78,9 +82,11 @@ class KickoffError(CrewgraphError):
         if over_budget is None:
             over_budget = sum(budget_behind(error) is not None for _, error in self.failures)
         head = _head(failed - over_budget, over_budget, not_begun, total, is_stream=is_stream)
+        if cut_short_by is not None:
+            begun = f"{counted(total, 'run')} had begun"
+            head = f"the kickoff was cut short: {in_words(cut_short_by)}; {begun}{f', {head}' if failed else ''}"
         super().__init__("\n".join([head, *lines, *more]))
-        if self.failures:
-            self.__cause__ = self.failures[0][1]
+        self.__cause__ = cut_short_by or next((error for _, error in self.failures), None)
 
 
 def _head(failed: int, over_budget: int, not_begun: int, total: int, *, is_stream: bool) -> str:
@@ -107,13 +113,15 @@ class KickoffInterrupted(KeyboardInterrupt):
 
     Attributes:
         result: the runs that had finished when the user pressed Ctrl-C.
+        usage: what was spent until then (``UsageMetrics``), that of runs that had only begun included.
     """
 
-    def __init__(self, result: Any) -> None:
+    def __init__(self, result: Any, *, usage: Any = None) -> None:
         self.result = result
-        finished = sum(one is not None for one in result)
-        count = "1 result" if finished == 1 else f"{finished} results"
-        super().__init__(f"interrupted; what had finished is in .result: {count}")
+        self.usage = usage
+        finished = counted(sum(one is not None for one in result), "result")
+        spent = f"; spent: {_spent(usage)}" if usage is not None and usage.requests else ""
+        super().__init__(f"interrupted; what had finished is in .result: {finished}{spent}")
 
 
 class DeadlineExceeded(CrewgraphError, TimeoutError):
@@ -152,19 +160,29 @@ class BudgetExceeded(BudgetError):
 
     Attributes:
         scope: whose budget it is, in words.
-        usage: what was spent under it until then (``UsageMetrics``).
+        usage: what was spent under it (``UsageMetrics``); calls that it stopped are added as they end.
     """
 
     def __init__(self, scope: str, limits: str, reason: str, *, usage: Any) -> None:
         self.scope = scope
         self.usage = usage
         self._said = (limits, reason)
-        spent = f"{counted(usage.total_tokens, 'token')}, {usage.dollars()}, {counted(usage.requests, 'call')}"
-        super().__init__(f"the budget of {scope} ({limits}) is used up: {reason}; spent: {spent}")
+        super().__init__(scope, limits, reason)
+
+    def __str__(self) -> str:  # in words when it is read: calls that are stopped by this are settled after it
+        limits, reason = self._said
+        return f"the budget of {self.scope} ({limits}) is used up: {reason}; spent: {_spent(self.usage)}"
 
     def again(self) -> BudgetExceeded:
         """The same error anew: one budget stops many runs, and each has a traceback of its own."""
         return BudgetExceeded(self.scope, *self._said, usage=self.usage)
+
+
+def _spent(usage: Any) -> str:
+    """Tokens, money and calls: "1,204 tokens, $0.0123, 3 calls"."""
+    cost = usage.dollars()
+    told = "cost unknown" if cost == "unknown" else cost
+    return f"{counted(usage.total_tokens, 'token')}, {told}, {counted(usage.requests, 'call')}"
 
 
 def budget_behind(error: BaseException | None) -> BudgetExceeded | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from crewgraph.errors.root import CrewgraphError
 
 __all__ = [
@@ -33,10 +31,7 @@ class GuardrailFailed(CrewgraphError):
 
     Attributes:
         answer: the last answer that was refused.
-        usage: what the crew had spent until then (``UsageMetrics``), where known.
     """
-
-    usage: Any = None
 
     def __init__(self, message: str, *, answer: str = "") -> None:
         super().__init__(message)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from crewgraph.errors import ModelError, ModelRateLimited
+from crewgraph.errors import BudgetExceeded, ModelError, ModelRateLimited
 from crewgraph.llm.attempt import Attempt, Failed
 from crewgraph.llm.choose import resolve
 from crewgraph.llm.gate import gate_of
@@ -67,6 +67,9 @@ class Asker:
                 return replace(await self._persistently(model, request), model=model.model)
             except ModelError as error:
                 failures.append(error)
+            except BudgetExceeded as error:
+                self.scope.account.refuse(error)
+                raise
         last = _with_usage(failures[-1], self.scope.account.usage.model_copy())
         for earlier in failures[:-1]:
             last.add_note(f"before it, {earlier}")

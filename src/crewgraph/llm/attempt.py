@@ -26,6 +26,7 @@ from crewgraph.errors import (
     ModelTimeout,
     WorkStopped,
 )
+from crewgraph.errors.root import in_words
 from crewgraph.llm.gate import gate_of
 from crewgraph.llm.intercept import Answer, Asked, Outcome, intercepted
 from crewgraph.llm.port import LLM, Reply, Request
@@ -130,7 +131,7 @@ class Attempt:
         except CrewgraphError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a model raises is its failure
-            told = ModelError(f"{self.llm.model}: {type(error).__name__}: {error}", model=self.llm.model)
+            told = ModelError(f"{self.llm.model}: {in_words(error)}", model=self.llm.model)
             told.__cause__ = error
             return Outcome(told, usage=self._failed_usage(told))
         return Outcome(reply, usage=self.took)
@@ -141,10 +142,12 @@ class Attempt:
         spent = UsageMetrics()
         try:
             outcome = await answer()
+            reserved.begin()
             spent = outcome.usage
         except Exception:
             raise
         except BaseException as error:
+            reserved.begin()
             self._tell_started()
             spent = self._failed_usage(error)
             raise
@@ -169,6 +172,7 @@ class Attempt:
                 if here > LONG:
                     _log.info("%s: a call waited %.0f s for its limits and budgets", self.llm.model, here)
                 self.began, self.at = time.perf_counter(), time.time()
+                reserved.begin()
                 self._tell_started()
                 reply = await self._in_time(reserved.answer)
                 spent = self._priced(reply)
@@ -195,20 +199,37 @@ class Attempt:
         prepare = getattr(type(self.llm), "prepare", None)
         if prepare is not None:
             await prepare(self.llm)  # before the clock starts
-        with anyio.CancelScope(deadline=anyio.current_time() + seconds):
-            return self._checked(await self.llm.complete(request), request)
-        raise ModelTimeout(f"{self.llm.model}: no answer within {seconds:g} s", model=self.llm.model)
+        late, usage = f"{self.llm.model}: no answer within {seconds:g} s", None
+        with anyio.CancelScope(deadline=anyio.current_time() + seconds) as clock:
+            try:
+                reply = self._reply(await self.llm.complete(request))
+            except CrewgraphError:
+                raise
+            except Exception as error:
+                if clock.cancel_called:  # what the model makes of being cancelled
+                    raise ModelTimeout(late, model=self.llm.model) from error
+                raise
+            if not clock.cancel_called:
+                return self._checked(reply, request)
+            usage = self._priced(reply)  # it was cancelled, and what it says all the same may be half of an answer
+        raise ModelTimeout(late, model=self.llm.model, usage=usage)
 
-    def _checked(self, reply: Any, request: Request) -> Reply:
-        """The reply, if it is an answer at all."""
+    def _reply(self, reply: Any) -> Reply:
+        """What a model returned, without what it left out."""
         model = self.llm.model
         if not isinstance(reply, Reply):
             kind = type(reply).__name__
             raise ModelAnswerInvalid(f"{model}: complete() returned a {kind}, not a Reply(text=…)", model=model)
         text, usage = cast("Any", reply.text), cast("Any", reply.usage)  # a model of the user's may say None
-        reply = replace(reply, text=text or "", usage=usage or UsageMetrics())
+        return replace(reply, text=text or "", usage=_summed(usage or UsageMetrics()))
+
+    def _checked(self, reply: Reply, request: Request) -> Reply:
+        """The reply, if it is an answer at all."""
+        model = self.llm.model
         if reply.finish_reason == "length" and request.max_tokens is not None:
             return reply  # the budget's error says more
+        if reply.finish_reason == "content_filter":
+            raise self._unusable(f"{model}: the answer was filtered (finish reason: content_filter)", reply)
         if not reply.text.strip() and not reply.calls:
             reason = f" (finish reason: {reply.finish_reason})" if reply.finish_reason else ""
             raise self._unusable(f"{model}: the answer is empty{reason}", reply)
@@ -247,7 +268,7 @@ class Attempt:
     def _failed_usage(self, error: BaseException) -> UsageMetrics:
         """What a failed attempt took; where it may have been paid for and nothing is said, the cost is unknown."""
         told = getattr(error, "usage", None)
-        usage = told if isinstance(told, UsageMetrics) else UsageMetrics()
+        usage = _summed(told) if isinstance(told, UsageMetrics) else UsageMetrics()
         usage = usage.model_copy(update={"successful_requests": 0, "failed_requests": 1})
         not_asked = isinstance(error, CrewgraphError) and not isinstance(error, ModelError)
         refused = not_asked or isinstance(error, NEVER_PAID) or getattr(error, "status", None) is not None
@@ -277,7 +298,7 @@ class Attempt:
         """Charge a failed attempt; whoever knows whether there will be another one tells the event."""
         self._tell_started()
         seconds = time.perf_counter() - self.began
-        text = f"{type(error).__name__}: {error}".rstrip(": ")
+        text = in_words(error)
         self._charge(usage, seconds, error=text, source=source)
         return ModelCallFailed(**_fields(self.started), error=text, usage=usage, seconds=seconds, waited=self.waited)
 
@@ -300,6 +321,12 @@ class Attempt:
                 source=source,
             )
         )
+
+
+def _summed(usage: UsageMetrics) -> UsageMetrics:
+    """The usage of one call, with the total of its tokens where only the parts are told."""
+    total = usage.total_tokens or usage.prompt_tokens + usage.completion_tokens
+    return usage.model_copy(update={"total_tokens": total})
 
 
 def _fields(event: ModelCallStarted) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 In any 60 seconds at most ``requests_per_minute`` calls begin and at most ``tokens_per_minute`` tokens are spent; a log
 of the last minute decides, so there is no burst beyond the limit at the border between two minutes. Whoever waits is
-let through in the order of arrival, whichever event loop or thread it is in. A provider that asks everybody to wait
-closes the gate for everybody.
+let through in the order of arrival, whichever event loop or thread it is in; one whose event loop stands still loses
+its place. A provider that asks everybody to wait closes the gate for everybody.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ WINDOW = 60.5
 """Seconds: a minute, and half a second for requests that take longer to arrive than those before them."""
 KEPT = 10_000
 """Calls of the last minute that are remembered of a model that nobody limits, in case somebody does."""
+LOOK = 5.0
+"""Seconds after which whoever waits looks by itself, and so shows that its event loop runs."""
+SILENCE = 15.0
+"""Seconds without a look after which a waiter is passed over."""
 NO_LIMIT = Limit.model_construct()
 
 
@@ -112,8 +116,7 @@ class Gate:
         self._log = Log()
         self._under_way = 0
         self._closed_until = -math.inf
-        self._queue = OrderedDict[Bell, None]()
-        self._first_until = math.inf  # when the first in the queue looks again by itself
+        self._queue = OrderedDict[Bell, float]()  # who waits, in the order of arrival, and when it last looked
 
     async def enter(self, limit: Limit | None, tokens: int) -> Pass:
         """Wait until a call may begin.
@@ -124,13 +127,10 @@ class Gate:
         """
         limit = limit or NO_LIMIT
         with self._lock:
-            if not self._queue and self._delay(limit, tokens) <= 0:
+            if self._first() is None and self._delay(limit, tokens) <= 0:
                 return self._admitted(tokens)
             me = Bell()
-            self._queue[me] = None
-            is_stuck = self._first_until < self._clock()
-        if is_stuck:
-            self._wake_first()
+            self._queue[me] = self._clock()
         try:
             return await self._turn_of(me, limit, tokens)
         finally:
@@ -140,14 +140,14 @@ class Gate:
 
     async def _turn_of(self, me: Bell, limit: Limit, tokens: int) -> Pass:
         while True:
-            heard, delay = me.listen(), math.inf  # before looking, so that nothing happens in between unheard
+            heard, delay = me.listen(), LOOK  # before looking, so that nothing happens in between unheard
             with self._lock:
-                if next(iter(self._queue), me) is me:
+                self._queue[me] = self._clock()  # keeps its place; who was passed over is the last now
+                if self._first() is me:
                     delay = self._delay(limit, tokens)
-                    self._first_until = self._clock() + delay
                 if delay <= 0:
                     return self._admitted(tokens)
-            with anyio.move_on_after(delay):
+            with anyio.move_on_after(min(delay, LOOK)):
                 await heard.wait()
             me.forget(heard)
 
@@ -168,11 +168,21 @@ class Gate:
         """Let the first in the queue look again; one whose event loop is gone stands in nobody's way."""
         while True:
             with self._lock:
-                first = next(iter(self._queue), None)
+                first = self._first()
             if first is None or first.ring():
                 return
             with self._lock:
                 self._queue.pop(first, None)
+
+    def _first(self) -> Bell | None:
+        """The first in the queue, without those who have not looked for long: nobody waits for a loop that stands still."""
+        oldest = self._clock() - SILENCE
+        while self._queue:
+            first, looked = next(iter(self._queue.items()))
+            if looked >= oldest:
+                return first
+            del self._queue[first]
+        return None
 
     def _admitted(self, tokens: int) -> Pass:
         self._under_way += 1

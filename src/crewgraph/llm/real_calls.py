@@ -77,7 +77,7 @@ def check(model: str) -> None:
         message = (
             f"{model} was to be called, but {reason}. hint: give the agent a model that answers without a provider, "
             f'such as OfflineLLM({{"pattern": "answer"}}) or llm="offline", or let the call through with '
-            "crewgraph.llm.real_calls.allow()"
+            "crewgraph.testing.allow_real_calls()"
         )
         raise RealCallForbidden(message)
 

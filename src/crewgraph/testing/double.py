@@ -197,8 +197,8 @@ class Double:
                 return self._reply(json.dumps(answer, ensure_ascii=False, default=str))
             case ToolCall():
                 return self._calling([answer], request)
-            case [*calls] if calls and all(isinstance(each, ToolCall) for each in calls):
-                return self._calling(calls, request)
+            case [*calls]:
+                return self._calling(insist_on_calls(calls), request)
             case _:
                 raise TypeError(_no_answer(answer))
 
@@ -242,6 +242,17 @@ class Double:
         return error
 
 
+def insist_on_calls(answer: Sequence[Any]) -> Sequence[ToolCall]:
+    """A list as an answer: tool calls, and at least one.
+
+    Raises:
+        TypeError: it holds anything else, or nothing.
+    """
+    if answer and all(isinstance(each, ToolCall) for each in answer):
+        return answer
+    raise TypeError(_no_answer(answer))
+
+
 def _is_model(value: Any) -> bool:
     return not isinstance(value, type) and callable(getattr(value, "complete", None))
 
@@ -249,5 +260,6 @@ def _is_model(value: Any) -> bool:
 def _no_answer(value: object) -> str:
     return (
         f"a double cannot answer {value!r}. hint: give it text, a dict, a pydantic model, call(…), a list of them, "
-        "a Reply, an exception, a model, or a function of the request that returns one of these"
+        "a Reply, an exception, a model, or a function of the request that returns one of these; "
+        'one answer after the other is ScriptedLLM("a", "b")'
     )

@@ -13,11 +13,11 @@ from crewgraph.errors import ModelUnavailable, ScriptEnded
 from crewgraph.llm.offline.schema import made_up
 from crewgraph.llm.port import Reply, Request
 from crewgraph.llm.recording.fingerprint import canonical, digest
-from crewgraph.testing.double import Answer, Double, DoubleOptions
+from crewgraph.testing.double import Answer, Double, DoubleOptions, insist_on_calls
 
 __all__ = ["FailingLLM", "SchemaLLM", "ScriptedLLM", "SlowLLM"]
 
-Rules = Mapping[str, Answer] | Iterable[tuple[str | Callable[[Request], bool], Answer]]
+Rules = Mapping[str, Any] | Iterable[tuple[str | Callable[[Request], bool], Answer]]
 
 
 class ScriptedLLM(Double):
@@ -44,8 +44,11 @@ class ScriptedLLM(Double):
         self, *answers: Answer, rules: Rules = (), repeat: bool = False, **options: Unpack[DoubleOptions]
     ) -> None:
         super().__init__(**options)
-        pairs: Any = cast("Mapping[str, Answer]", rules).items() if isinstance(rules, Mapping) else rules
+        pairs: Any = cast("Mapping[str, Any]", rules).items() if isinstance(rules, Mapping) else rules
         self._rules = [(_condition(when), then) for when, then in pairs]
+        for each in answers:
+            if isinstance(each, list | tuple):
+                insist_on_calls(each)
         self._given = len(answers)
         self._answers = deque(answers)
         self._repeat = repeat
@@ -73,9 +76,12 @@ class ScriptedLLM(Double):
                 return self._answers[0]
             if self._answers:
                 return self._answers.popleft()
+        used_up = {0: "it has no answers", 1: "its only answer is used up"}.get(
+            self._given, f"all {self._given} answers are used up"
+        )
         rules = f" and no rule of {len(self._rules)} fits" if self._rules else ""
         raise ScriptEnded(
-            f"{self.model}: all {self._given} answers are used up{rules}; it was asked: {self.shown(request)}\n"
+            f"{self.model}: {used_up}{rules}; it was asked: {self.shown(request)}\n"
             'hint: give it one more answer, rules={"pattern": answer}, or repeat=True'
         )
 

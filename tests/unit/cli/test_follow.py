@@ -59,6 +59,25 @@ def test_results_come_behind_what_was_told_before(live):
     assert file.getvalue().splitlines() == ["0 n │ ⇢ left", "a result"]
 
 
+def test_lines_wait_for_a_person_who_is_asked(live):
+    """And keep their order; what was told before the question stands above it."""
+    follow, file = live
+    follow.start()
+    follow.observe(RouteTaken(run=0, node="n", route="left"))
+    with follow.aside():
+        shown = file.getvalue()
+        assert "⇢ left" in shown
+        follow.observe(RouteTaken(run=1, node="n", route="right"))
+        follow.above("a result")
+        follow.observe(RouteTaken(run=1, node="m", route="on"))
+        follow.refresh()
+        assert file.getvalue() == shown
+    follow.stop()
+    lines = file.getvalue()[len(shown) :].splitlines()
+    assert lines[:2] == ["1 n │ ⇢ right", "a result"]
+    assert any("1 m │ ⇢ on" in line for line in lines)
+
+
 def test_the_live_picture_stays_small(live):
     """Of many that write at once it shows a few, and of a long line its end."""
     follow, file = live

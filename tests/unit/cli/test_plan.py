@@ -102,9 +102,10 @@ def test_the_model(crewgraph, mail, monkeypatch):
     [
         ("priced", "5", 0, ""),
         ("priced", "0.1", 4, "error: --max-usd 0.1: it is expected to cost $0.4"),
+        ("priced", "1e-6", 4, "error: --max-usd 0.000001: it is expected to cost $0.4"),
         ("unpriced", "99", 4, "error: --max-usd 99: nobody knows what it would cost (at least $"),
     ],
-    ids=["enough", "too dear", "unknown"],
+    ids=["enough", "too dear", "next to nothing", "unknown"],
 )
 def test_max_usd(crewgraph, mail, *, target, most, code, told):
     """Code 4 where more is expected than is allowed, or nobody knows; the plan is printed all the same."""

@@ -63,6 +63,39 @@ def test_a_killed_run_keeps_its_lines(start, write, folder, number):
         assert b"Traceback" not in err
 
 
+ASKING = """
+    from crewgraph import Agent, Crew, Task
+
+    ask = Crew(agents=[Agent(role="Clerk")], tasks=[Task(description="Say {x}", human_input=True)], llm="offline")
+"""
+
+
+@posix
+@pytest.mark.parametrize("options", [[], ["--follow"]], ids=["progress", "follow"])
+def test_a_person_who_is_asked_has_the_terminal(start, write, monkeypatch, options):
+    """No picture is drawn over what they type, and they see the cursor."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("CI", raising=False)
+    write("ask.py", ASKING)
+    terminal, end = os.openpty()
+    with start("run", "ask.py:ask", "--input", "x=hello", *options, stdin=end, stderr=end) as process:
+        os.close(end)
+        seen = b""
+        for word in (b"shorter\n", b"\n"):
+            begun = len(seen)
+            while b"to be changed: " not in seen[begun:]:
+                seen += os.read(terminal, 4096)
+            assert seen.endswith(b"to be changed: ")
+            assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l")
+            os.write(terminal, word)
+            seen += os.read(terminal, 4096)
+        out, _ = process.communicate(timeout=20)
+    os.close(terminal)
+    assert process.returncode == 0
+    assert json.loads(out)["status"] == "ok"
+    assert b"to be changed: shorter\r\n" in seen
+
+
 @posix
 def test_a_reader_that_leaves_ends_it_quietly(start, write):
     """As in ``crewgraph run … | head -1``: no traceback, no message."""

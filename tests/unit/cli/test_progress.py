@@ -176,6 +176,36 @@ def test_the_live_picture_holds_everything(tally):
     assert "a line [b]" in picture
 
 
+def test_the_live_picture_leaves_the_terminal_to_a_person(tally):
+    """It is gone while they are asked; what is told meanwhile comes when they have answered."""
+    file = io.StringIO()
+    live = Live(tally, "Inbox", console=Console(file=file, force_terminal=True, width=110, color_system=None))
+    live.start()
+    with live.aside():
+        shown = file.getvalue()
+        assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l")
+        live.refresh()
+        live.above("a result")
+        live.warn("a warning")
+        assert file.getvalue() == shown
+    later = file.getvalue()[len(shown) :]
+    assert later.startswith("a result\na warning\n\x1b[?25l")
+    assert "Inbox" in later
+    live.stop()
+
+
+def test_a_picture_that_has_ended_does_not_come_back(tally):
+    """When the last question is given up after the kickoff, what was held is told and nothing is drawn."""
+    file = io.StringIO()
+    live = Live(tally, "Inbox", console=Console(file=file, force_terminal=True, width=110, color_system=None))
+    live.start()
+    with live.aside():
+        live.above("a result")
+        shown = file.getvalue()
+        live.stop()
+    assert file.getvalue()[len(shown) :] == "a result\n"
+
+
 def test_the_live_picture_of_a_stream(clock):
     """Nobody knows how many there will be."""
     tally = Tally(None, {"read": NodeCount()}, clock=clock)
@@ -253,5 +283,7 @@ def test_nothing_is_shown_where_nothing_is_wanted(capsys):
     silent = Silent()
     silent.start()
     silent.refresh()
+    with silent.aside():
+        silent.refresh()
     silent.stop()
     assert capsys.readouterr() == ("", "")

@@ -156,6 +156,27 @@ def test_too_dear_is_refused(crewgraph, ask, write, folder):
     assert (folder / "out.jsonl").read_text() == "old"
 
 
+@pytest.mark.parametrize(
+    ("args", "plan"),
+    [
+        (["rows.jsonl", "--limit", "2"], "rows.jsonl --limit 2"),
+        (
+            ["--inputs", "rows.jsonl", "--input", "y=a b", "--model", "offline"],
+            "rows.jsonl --input 'y=a b' --model offline",
+        ),
+        (["--input", "x=1"], "--input x=1"),
+    ],
+    ids=["file", "all", "no file"],
+)
+def test_a_refusal_names_the_plan_of_the_same(crewgraph, ask, monkeypatch, args, plan):
+    """With the inputs and the model of this call."""
+    monkeypatch.setenv("CREWGRAPH_MODEL", "offline")
+    done = crewgraph("run", "ask.py:two", *args, "--max-usd", "0.000001")
+    assert done.exit_code == 4
+    assert "--max-usd 0.000001: " in done.stderr
+    assert f"or crewgraph plan ask.py:two {plan} shows all of it" in done.stderr
+
+
 def test_an_unknown_cost_is_refused(crewgraph, ask):
     """Whatever the limit."""
     done = crewgraph("run", "ask.py:free", "--input", "x=1", "--max-usd", "1000")

@@ -14,6 +14,7 @@ from crewgraph.errors import CallbackFailed, InputError, ModelUnavailable, Templ
 from crewgraph.handoff import Handoff
 from crewgraph.node import interface_of
 from crewgraph.outputs import CrewOutput, TaskOutput
+from crewgraph.syntax import Pipeline
 from crewgraph.trace import Event, TaskFailed
 from tests.unit.crew.doubles import COST, Recorder, Verdict, crew, listening
 
@@ -22,6 +23,25 @@ pytestmark = pytest.mark.anyio
 
 def burst(*_: object) -> None:
     raise ValueError("no")
+
+
+class Untold(Exception):
+    """An error that cannot even be told."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def burst_untold(*_: object) -> None:
+    raise Untold
+
+
+def spoil(output: Any) -> None:
+    output.raw = None
+
+
+def spoil_keys(output: Any) -> None:
+    output.json_dict = ["no", "dict"]
 
 
 class Asked:
@@ -97,8 +117,9 @@ class TestTasks:
             ({"callback": Asked()}, {}, "task 'a': its callback 'Asked' raised ValueError: no"),
             ({}, {"task_callback": burst}, "task 'a': the task_callback 'burst' raised ValueError: no"),
             ({}, {"step_callback": burst}, "task 'a': the step_callback 'burst' raised ValueError: no"),
+            ({"callback": burst_untold}, {}, "task 'a': its callback 'burst_untold' raised Untold"),
         ],
-        ids=["task", "async", "crew", "step"],
+        ids=["task", "async", "crew", "step", "untold"],
     )
     async def test_raises(self, options: dict[str, Any], of_crew: dict[str, Any], words: str) -> None:
         """A callback that raises fails its task, by its own name."""
@@ -106,9 +127,20 @@ class TestTasks:
         with pytest.raises(CallbackFailed) as caught, listening(events):
             await crew(Task(description="a", **options), **of_crew).kickoff_async()
         assert str(caught.value) == words
-        assert isinstance(caught.value.__cause__, ValueError)
+        assert isinstance(caught.value.__cause__, ValueError | Untold)
         (failed,) = (event for event in events if isinstance(event, TaskFailed))
         assert failed.error == f"CallbackFailed: {words}"
+
+    @pytest.mark.parametrize(
+        ("callback", "flaw"),
+        [(spoil, "raw is NoneType, not text"), (spoil_keys, "json_dict is list, not a dict")],
+        ids=["text", "keys"],
+    )
+    async def test_spoils(self, callback: Any, flaw: str) -> None:
+        """A callback that leaves an output which is none fails its task, by its own name."""
+        with pytest.raises(CallbackFailed) as caught:
+            await crew(Task(description="a", callback=callback)).kickoff_async()
+        assert str(caught.value) == f"task 'a': its callback '{callback.__name__}' left an output whose {flaw}"
 
     async def test_own_errors(self) -> None:
         """What a callback's own crews and pipelines raise stays what it is, with a note."""
@@ -193,6 +225,23 @@ class TestHooks:
         assert done.token_usage.total_tokens == 10
         assert len(done.calls) == 1
 
+    async def test_what_was_spent(self) -> None:
+        """No hook can change what was spent: each is given a copy of it."""
+        seen = list[int]()
+
+        def erase(output: CrewOutput) -> None:
+            seen.append(output.token_usage.total_tokens)
+            output.token_usage.total_tokens = 0
+            output.calls[0].usage.total_tokens = 0
+            output.calls.clear()
+
+        made = crew(Task(description="a"), name="made", llm=Recorder("x"), after_kickoff=[erase, erase])
+        done = await made.kickoff_async()
+        assert seen == [10, 10]
+        assert (done.token_usage.total_tokens, done.calls[0].usage.total_tokens) == (10, 10)
+        (run,) = await Pipeline([made]).kickoff_async([{}])
+        assert (run.usage.total_tokens, run.spans[0].calls[0].usage.total_tokens) == (10, 10)
+
     @pytest.mark.parametrize(
         ("options", "words"),
         [
@@ -200,8 +249,13 @@ class TestHooks:
             ({"after_kickoff": burst}, "crew 'Clerk': its after_kickoff 'burst' raised ValueError: no"),
             ({"before_kickoff": str}, "its before_kickoff 'str' returned str. hint: return the inputs, or None"),
             ({"after_kickoff": str}, "its after_kickoff 'str' returned str. hint: return a CrewOutput, or None"),
+            ({"after_kickoff": spoil}, "its after_kickoff 'spoil' left an output whose raw is NoneType, not text"),
+            (
+                {"after_kickoff": lambda output: output.model_copy(update={"raw": 7})},
+                "its after_kickoff '<lambda>' left an output whose raw is int, not text",
+            ),
         ],
-        ids=["before raises", "after raises", "before returns", "after returns"],
+        ids=["before raises", "after raises", "before returns", "after returns", "after spoils", "after returns none"],
     )
     async def test_fails(self, options: dict[str, Any], words: str) -> None:
         """A hook that raises, or returns what it must not, fails the crew by its own name."""

@@ -302,3 +302,14 @@ async def test_name_of_a_bare_result() -> None:
             return [ToolResult(call, "x") for call in calls]
 
     assert (await talk(Recorder(calls("echo"), "done"), Bare()).answer()).tools_used == ("echo",)
+
+
+async def test_calls_that_ran_nothing() -> None:
+    """A tool that was not called is not among those that were used."""
+
+    class Idle(Echo):
+        async def run(self, calls: Sequence[ToolCall], asker: Asker) -> list[ToolResult]:
+            return [ToolResult(call, "x", is_error=n > 0, has_run=n < 2) for n, call in enumerate(calls)]
+
+    answer = await talk(Recorder(calls("echo", "fail", "nope"), "done"), Idle()).answer()
+    assert answer.tools_used == ("echo", "fail")

@@ -18,7 +18,7 @@ from crewgraph.llm import OfflineLLM, Reply, Request, ToolCall
 from crewgraph.outputs import CrewOutput
 from crewgraph.policy import Limit, Policy
 from crewgraph.syntax import Procedure
-from tests.unit.crew.doubles import Recorder, Verdict, crew
+from tests.unit.crew.doubles import COST, Recorder, Verdict, crew
 
 GREET = Task(description="Greet {who}", name="greet")
 ECHO = OfflineLLM(answer=lambda request: request.messages[1].content)
@@ -40,6 +40,24 @@ async def test_kickoff_in_a_loop() -> None:
     assert (await pending).raw == "Greet Ada"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
+def test_kickoff_and_ctrl_c() -> None:
+    """Ctrl-C ends a kickoff in a script with what was spent until then, and without the event loop's traceback."""
+
+    async def answer(request: Request) -> Reply:
+        if "Decide" in request.messages[1].content:
+            signal.raise_signal(signal.SIGINT)
+            await anyio.sleep_forever()
+        return Reply(text="ok", usage=COST)
+
+    made = crew(GREET, Task(description="Decide on {who}"), llm=OfflineLLM(answer=answer))
+    with pytest.raises(KickoffInterrupted, match="0 results; spent: 10 tokens") as caught:
+        made.kickoff({"who": "Ada"})
+    assert caught.value.result == [None]
+    assert caught.value.usage.total_tokens == 10
+    assert caught.value.__suppress_context__
+
+
 def test_kickoff_async_in_asyncio_run() -> None:
     """kickoff_async is a coroutine like any other."""
     assert asyncio.run(crew(GREET, llm=ECHO).kickoff_async(inputs={"who": "Ada"})).raw == "Greet Ada"
@@ -57,6 +75,32 @@ def test_inputs_of_another_kind(inputs: Any) -> None:
     """Anything but a dict is refused, with the method that takes lists."""
     with pytest.raises(InputTypeError, match="kickoff_for_each"):
         crew(GREET).kickoff(inputs)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "told"),
+    [
+        ("kickoff", {"budget": 1}, r"^crew.kickoff\(…\) takes no 'budget'. hint: Crew\(…, budget=…\)$"),
+        ("kickoff", {"inputs": {}, "who": "Ada"}, "takes no 'who'. hint: .* one dict, {'who': …}$"),
+        (
+            "kickoff_for_each",
+            {"inputs": [], "policy": 1},
+            r"kickoff_for_each\(…\) takes no 'policy'. hint: Crew\(…, po",
+        ),
+    ],
+    ids=["budget", "placeholder", "policy"],
+)
+def test_unknown_argument(method: str, options: dict[str, Any], told: str) -> None:
+    """An argument that a kickoff does not take is refused with where it belongs."""
+    with pytest.raises(TypeError, match=told):
+        getattr(crew(GREET), method)(**options)
+
+
+def test_unknown_argument_without_a_crew() -> None:
+    """The same holds where the method is called on its class, without a crew."""
+    kickoff: Any = Crew.kickoff
+    with pytest.raises(TypeError, match="takes no 'who'"):
+        kickoff(who="Ada")
 
 
 class TestForEach:

@@ -66,7 +66,10 @@ class TestDecision:
             ("missing > 1", r"task 'b': condition `missing > 1` cannot be decided: there is no 'missing'"),
             (lambda previous: previous.nothing, "task 'b': its condition '<lambda>' raised AttributeError"),
             (lambda previous: None, "task 'b': its condition '<lambda>' returned None. hint: return True or False"),
-            (lambda previous: Undecided(), "task 'b': its condition '<lambda>' gave no true or false: neither"),
+            (
+                lambda previous: Undecided(),
+                "task 'b': its condition '<lambda>' gave no true or false: ValueError: neither",
+            ),
         ],
         ids=["expression", "callable", "nothing", "neither"],
     )

@@ -84,6 +84,9 @@ def test_tool_answers() -> None:
 
     for tools, may_give in (([tool(result_as_answer=True)(look)], None), ([look], {"a", "Clerk"})):
         assert interface_of(crew(Task(description="a", tools=tools))).may_give == may_give
+    clerk = Agent(role="Clerk", tools=[tool(result_as_answer=True)(look)])
+    for task, may_give in ((Task(description="a"), None), (Task(description="a", tools=[]), {"a", "Clerk"})):
+        assert interface_of(Crew(agents=[clerk], tasks=[task])).may_give == may_give
 
 
 def test_agent_names_keys() -> None:

@@ -144,6 +144,8 @@ def test_tools_take_turns() -> None:
 def test_a_task_brings_its_own_tools() -> None:
     """They count instead of the agent's."""
     assert outlook(Task(description="a", tools=[add])).load.calls.expected == 3
+    handy = Agent(role="Clerk", tools=[add])
+    assert outlook(Task(description="a", tools=[]), agents=[handy]).load.calls.expected == 1
 
 
 def test_a_condition_is_met_every_second_time() -> None:

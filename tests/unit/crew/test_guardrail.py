@@ -32,6 +32,13 @@ async def run(task: Task, llm: Any, **options: Any) -> TaskOutput:
     return done.tasks_output[0]
 
 
+class Unshown:
+    """Nothing that can be put in words."""
+
+    def __repr__(self) -> str:
+        raise ValueError("no text")
+
+
 class TestCallable:
     """Guardrails that are functions."""
 
@@ -72,14 +79,14 @@ class TestCallable:
         await run(guarded(only("b", value)), llm)
         assert ("bad" if value else "no reason was given") in llm.said(1)[3]
 
-    @pytest.mark.parametrize("retries", [0, 2])
-    async def test_bounded(self, retries: int) -> None:
+    @pytest.mark.parametrize(("retries", "answers"), [(0, "1 answer"), (2, "3 answers")])
+    async def test_bounded(self, retries: int, answers: str) -> None:
         """Asking again is bounded; the error says what was wrong, and holds the last answer."""
         llm = Recorder("long " * 100)
         with pytest.raises(GuardrailFailed) as caught:
             await run(guarded(lambda output: (False, "say it shortly"), guardrail_max_retries=retries), llm)
         assert len(llm.requests) == 1 + retries
-        assert f"task 'write': a guardrail refused {1 + retries} answers:\nsay it shortly" in str(caught.value)
+        assert f"task 'write': a guardrail refused {answers}:\nsay it shortly" in str(caught.value)
         assert str(caught.value).endswith("…")
         assert caught.value.answer == "long " * 100
         assert caught.value.usage.total_tokens == 10 * (1 + retries)
@@ -145,13 +152,25 @@ class TestCallable:
             ({"output_json": Verdict}, 7),
             ({"output_json": Verdict}, TaskOutput(raw="x")),
             ({"output_pydantic": Verdict}, TaskOutput(raw="x", json_dict={"urgent": True})),
+            ({}, TaskOutput().model_copy(update={"raw": None})),
+            ({}, Unshown()),
         ],
-        ids=["number", "dict", "text", "misfit", "number for a shape", "output", "output of another format"],
+        ids=[
+            "number",
+            "dict",
+            "text",
+            "misfit",
+            "number for a shape",
+            "output",
+            "another format",
+            "no text",
+            "unshown",
+        ],
     )
     async def test_replaces_wrongly(self, shape: Any, value: Any) -> None:
         """What is no answer of this task cannot stand in its place."""
         with pytest.raises(
-            CallbackFailed, match=r"task 'write': its guardrail '<lambda>' accepted the answer with \w+ "
+            CallbackFailed, match=r"task 'write': its guardrail '<lambda>' accepted the answer with \w+\b"
         ):
             await run(guarded(lambda output: (True, value), **shape), Recorder(GOOD))
 
@@ -166,6 +185,23 @@ class TestCallable:
             f"its guardrail '<lambda>' returned {type(verdict).__name__} {verdict!r}. hint: return (True, answer)"
             in str(caught.value)
         )
+
+    @pytest.mark.parametrize("is_valid", [True, False])
+    async def test_spoils(self, is_valid: bool) -> None:
+        """One that leaves an output without a text fails the task by its own name, whatever it says of the answer."""
+
+        def spoil(output: Any) -> Any:
+            output.raw = None
+            return is_valid, None
+
+        with pytest.raises(CallbackFailed) as caught:
+            await run(guarded(spoil), Recorder("x"))
+        assert str(caught.value).endswith("spoil' left an output whose raw is NoneType, not text")
+
+    async def test_reason_without_words(self) -> None:
+        """A reason that cannot be put in words is the guardrail's failure."""
+        with pytest.raises(CallbackFailed, match=r"guardrail '<lambda>' refused the answer for a reason of .*Unshown"):
+            await run(guarded(lambda output: (False, Unshown())), Recorder("x"))
 
     async def test_raises(self) -> None:
         """A guardrail that raises fails the task; the answer does not pass."""

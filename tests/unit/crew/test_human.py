@@ -3,7 +3,8 @@ from __future__ import annotations
 import io
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from crewgraph.crew import Task
-from crewgraph.crew.human import HumanQuestion, Terminal, plain
+from crewgraph.crew.human import HumanQuestion, Terminal, giving_way, plain
 from crewgraph.errors import BudgetExceeded, CallbackFailed, GuardrailFailed, HumanInputUnavailable
 from crewgraph.node import interface_of
 from crewgraph.policy import Budget
@@ -213,6 +214,35 @@ class TestTerminal:
         assert done.raw == "two"
         assert "shorter" in llm.said(1)[3]
         assert "── desk · task 'write' · Clerk\none\n── Enter accepts it" in screen.getvalue()
+
+    async def test_others_give_way(self, keyboard: Keyboard, screen: Screen) -> None:
+        """Whoever draws in the terminal is away while a question is open, also when it is given up."""
+        told = list[str]()
+
+        @contextmanager
+        def aside() -> Generator[None]:
+            told.append("away")
+            try:
+                yield
+            finally:
+                told.append("back")
+
+        def prompted() -> None:
+            told.append("asked")
+            keyboard.type("\n")
+
+        screen.prompted = prompted
+        with giving_way(aside):
+            await Terminal().ask(HumanQuestion(task="t"))
+            assert told == ["away", "asked", "back"]
+            keyboard.type("")
+            screen.prompted = lambda: None
+            with pytest.raises(HumanInputUnavailable):
+                await Terminal().ask(HumanQuestion(task="t"))
+        assert told[3:] == ["away", "back"]
+        keyboard.type("\n")
+        await Terminal().ask(HumanQuestion(task="t"))
+        assert len(told) == 5
 
     async def test_hostile_answer(self, keyboard: Keyboard, screen: Screen) -> None:
         """Terminal codes of a model do not reach the terminal."""

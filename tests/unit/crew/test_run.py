@@ -111,10 +111,19 @@ async def test_shape_never_comes(reasks: int) -> None:
 @pytest.mark.parametrize("text", ["", " \n"], ids=["empty", "blank"])
 async def test_empty_answer(text: str) -> None:
     """An empty answer is never a success, and what it took is counted."""
-    llm = Recorder(Reply(text=text, usage=COST, finish_reason="content_filter"))
-    with pytest.raises(ModelAnswerInvalid, match=r"the answer is empty \(finish reason: content_filter\)") as caught:
+    llm = Recorder(Reply(text=text, usage=COST, finish_reason="stop"))
+    with pytest.raises(ModelAnswerInvalid, match=r"the answer is empty \(finish reason: stop\)") as caught:
         await crew(Task(description="a"), llm=llm).kickoff_async()
     assert caught.value.usage == {"total_tokens": 10, "prompt_tokens": 7, "completion_tokens": 3, "failed_requests": 1}
+
+
+@pytest.mark.parametrize("text", ["", "The dose is 10"], ids=["empty", "cut"])
+async def test_filtered_answer(text: str) -> None:
+    """What a provider filtered is never a success either, whatever it left of the answer."""
+    llm = Recorder(Reply(text=text, usage=COST, finish_reason="content_filter"))
+    with pytest.raises(ModelAnswerInvalid, match="the answer was filtered"):
+        await crew(Task(description="a"), llm=llm, policy=None).kickoff_async()
+    assert len(llm.requests) == 1
 
 
 async def test_empty_answer_without_reason() -> None:

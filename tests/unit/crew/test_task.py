@@ -31,6 +31,8 @@ def test_identity() -> None:
         ({"condition": "a >"}, "is not an expression"),
         ({"condition": "__import__('os')"}, "not a known function"),
         ({"condition": 7}, "a condition is a callable .* got <class 'int'>"),
+        ({"context": Task(description="a")}, r"context is a list of tasks, not a task. hint: context=\["),
+        ({"context": ["write"]}, "context is a list of tasks, and 'write' is none. hint: the Task objects themselves"),
         ({"guardrail": [print, 7]}, "a guardrail is a callable .* got <class 'int'>"),
         ({"guardrail": ["be brief", " "]}, "a guardrail in words is empty"),
         ({"guardrail_max_retries": -1}, "greater than or equal to 0"),
@@ -42,6 +44,9 @@ def test_identity() -> None:
         ({"output_json": RootModel[list[int]]}, "has no fields"),
         ({"output_pydantic": dict}, "subclass of BaseModel"),
         ({"nonsense": 1}, "nonsense"),
+        ({"guardrails": "be brief", "guardrail": print}, "guardrail and guardrails are both set"),
+        ({"guardrails": [7]}, "a guardrail is a callable"),
+        ({"markdown": True}, "there is no markdown here. hint: say it in expected_output"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -81,6 +86,20 @@ def test_guardrails() -> None:
     assert Task(description="a", guardrail=print).guardrails == [print]
     assert Task(description="a", guardrail=None).guardrails == []
     assert Task(description="a", guardrail=["be brief", print]).guardrails == ["be brief", print]
+
+
+def test_guardrails_by_another_name() -> None:
+    """The ancestor's name for several guardrails says the same."""
+    several: dict[str, Any] = {"guardrails": ["be brief", print]}
+    assert Task(description="a", **several).guardrails == ["be brief", print]
+    assert Task(description="a", guardrail="be brief", guardrails=None).guardrails == ["be brief"]  # type: ignore[call-arg]
+    assert several == {"guardrails": ["be brief", print]}
+
+
+def test_no_task() -> None:
+    """What is no task is refused as such."""
+    with pytest.raises(ValidationError, match="valid dictionary or instance of Task"):
+        Task.model_validate("a")
 
 
 def test_conditional_task() -> None:

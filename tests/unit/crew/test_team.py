@@ -413,6 +413,6 @@ class TestProblems:
 
     def test_process_by_name(self) -> None:
         """A process goes by its name, too; another one is refused."""
-        assert Crew(process="sequential").process is Process.sequential  # type: ignore[arg-type]
+        assert Crew(process="sequential").process is Process.sequential
         with pytest.raises(ValidationError, match="sequential"):
             Crew(process="democratic")  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import functools
 import threading
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from crewgraph.budget import Meter
+from crewgraph.crew import Agent, Crew, Task
 from crewgraph.crew.toolbox import Toolbox
 from crewgraph.crew.tools.convert import BaseTool, as_tool, tool
 from crewgraph.crew.tools.mcp import MCPServer
@@ -25,13 +27,13 @@ from crewgraph.errors import (
     ScriptEnded,
     ToolError,
 )
-from crewgraph.llm import ToolCall
+from crewgraph.llm import OfflineLLM, ToolCall
 from crewgraph.llm.ask import Asker
 from crewgraph.outputs import UsageMetrics
 from crewgraph.policy import Budget, Policy
 from crewgraph.scope import Scope, current
 from crewgraph.trace import Event, ToolCallFailed, ToolCallFinished, ToolCallStarted
-from crewgraph.usage import Account
+from crewgraph.usage import Account, Call
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +87,13 @@ async def test_specs() -> None:
     assert (second.name, second.description) == ("Does_it", "Does it!")
 
 
+async def test_put_in_later() -> None:
+    """A list of tools may have been added to since its agent was made: what can be a tool is one, the rest is named."""
+    assert [each.name for each in await ToolShed().stocked([double])] == ["double"]  # type: ignore[list-item]
+    with pytest.raises(ToolError, match="'double' is no tool"):
+        await ToolShed().stocked(["double"])  # type: ignore[list-item]
+
+
 async def test_same_tool_twice() -> None:
     """A tool that is given twice is offered once."""
     assert [each.name for each in (await box(double, double)).specs] == ["double"]
@@ -95,6 +104,17 @@ async def test_names_alike() -> None:
     made = await box(tool("go on")(lambda: "one"), tool("go-on")(lambda: "two"), tool("go/on")(lambda: "three"))
     assert [each.name for each in made.specs] == ["go_on", "go-on", "go_on_2"]
     assert await one(made, "go_on_2") == ("three", False)
+
+
+async def test_own_name() -> None:
+    """A tool can be called by its own name, too, where only one has it and none is offered under it."""
+    made = await box(tool("go on")(lambda: "one"), tool("go!")(lambda: "two"), tool("go!")(lambda: "three"))
+    (result,) = await made.run([call("go on")], asker())
+    assert (result.text, result.tool, result.is_error) == ("one", "go on", False)
+    assert (await one(made, "go!"))[1]
+    odd = await box(tool("b!")(lambda: "first"), tool("b")(lambda: "second"))
+    assert [await one(odd, each.name) for each in odd.specs] == [("first", False), ("second", False)]
+    assert await one(odd, "b!") == ("first", False)
 
 
 async def test_server_without_run() -> None:
@@ -166,6 +186,31 @@ async def test_runaway_turn() -> None:
     assert len(counter.seen) == 64
     assert [each.call.id for each in results if each.is_error] == [f"id{n}" for n in range(64, 70)]
     assert results[-1].text == "not called: at most 64 calls in one turn"
+    assert [each.has_run for each in results] == [True] * 64 + [False] * 6
+
+
+@pytest.mark.parametrize("is_caching", [True, False], ids=["cache", "no cache"])
+async def test_has_run(is_caching: bool) -> None:
+    """A result says whether a tool was called for it: not one that is not there, misfits, is used up or was kept."""
+
+    def fail() -> None:
+        raise ValueError("no luck")
+
+    slow, limited = tool("slow", timeout=0.01)(anyio.sleep_forever), tool(max_usage_count=2)(double)
+    made = await box(fail, limited, slow, is_caching=is_caching)
+    wanted = [
+        (call("nope"), False),
+        (call("double", '{"x": "many"}'), False),
+        (call("double", '{"x": 1}'), True),
+        (call("double", '{"x": 1}'), not is_caching),
+        (call("double", '{"x": 2}'), is_caching),
+        (call("double", '{"x": 3}'), False),
+        (call("fail"), True),
+        (call("slow"), True),
+    ]
+    for each, has_run in wanted:
+        (result,) = await made.run([each], asker())
+        assert result.has_run is has_run
 
 
 async def test_scope() -> None:
@@ -267,6 +312,58 @@ async def test_timeout_of_a_thread() -> None:
     over.set()
 
 
+async def test_timeout_holds_in_the_thread() -> None:
+    """What a tool runs in a thread ends when its time is up, and calls no model any more."""
+    over, seen = threading.Event(), list[Scope]()
+
+    def slow() -> None:
+        seen.append(current())
+        over.wait(5)
+
+    who = asker()
+    await (await box(tool("slow", timeout=0.01)(slow))).run([call("slow")], who)
+    over.set()
+    (inner,) = seen
+    assert str(inner.endings[-1][1]()) == "tool 'slow' took longer than 0.01 s"
+    assert inner.account.is_stopped
+    assert not who.scope.account.is_stopped
+    inner.account.charge(Call(kind="model", name="m"))
+    assert [each.name for each in who.scope.account.calls] == ["slow", "m"], "what it spends is on a bill"
+
+
+async def test_kickoff_that_was_not_awaited() -> None:
+    """An async tool may hand back a kickoff without awaiting it."""
+    inner = Crew(agents=[Agent(role="A")], tasks=[Task(description="a")], llm=OfflineLLM(answer="inner"))
+
+    async def ask() -> Any:
+        return inner.kickoff()
+
+    assert await one(await box(ask), "ask") == ("inner", False)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside"])
+async def test_cancelled_by_itself(beside: bool) -> None:
+    """A tool that waits for something that was cancelled has failed; nothing else is cancelled."""
+
+    async def waits() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    made = await box(waits, double)
+    results = await made.run([call("waits"), *([call("double", '{"x": 1}')] if beside else [])], asker())
+    assert [each.text for each in results] == ["'waits' failed: CancelledError", "2"][: 1 + beside]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_cancelled_by_asyncio() -> None:
+    """A cancellation of the task around, as asyncio does it, is none of the tool."""
+    made = await box(anyio.sleep_forever)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(made.run([call("sleep_forever")], asker()), 0.01)
+
+
 async def test_unreadable_result() -> None:
     """A result that no model can read is a failure of the tool."""
     text, is_error = await one(await box(lambda: iter([1])), "lambda")
@@ -312,7 +409,7 @@ async def test_kept() -> None:
     """Equal calls of one run are made once, whichever task makes them; other arguments are another call."""
     counter, shed = Counter(), ToolShed()
     first = await one(await box(counter.count, shed=shed), "count", '{"x": 1}')
-    again = await one(await box(counter.count, shed=shed), "count", '{ "x" : "1" }')
+    again = await one(await box(counter.count, shed=shed), "count", '{ "x" : 1 }')
     await one(await box(counter.count, shed=shed), "count", '{"x": 2}')
     assert first == again == ("1 was number 1", False)
     assert counter.seen == [1, 2]
@@ -362,6 +459,50 @@ async def test_cache_function() -> None:
         await one(made, "count", f'{{"x": {x}}}')
     assert counter.seen == [1, 2, 2]
     assert told[0] == ({"x": 1}, "1 was number 1")
+
+
+async def test_async_cache_function() -> None:
+    """cache_function may be async."""
+    counter = Counter()
+
+    async def keeps(arguments: Any, result: Any) -> bool:
+        await checkpoint()
+        return False
+
+    made = await box(tool("count", cache_function=keeps)(counter.count))
+    await one(made, "count")
+    await one(made, "count")
+    assert counter.seen == [0, 0]
+
+
+async def test_cache_function_that_raises(caplog: pytest.LogCaptureFixture) -> None:
+    """Where cache_function raises the result counts all the same; it is not kept, and that is logged."""
+    counter = Counter()
+
+    def keeps(arguments: Any, result: Any) -> bool:
+        raise ValueError("no idea")
+
+    made = await box(tool("count", cache_function=keeps)(counter.count))
+    assert await one(made, "count") == ("0 was number 1", False)
+    assert await one(made, "count") == ("0 was number 2", False)
+    assert "the cache_function of tool 'count' raised; its result is not kept" in caplog.text
+
+
+async def test_other_settings() -> None:
+    """Two tools of one function with other settings share neither results nor counts."""
+    counter, shed = Counter(), ToolShed()
+
+    class Keeps:
+        __hash__ = None  # type: ignore[assignment]  # as a dataclass has it
+
+        def __call__(self, arguments: Any, result: Any) -> bool:
+            return True
+
+    plain = await box(counter.count, shed=shed)
+    short = await box(tool("count", max_result_length=1)(counter.count), shed=shed)
+    once = await box(tool("count", max_usage_count=1, cache_function=Keeps())(counter.count), shed=shed)
+    texts = [(await one(each, "count"))[0].splitlines()[0] for each in (short, plain, once, plain)]
+    assert texts == ["0", "0 was number 2", "0 was number 3", "0 was number 2"]
 
 
 async def test_one_flight() -> None:

@@ -179,6 +179,28 @@ async def test_empty_for_a_reason(reason: str) -> None:
     assert len(model.asked) == 1
 
 
+async def test_half_an_answer_is_filtered() -> None:
+    """An answer that was filtered is none, also if some of it came through; asking the same again does not help."""
+    model = Model(Reply(text="The dose is 10", usage=TOOK, finish_reason="content_filter"))
+    asking = asker()
+    with pytest.raises(ModelAnswerInvalid, match="m: the answer was filtered"):
+        await asking.ask(model, HELLO)
+    assert len(model.asked) == 1
+    assert asking.scope.account.usage.total_tokens == 10
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["answer", "failure"])
+async def test_parts_without_a_total(fails: bool) -> None:
+    """Where a model reports the parts only, their sum is the total."""
+    usage, asking = UsageMetrics(prompt_tokens=7, completion_tokens=3), asker(Policy(retries=0))
+    act = ModelUnavailable("half", usage=usage) if fails else Reply(text="x", usage=usage)
+    try:
+        await asking.ask(Model(act), HELLO)
+    except ModelUnavailable:
+        assert fails
+    assert asking.scope.account.usage.total_tokens == 10
+
+
 @pytest.mark.parametrize(
     "cut", [Reply(text="{"), Reply(text="look", calls=(ToolCall("1", "look", "{"),))], ids=["shape", "tool"]
 )
@@ -445,6 +467,31 @@ async def test_a_model_that_translates_its_cancellation() -> None:
         await asker(Policy(call_timeout=1, retries=0)).ask(Model(translates), HELLO)
 
 
+@pytest.mark.parametrize("ending", ["answers", "fails"])
+async def test_a_model_that_catches_its_cancellation(ending: str) -> None:
+    """What a model says or raises after its time is over is a timeout, which is retried; what it took is known."""
+
+    async def catches(request: Request) -> Any:
+        try:
+            return await hang(request)
+        except anyio.get_cancelled_exc_class() as error:
+            if ending == "fails":
+                raise RuntimeError("own") from error
+            return Reply(text="partial", usage=TOOK)
+
+    asking, model = asker(Policy(call_timeout=5, retry_wait=0)), Model(catches, "whole")
+    assert (await asking.ask(model, HELLO)).text == "whole"
+    first, _ = asking.scope.account.calls
+    assert first.error == "ModelTimeout: m: no answer within 5 s"
+    assert first.usage.total_tokens == (10 if ending == "answers" else 0)
+
+
+async def test_an_error_of_a_model_in_time() -> None:
+    """An error that is none of ours, in time, is the model's failure."""
+    with pytest.raises(ModelError, match="m: RuntimeError: own"):
+        await asker(Policy(retries=0)).ask(Model(RuntimeError("own")), HELLO)
+
+
 # ---- fallbacks -------------------------------------------------------------------------------------------------
 
 
@@ -611,6 +658,19 @@ async def test_cut_by_a_budget(shape: Any) -> None:
         await asking.ask(model, replace(HELLO, schema=shape))
     assert len(model.asked) == 1
     assert asking.scope.account.usage.total_tokens == 10
+
+
+async def test_a_call_that_never_began_is_none_of_the_allowed() -> None:
+    """Who gives up while it waits for a limit gives its place in the budget back."""
+    meter, limited = Meter(Budget(calls=2), "the kickoff"), Policy(limit=Limit(requests_per_minute=1))
+    model, asking = Model(), asker(limited, meters=(meter,))
+    await asking.ask(model, HELLO)
+    with anyio.move_on_after(10):
+        await asking.ask(model, HELLO)
+    await asking.ask(model, HELLO)
+    with pytest.raises(BudgetExceeded, match="no further call is allowed"):
+        await asking.ask(model, HELLO)
+    assert len(model.asked) == 2
 
 
 async def test_work_that_was_stopped() -> None:

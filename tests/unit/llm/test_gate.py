@@ -17,7 +17,7 @@ from anyio.lowlevel import checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crewgraph.llm.gate import KEPT, WINDOW, Gate, Log, Pass, gate_of
+from crewgraph.llm.gate import KEPT, SILENCE, WINDOW, Gate, Log, Pass, gate_of
 from crewgraph.policy import Limit
 from tests.clocks import jumping
 
@@ -436,6 +436,54 @@ def test_a_dead_waiter_with_a_date() -> None:
 
     anyio.run(quick)
     task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+def test_an_event_loop_that_stands_still() -> None:
+    """A waiter whose event loop is not run loses its place after a while; when it is run again, its turn comes."""
+    now = 0.0
+    gate, limit = Gate(lambda: now), Limit(concurrency=1)
+    entered = anyio.run(gate.enter, limit, 1)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(gate.enter(limit, 1))  # type: ignore[arg-type]
+    loop.run_until_complete(asyncio.sleep(0.01))
+    gate.leave(entered, tokens=None)
+
+    async def quick() -> None:
+        async with through(gate, limit):
+            pass
+
+    async def impatient() -> bool:
+        with anyio.move_on_after(0.02) as waiting:
+            await quick()
+        return waiting.cancelled_caught
+
+    assert anyio.run(impatient)
+    now = SILENCE + 1
+    assert not anyio.run(impatient)
+    gate.leave(loop.run_until_complete(task), tokens=None)
+    loop.close()
+    anyio.run(quick)
+
+
+def test_who_waits_behind_one_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits already looks now and then, and goes on without being told."""
+    monkeypatch.setattr("crewgraph.llm.gate.LOOK", 0.02)
+    monkeypatch.setattr("crewgraph.llm.gate.SILENCE", 0.2)
+    gate, limit = Gate(), Limit(concurrency=1)
+    entered = anyio.run(gate.enter, limit, 1)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(gate.enter(limit, 1))  # type: ignore[arg-type]
+    loop.run_until_complete(asyncio.sleep(0.01))
+    gate.leave(entered, tokens=None)
+
+    async def patient() -> None:
+        with anyio.fail_after(5):
+            async with through(gate, limit):
+                pass
+
+    anyio.run(patient)
+    gate.leave(loop.run_until_complete(task), tokens=None)
+    loop.close()
 
 
 class TestGateOf:

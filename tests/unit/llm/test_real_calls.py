@@ -25,6 +25,7 @@ def test_forbidden() -> None:
     with forbid("this test has no network"), pytest.raises(RealCallForbidden) as caught:
         check("openai/m")
     assert str(caught.value).startswith("openai/m was to be called, but this test has no network. hint: ")
+    assert str(caught.value).endswith("let the call through with crewgraph.testing.allow_real_calls()")
     assert isinstance(caught.value, CrewgraphError)
     assert not isinstance(caught.value, ModelError)
     check("m")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+import json
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from crewgraph.bridge import run_or_pend
-from crewgraph.crew.tools.schema import Arguments, Signature
+from crewgraph.crew.tools.schema import Arguments, Signature, is_hashable
 from crewgraph.crew.tools.signature import doc_of, is_generator, signature_for, signature_of
 from crewgraph.errors import ToolError
 from crewgraph.threads import called
@@ -18,8 +19,8 @@ __all__ = ["MAX_RESULT_LENGTH", "BaseTool", "CacheFunction", "FromSignature"]
 MAX_RESULT_LENGTH = 100_000
 """Characters of a result that a model is told, where a tool does not say."""
 
-CacheFunction = Callable[[Any, Any], bool]
-"""Told the arguments as a dict and the result of a call; says whether the result is kept for equal calls."""
+CacheFunction = Callable[[Any, Any], bool | Awaitable[bool]]
+"""Told the arguments as a dict and the result of a call; says whether the result is kept for equal calls. May be async."""
 
 
 class FromSignature(BaseModel):
@@ -130,27 +131,48 @@ class BaseTool(BaseModel):
         """Tells tools apart: two that are equal share their cache and their count."""
         return id(self)
 
+    def _settings(self) -> Hashable:
+        """What else tells two tools apart that call the same."""
+        keeps = self.cache_function
+        return (
+            self.result_as_answer,
+            self.timeout,
+            self.max_usage_count,
+            self.max_result_length,
+            keeps if is_hashable(keeps) else id(keeps),
+            json.dumps(self._parameters, sort_keys=True, default=str),
+        )
+
     def tool_origin(self) -> str:
         """Where the tool is from, for its name where another tool has the same; nothing where it is from here."""
         return ""
 
     # ---- by hand -------------------------------------------------------------------------------------------------
 
-    def run(self, **arguments: Any) -> Any:
+    def run(self, /, *values: Any, **arguments: Any) -> Any:
         """Call the tool by hand: now where no event loop runs, else hand back an awaitable.
 
         Raises:
             ToolError: the arguments do not fit.
         """
-        return run_or_pend(lambda: self.arun(**arguments), f"{self.label}.run(…)")
+        return run_or_pend(lambda: self.arun(*values, **arguments), f"{self.label}.run(…)")
 
-    async def arun(self, **arguments: Any) -> Any:
-        """Call the tool by hand, with validated arguments.
+    async def arun(self, /, *values: Any, **arguments: Any) -> Any:
+        """Call the tool by hand, with validated arguments; those without a name are taken in the order of the schema.
 
         Raises:
             ToolError: the arguments do not fit.
         """
-        return await self.tool_run(self._by_hand(arguments))
+        return await self.tool_run(self._by_hand(self._by_name(values, arguments)))
+
+    def _by_name(self, values: Sequence[Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+        names = [*self.tool_parameters()["properties"]]
+        if len(values) > len(names):
+            raise ToolError(f"{self.label} takes {', '.join(names) or 'nothing'}, not {len(values)} values")
+        given = dict(zip(names, values, strict=False))
+        if twice := [name for name in given if name in arguments]:
+            raise ToolError(f"{self.label} is given '{twice[0]}' twice, by position and by name")
+        return {**given, **arguments}
 
     def _by_hand(self, arguments: dict[str, Any]) -> Arguments:
         assert self._signature is not None, "see tool_arguments"

@@ -20,7 +20,7 @@ ENDINGS = (CassetteError, HumanInputUnavailable, RealCallForbidden, ScriptEnded)
 """What no model can do anything about, wherever inside of a tool it was raised."""
 
 
-def stops_work(error: Exception, meters: Sequence[Meter]) -> Exception | None:
+def stops_work(error: BaseException, meters: Sequence[Meter]) -> Exception | None:
     """The error that ends the work, where there is one behind what a tool raised.
 
     The budget of a crew that is a tool is that crew's own affair; one that is around the agent, too, ends the work.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator
 
 from crewgraph.crew.tools.contract import BaseTool
 from crewgraph.crew.tools.foreign import adopted, is_foreign
@@ -47,7 +47,7 @@ def _bound(made: BaseTool | MCPServer) -> BaseTool | MCPServer:
 
 
 def _all_tools(values: Any) -> Any:
-    if isinstance(values, str | dict) or not isinstance(values, Iterable):
+    if isinstance(values, str | dict | BaseModel) or not isinstance(values, Iterable):  # a model iterates its fields
         raise ValueError(f"tools is a list, not {type(values).__name__}. hint: tools=[…]")  # noqa: TRY004
     try:
         return [as_tool(value) for value in values]

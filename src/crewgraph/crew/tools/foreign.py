@@ -75,7 +75,7 @@ class ForeignTool(BaseTool):
 
     def tool_key(self) -> Hashable:
         """A tool that is adopted twice is one."""
-        return (id(self.origin), self.name)
+        return (id(self.origin), self.name, self._settings())
 
     def _by_hand(self, arguments: dict[str, Any]) -> Arguments:
         return opened(arguments) if self._is_raw else super()._by_hand(arguments)

@@ -10,6 +10,7 @@ from typing import Any, Self, overload
 from pydantic import BaseModel, SkipValidation
 
 from crewgraph.crew.tools.contract import MAX_RESULT_LENGTH, BaseTool, CacheFunction, FromSignature
+from crewgraph.crew.tools.schema import is_hashable
 from crewgraph.crew.tools.signature import is_unbound
 from crewgraph.errors import ToolError
 
@@ -30,14 +31,10 @@ class FunctionTool(BaseTool):
         return self.function
 
     def tool_key(self) -> Hashable:
-        """Two tools made of one function under one name are one."""
-        try:
-            hash(self.function)
-        except TypeError:
-            return (id(self.function), self.name)
-        return (self.function, self.name)
+        """Two tools made of one function under one name, with the same settings, are one."""
+        return (self.function if is_hashable(self.function) else id(self.function), self.name, self._settings())
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """The function itself, as if it were not decorated."""
         return self.function(*args, **kwargs)
 

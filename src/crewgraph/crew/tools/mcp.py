@@ -5,6 +5,8 @@ Each connection lives in a task of its own: a server that dies takes nothing wit
 
 from __future__ import annotations
 
+import json
+import logging
 import math
 import os
 import sys
@@ -19,19 +21,29 @@ from pydantic import PrivateAttr
 
 from crewgraph.crew.tools.contract import BaseTool
 from crewgraph.crew.tools.mcp_server import MCPServer
+from crewgraph.crew.tools.result import as_text
 from crewgraph.crew.tools.schema import Arguments, opened, parsed
 from crewgraph.errors import ToolError
+from crewgraph.errors.root import MAX_NAMED
 from crewgraph.threads import called
 
 __all__ = ["Connections", "MCPServer", "MCPTool", "connections", "mcp_tools"]
 
 MAX_PAGES = 100
 """How many pages of a server's list of tools are read."""
+MAX_TOOLS = 128
+"""How many tools of one server are offered; providers take no more in one request."""
+MAX_DESCRIPTION = 10_000
+"""Characters of what a server says of a tool; the rest is left out."""
+MAX_SCHEMA = 100_000
+"""Characters of the schema of a tool's arguments."""
 HTTP_SECONDS = 30.0
 STREAM_SECONDS = 300.0
 """How long a server over HTTP may take to answer, and how long the next piece of a streamed answer may."""
 CLOSED = (-32000, "Connection closed")
 """Code and words of the client's error when a connection has ended; servers use the code for errors of their own."""
+
+_log = logging.getLogger("crewgraph.crew")
 
 
 class MCPTool(BaseTool):
@@ -42,9 +54,10 @@ class MCPTool(BaseTool):
     def __init__(self, connection: Connection, told: Any) -> None:
         server = connection.server
         words = told.description or told.title or ""
+        words = words if len(words) <= MAX_DESCRIPTION else f"{words[:MAX_DESCRIPTION]} …"
         super().__init__(name=told.name, description=words, timeout=server.timeout)
         self._connection = connection
-        self._parameters = {"type": "object", "properties": {}, **told.input_schema}
+        self._parameters = _schema(told, server)
 
     def _learn(self) -> None:
         """Nothing: the server says what the tool takes, and checks it."""
@@ -53,7 +66,7 @@ class MCPTool(BaseTool):
         """Calls the server."""
         return self._call
 
-    async def _call(self, **arguments: Any) -> str:
+    async def _call(self, /, **arguments: Any) -> str:
         return await self._connection.call(self.name, arguments)
 
     def tool_arguments(self, text: str) -> Arguments:
@@ -104,7 +117,7 @@ class Connection:
         await called(_sdk)  # the import takes a second
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(await _client(self.server, stack))
-            self.tools = _chosen(self.server, [MCPTool(self, told) for told in await _listed(client)])
+            self.tools = [MCPTool(self, told) for told in _chosen(self.server, await _listed(client))]
             until_ready.deadline, self._client = math.inf, client
             self._ready.set()
             await self._leaving.wait()
@@ -124,8 +137,15 @@ class Connection:
         if self._error is None:
             return self.tools
         cause = _alone(self._error)
-        text = str(cause) if isinstance(cause, ToolError) else f"{self.server.label} cannot be used: {_words(cause)}"
+        text = str(cause) if isinstance(cause, ToolError) else self._trouble(cause)
         raise ToolError(text) from cause  # a new one for each who waits
+
+    def _trouble(self, cause: BaseException) -> str:
+        said = f"{self.server.label} cannot be used: {_words(cause)}"
+        words = (self.server.command or "").split()
+        if len(words) > 1 and isinstance(cause, FileNotFoundError):
+            said += f". hint: command is the program alone: MCPServer(command={words[0]!r}, args={words[1:]!r})"
+        return said
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Call a tool of the server.
@@ -144,6 +164,8 @@ class Connection:
                 self.leave()  # whoever wants its tools next connects anew
             raise ToolError(f"{self.server.label}, tool '{name}': {_words(error)}") from error
         text = "\n".join(_text(block) for block in result.content)
+        if not text and result.structured_content is not None:
+            text = as_text(result.structured_content)
         if result.is_error:
             raise ToolError(text or f"tool '{name}' of {self.server.label} failed and does not say why")
         return text
@@ -206,14 +228,57 @@ async def _listed(client: Any) -> list[Any]:
     return told
 
 
-def _chosen(server: MCPServer, tools: list[MCPTool]) -> list[MCPTool]:
-    names = {tool.name for tool in tools}
+def _chosen(server: MCPServer, told: list[Any]) -> list[Any]:
+    """Those of a server's tools that are wanted.
+
+    Raises:
+        ToolError: it has not all of them, or too many.
+    """
+    if not all(each.name.strip() for each in told):
+        _log.warning("%s has a tool without a name, which is left out", server.label)
+    names = {each.name for each in told if each.name.strip()}
     for name in (*(server.include or ()), *server.exclude):
         if name not in names:
-            there = ", ".join(sorted(names)) or "none"
-            raise ToolError(f"{server.label} has no tool '{name}', which include= or exclude= names. There is: {there}")
-    wanted = names if server.include is None else set(server.include)
-    return [tool for tool in tools if tool.name in wanted - set(server.exclude)]
+            there = ", ".join(sorted(names)[:MAX_NAMED]) + (" …" if len(names) > MAX_NAMED else "")
+            raise ToolError(
+                f"{server.label} has no tool '{name}', which include= or exclude= names. There is: {there or 'none'}"
+            )
+    wanted = (names if server.include is None else set(server.include)) - set(server.exclude)
+    chosen = [each for each in told if each.name in wanted]
+    if len(chosen) > MAX_TOOLS:
+        raise ToolError(
+            f"{server.label} has {len(chosen):,} tools, and a model is told {MAX_TOOLS} at most. "
+            "hint: MCPServer(…, include=[…]) chooses some"
+        )
+    return chosen
+
+
+def _schema(told: Any, server: MCPServer) -> dict[str, Any]:
+    """The schema of a tool's arguments.
+
+    Raises:
+        ToolError: no model could be told it.
+    """
+    schema = {"type": "object", "properties": {}, **told.input_schema}
+    problem = _problem(schema)
+    if problem:
+        raise ToolError(
+            f"{server.label}, tool '{told.name}': its schema {problem}. hint: MCPServer(…, exclude=[{told.name!r}])"
+        )
+    return schema
+
+
+def _problem(schema: dict[str, Any]) -> str:
+    """What is wrong with a schema of arguments, if anything is."""
+    properties, required = schema["properties"], schema.get("required", [])
+    if schema["type"] != "object":
+        return f"is of type {schema['type']!r:.80}, not 'object'"
+    if not isinstance(properties, dict) or not all(isinstance(each, dict | bool) for each in properties.values()):
+        return "has properties that are no schemas by their names"
+    if not isinstance(required, list) or not all(isinstance(each, str) for each in required):
+        return "requires what is no list of names"
+    size = len(json.dumps(schema, default=str))
+    return f"has {size:,} characters, and {MAX_SCHEMA:,} are the most" if size > MAX_SCHEMA else ""
 
 
 def _text(block: Any) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, SkipValidation, model_validator
 
 __all__ = ["MCPServer"]
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Texts = Annotated[Sequence[str], GetPydanticSchema(lambda _, schema_of: schema_of(tuple[str, ...]))]
+"""Given as any sequence, kept as a tuple."""
 
 
 class MCPServer(BaseModel):
@@ -37,15 +39,15 @@ class MCPServer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     command: str | None = None
-    args: tuple[str, ...] = ()
+    args: Texts = ()
     env: Mapping[str, str] | None = Field(default=None, repr=False)
     cwd: str | os.PathLike[str] | None = None
     url: str | None = Field(default=None, repr=False)
     headers: Mapping[str, str] | None = Field(default=None, repr=False)
     server: SkipValidation[Any] = Field(default=None, repr=False)
     name: str = ""
-    include: tuple[str, ...] | None = None
-    exclude: tuple[str, ...] = ()
+    include: Texts | None = None
+    exclude: Texts = ()
     timeout: Seconds | None = 60.0
     connect_timeout: Seconds = 30.0
 

@@ -51,7 +51,7 @@ def node_tool(node: Any, *, name: str | None = None, description: str | None = N
 
 
 class NodeTool(BaseTool):
-    """A crew or a pipeline as a tool. What it takes is found out when it is first offered to a model.
+    """A crew or a pipeline as a tool. What it takes is found out when it is offered to a model.
 
     Attributes:
         node: the crew or pipeline.
@@ -72,23 +72,22 @@ class NodeTool(BaseTool):
         Raises:
             PipelineInvalid: the pipeline has errors.
         """
-        return self._known().json_schema()
+        return self._takes().json_schema()
 
     def tool_arguments(self, text: str) -> Arguments:
         """The inputs that a model wrote, validated."""
-        return self._known().arguments(text)
+        return self._takes().arguments(text)
 
     def tool_key(self) -> Hashable:
-        """Two tools made of one node under one name are one."""
-        return (id(self.node), self.name)
+        """Two tools made of one node under one name, with the same settings, are one."""
+        return (id(self.node), self.name, self._settings())
 
     def _by_hand(self, arguments: dict[str, Any]) -> Arguments:
-        return self._known().checked(arguments, who=self.label)
+        return self._takes().checked(arguments, who=self.label)
 
-    def _known(self) -> Signature:
-        if self._signature is None:
-            self._signature = _signature(self.node, self.label)
-        return self._signature
+    def _takes(self) -> Signature:
+        """Asked anew each time: the node may have changed since, and what surrounds it is another in each run."""
+        return _signature(self.node, self.label)
 
 
 async def _ran(node: Any, /, **inputs: Any) -> Any:
@@ -122,7 +121,7 @@ def _signature(node: Any, who: str) -> Signature:
         kind = Annotated[str, Field(coerce_numbers_to_str=True)] if need.type is Any else need.type
         default = ... if need.required else None
         fields[name] = (described(kind, need.key, name, f"needed by {need.where}", default), default)
-    return Signature(model_of(who, fields, Any if is_open else None), names, only_given=True)
+    return Signature(model_of(who, fields, Any if is_open else None), names, only_given=frozenset(names.values()))
 
 
 def _needs(node: Any) -> tuple[list[Need], bool]:

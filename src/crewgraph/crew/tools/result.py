@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import UserString
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -18,13 +19,15 @@ __all__ = ["as_text", "cut"]
 NOTHING = "done; there is no result"
 EMPTY = "done; the result is empty"
 OUTPUTS = CrewOutput | PipelineRunResult | TaskOutput
+MAX_LISTED = 100_000
+"""How many elements of a range, and of other things made to measure, are written one by one."""
 
 
 def as_text(value: Any) -> str:
     """A result as a model reads it: text as it is, structures as JSON, outputs of crews by their answers.
 
     Raises:
-        ToolError: it can be read only once, or was not awaited.
+        ToolError: it can be read only once.
     """
     if value is None:
         return NOTHING
@@ -39,7 +42,7 @@ def _written(value: Any) -> str:
     if isinstance(value, OUTPUTS):
         keys = value.to_dict()
         return _json(keys) if keys else value.raw
-    if isinstance(value, bytes | bytearray):
+    if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "replace")
     if isinstance(value, Iterator | AsyncIterator):
         raise ToolError(f"it returned a {type(value).__name__}, which can be read only once; return a list")
@@ -51,9 +54,20 @@ def _written(value: Any) -> str:
 
 def _json(value: Any) -> str:
     try:
-        return to_json(value, fallback=str, inf_nan_mode="constants").decode()
+        return to_json(value, fallback=_plain, inf_nan_mode="constants").decode()
     except (ValueError, TypeError, RecursionError):  # it contains itself, or its keys have no text
         return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """What pydantic cannot write, as something that it can."""
+    if isinstance(value, memoryview):
+        return bytes(value).decode("utf-8", "replace")
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence | AbstractSet) and not isinstance(value, UserString) and len(value) <= MAX_LISTED:
+        return list(value)
+    return str(value)
 
 
 def cut(text: str, most: int) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import typing
 import unicodedata
 from collections.abc import Container, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
+from pydantic_core import InitErrorDetails
 
 from crewgraph.errors import ToolError
 
@@ -21,8 +24,10 @@ __all__ = [
     "ArgumentsMisfit",
     "Signature",
     "api_name",
+    "check_defaults",
     "described",
     "field_name",
+    "is_hashable",
     "model_of",
     "opened",
     "parsed",
@@ -44,8 +49,8 @@ class Arguments:
 
     Attributes:
         args, kwargs: what the function is called with.
-        values: all of them as plain JSON data, by name.
-        key: the same as text, to tell equal calls; ``None`` where they have no JSON form.
+        values: all of them, by name.
+        key: what was written, in one form, to tell equal calls; ``None`` where nobody has to, or it has no JSON form.
     """
 
     args: tuple[Any, ...] = ()
@@ -72,13 +77,15 @@ class Signature:
         model: the arguments as a pydantic model.
         names: for each of its fields the parameter that it fills.
         positional: parameters that are filled by position only.
-        only_given: whether what a call leaves out is left to what is called.
+        only_given: parameters that are left to what is called where a call leaves them out.
+        filled: parameters that are no caller's to choose, not even where anything may be added.
     """
 
     model: type[BaseModel]
     names: Mapping[str, str]
     positional: tuple[str, ...] = ()
-    only_given: bool = False
+    only_given: AbstractSet[str] = frozenset()
+    filled: AbstractSet[str] = frozenset()
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema of the arguments, as models are told it."""
@@ -93,9 +100,10 @@ class Signature:
         Raises:
             ArgumentsMisfit: they are no JSON object, or do not fit.
         """
-        text = text if parsed(text) else "{}"
+        written = parsed(text)
+        key = json.dumps(written, sort_keys=True)  # not what became of it, for a model may hide values that differ
         try:
-            return self._bound(self.model.model_validate_json(text))
+            return self._bound(self.model.model_validate_json(text if written else "{}"), key)
         except Exception as error:  # a validator of the model may raise anything
             raise ArgumentsMisfit(_told(error)) from error
 
@@ -110,17 +118,32 @@ class Signature:
         except ValidationError as error:
             raise ToolError(f"{who}: {_told(error)}") from error
 
-    def _bound(self, value: BaseModel) -> Arguments:
+    def _bound(self, value: BaseModel, key: str | None = None) -> Arguments:
         """Validated arguments, as the function takes them."""
-        given = value.model_fields_set if self.only_given else self.names
-        filled = {name: getattr(value, field_) for field_, name in self.names.items() if field_ in given}
-        plain = _plain(value)
+        values = {
+            name: getattr(value, inside)
+            for inside, name in self.names.items()
+            if inside in value.model_fields_set or name not in self.only_given
+        } | self._added(value)
         return Arguments(
-            args=tuple(filled.pop(name) for name in self.positional),
-            kwargs=filled | (value.model_extra or {}),
-            values=plain or {},
-            key=None if plain is None else json.dumps(plain, sort_keys=True),
+            args=tuple(values[name] for name in self.positional),
+            kwargs={name: each for name, each in values.items() if name not in self.positional},
+            values=values,
+            key=key,
         )
+
+    def _added(self, value: BaseModel) -> dict[str, Any]:
+        """What was added to the fields, which must not stand in for anything that has its value already.
+
+        Raises:
+            ValidationError: it does.
+        """
+        added = value.model_extra or {}
+        taken = [name for name in added if name in self.filled or name in self.names.values()]
+        if taken:
+            errors = [InitErrorDetails(type="extra_forbidden", loc=(name,), input=added[name]) for name in taken]
+            raise ValidationError.from_exception_data(self.model.__name__, errors)
+        return added
 
 
 def parsed(text: str) -> dict[str, Any]:
@@ -158,14 +181,6 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "number")
 
 
-def _plain(value: BaseModel) -> dict[str, Any] | None:
-    """The arguments as plain data; ``None`` where something among them has no JSON form."""
-    try:
-        return value.model_dump(mode="json", by_alias=True, warnings="none")
-    except Exception:  # noqa: BLE001 - a serializer of the model may raise anything
-        return None
-
-
 def _told(error: Exception) -> str:
     """What does not fit, in words for the model."""
     if not isinstance(error, ValidationError):
@@ -182,7 +197,7 @@ def _told(error: Exception) -> str:
 
 def field_name(name: str, taken: Container[str]) -> str:
     """A name that a pydantic model can have a field under, and not one of those taken."""
-    inside = name.lstrip("_")
+    inside = name.lstrip("_") if name.isidentifier() else "field"
     while not inside.isidentifier() or hasattr(BaseModel, inside) or inside in taken:
         inside = f"field_{inside}"
     return inside
@@ -211,6 +226,33 @@ def model_of(who: str, fields: dict[str, Any], extra: Any) -> type[BaseModel]:
     except Exception as error:
         raise _misdescribed(fields, who, error) from error
     return model
+
+
+def check_defaults(model: type[BaseModel], *, who: str) -> None:
+    """Refuse a default that pydantic would copy for each call, and cannot.
+
+    Raises:
+        ToolError: a field has such a default.
+    """
+    for name, info in model.model_fields.items():
+        if is_hashable(info.default):
+            continue  # it is handed over as it is
+        try:
+            copy.deepcopy(info.default)
+        except Exception as error:
+            hint = "fill it in with functools.partial, or make it where it is needed"
+            raise ToolError(
+                f"the default of '{info.alias or name}' of {who} cannot be copied for each call: {error}. hint: {hint}"
+            ) from error
+
+
+def is_hashable(value: object) -> bool:
+    """Whether a value really has a hash, all the way down."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _misdescribed(fields: Mapping[str, Any], who: str, error: Exception) -> ToolError:

@@ -9,7 +9,7 @@ from typing import Self
 
 import anyio
 
-from crewgraph.crew.tools.contract import BaseTool
+from crewgraph.crew.tools.convert import BaseTool, as_tool
 from crewgraph.crew.tools.mcp import Connections, MCPServer, connections
 from crewgraph.errors import ToolError
 
@@ -44,15 +44,16 @@ class ToolShed:
         """The tools, with those of servers in the place of the servers.
 
         Raises:
-            ToolError: a server cannot be reached.
+            ToolError: a server cannot be reached, or something is no tool.
         """
-        servers = [each for each in tools if isinstance(each, MCPServer)]
+        made = [as_tool(each) for each in tools]  # a list may have been added to since its agent was made
+        servers = [each for each in made if isinstance(each, MCPServer)]
         if not servers:
-            return [each for each in tools if isinstance(each, BaseTool)]
+            return [each for each in made if isinstance(each, BaseTool)]
         if self._connections is None:
             raise ToolError(f"{servers[0].label} is not connected. hint: async with mcp_tools(…) as tools")
         found = dict(zip(map(id, servers), await self._connections.tools(servers), strict=True))
-        return [tool for each in tools for tool in ([each] if isinstance(each, BaseTool) else found[id(each)])]
+        return [tool for each in made for tool in ([each] if isinstance(each, BaseTool) else found[id(each)])]
 
     def take(self, tool: BaseTool) -> bool:
         """Count a call of a tool; false where it may not be called any more."""

@@ -127,9 +127,9 @@ class _Mail:
 
 async def _on_asyncio(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Do the work in the caller's context, but for one variable: in which the caller's loop may be named."""
-    sniffio: Any = sys.modules.get("sniffio")
-    if sniffio is not None:
-        sniffio.current_async_library_cvar.set("asyncio")
+    library: Any = getattr(sys.modules.get("sniffio"), "current_async_library_cvar", None)
+    if library is not None:
+        library.set("asyncio")
     return await work()
 
 

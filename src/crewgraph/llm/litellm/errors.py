@@ -71,6 +71,8 @@ _TOO_LONG = re.compile(
 )
 _FILTERED = re.compile(r"content[ _](?:policy|filter|management)|safety system|ContentPolicyViolation", re.IGNORECASE)
 
+_NO_PROVIDER = re.compile(r"LLM Provider NOT provided", re.IGNORECASE)
+
 _CLASSES = re.compile(r"^(?:[\w.]*(?:Error|Exception)(?: APIError)?(?::| -)\s+|Timeout Error: |litellm\.Timeout: )+")
 _SSL_OBJECT = re.compile(r" ssl:<[^>]*>")
 _REPEATED = re.compile(r" Original exception: .*", re.DOTALL)
@@ -78,6 +80,11 @@ _SECRETS = re.compile(
     r"(?<=://)[^/\s@]+(?=@)|(?<=Bearer )[^\s'\",]+|\b(?:sk|pk|rk|gsk|xai)-[\w-]{12,}|\bAIza[\w-]{12,}"
 )
 
+NO_PROVIDER = (
+    "litellm does not know whose model this is. hint: write the provider before the model, as in "
+    '"openai/gpt-5-mini"; its providers: https://docs.litellm.ai/docs/providers'
+)
+"""In place of litellm's own words, which are about somebody else's model and about its Python function."""
 SHORTER = (
     "hint: the conversation is longer than the model can read; give the task less to read (shorter inputs, or "
     "context=[…] with the tasks it needs), or take a model that reads more"
@@ -177,6 +184,8 @@ def _code_in_stream(causes: Iterable[BaseException]) -> int | None:
 
 def _reason(error: Exception, causes: list[BaseException]) -> str:
     """The provider's own words; where there is no connection, those of the system, which name the address."""
+    if _NO_PROVIDER.search(str(error)):
+        return NO_PROVIDER
     system = (str(cause) for cause in causes if isinstance(cause, OSError))
     transport = (str(cause) for cause in causes if type(cause).__module__.startswith(TRANSPORT) and not _wire(cause))
     spoken = next(filter(None, (*system, *transport)), str(error))

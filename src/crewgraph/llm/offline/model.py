@@ -43,6 +43,8 @@ CHARACTERS = 4
 """For one token."""
 PIECES = 4
 """In how many pieces an answer is told to whoever listens while it is written."""
+PAIR = 2
+"""When, and what."""
 
 
 class OfflineLLM:
@@ -64,7 +66,7 @@ class OfflineLLM:
 
     def __init__(
         self,
-        rules: Mapping[str, Scripted] | Iterable[Rule] | None = None,
+        rules: Mapping[str, Any] | Iterable[Rule] | None = None,
         *,
         answer: Scripted | None = None,
         seed: int = 0,
@@ -125,10 +127,23 @@ class OfflineLLM:
         )
 
 
-def _pairs(rules: Mapping[str, Scripted] | Iterable[Rule] | None) -> Iterable[Rule]:
+def _pairs(rules: Mapping[str, Any] | Iterable[Rule] | None) -> Iterable[Rule]:
     if isinstance(rules, Mapping):
-        return cast("Mapping[str, Scripted]", rules).items()
-    return rules or ()
+        return cast("Mapping[str, Any]", rules).items()
+    if rules is None:
+        return ()
+    told: Any = rules
+    is_several = isinstance(told, Iterable) and not isinstance(told, str | BaseModel)
+    return [_pair(each) for each in (told if is_several else [told])]
+
+
+def _pair(rule: Any) -> Rule:
+    if isinstance(rule, list | tuple) and len(cast("Sequence[Any]", rule)) == PAIR:
+        return cast("Rule", rule)
+    raise TypeError(
+        f'{rule!r} is no rule of an OfflineLLM. hint: say what to answer when, OfflineLLM({{"pattern": "answer"}}), '
+        'or to everything, OfflineLLM(answer="…"); crewgraph.testing.ScriptedLLM("a", "b") answers one after the other'
+    )
 
 
 def _condition(when: str | Callable[[Request], bool]) -> Callable[[Request], bool]:

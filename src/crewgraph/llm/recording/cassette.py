@@ -94,6 +94,7 @@ class Cassette:
         repeat: bool = False,
         use_all: bool = False,
         everywhere: bool = False,
+        keep_failed: bool = True,
         hint: str = "",
     ) -> None:
         if redact is not None and not callable(redact):
@@ -107,6 +108,7 @@ class Cassette:
         self._repeat = repeat
         self._use_all = use_all
         self._everywhere = everywhere
+        self._keep_failed = keep_failed
         self._hint = hint or (
             f"record it: with crewgraph.record({str(self.path)!r}, only_missing=True): … asks the model for what the "
             "cassette lacks, and adds that"
@@ -264,6 +266,9 @@ class Cassette:
         if not self.recorded and not self.replayed and error is None:
             _log.warning("%s: no model was called, so nothing is recorded", self.path)
         if self._mode == "missing":
+            return
+        if error is not None and not self._keep_failed:
+            self._part.unlink(missing_ok=True)
             return
         if error is not None and self.path.exists():
             error.add_note(f"{self.path} was left as it is; what was recorded until then is in {self._part}")

@@ -199,6 +199,25 @@ def test_by_hand() -> None:
         Finder().run(limit=2)
 
 
+def test_by_position() -> None:
+    """Called by hand, values without a name are taken in the order of the schema."""
+    assert Finder().run("a", 1) == Finder().run("a", limit=1) == ["a 0"]
+    with pytest.raises(ToolError, match="tool 'Finder' takes query, limit, not 3 values"):
+        Finder().run("a", 1, 2)
+    with pytest.raises(ToolError, match="tool 'wait' is given 'seconds' twice, by position and by name"):
+        Waiter().run(1, seconds=2)
+
+
+def test_any_name() -> None:
+    """A parameter may have the name of one of ours."""
+
+    def odd(self: int, function: int) -> tuple[int, int]:
+        return self, function
+
+    made = tool(odd)
+    assert made.run(self=1, function=2) == made(self=1, function=2) == (1, 2)
+
+
 def test_definitions_keep_still() -> None:
     """Becoming part of an agent and a task changes nothing of a tool."""
     finder = Finder()
@@ -257,11 +276,14 @@ def test_all_kinds() -> None:
         ("double", r"tools is a list, not str. hint: tools=\["),
         (double, "tools is a list, not function"),
         ({"a": double}, "tools is a list, not dict"),
+        (tool(double), r"tools is a list, not FunctionTool. hint: tools=\["),
+        (MCPServer(command="files"), "tools is a list, not MCPServer"),
+        (crew(Task(description="a")), "tools is a list, not Crew"),
         ([Finder], r"Finder is a class, not a tool. hint: Finder\(…\)"),
         (["double"], "'double' is no tool. hint: a function, @tool, a BaseTool, a crew"),
         ([None], "None is no tool"),
     ],
-    ids=["text", "function", "dict", "class", "name", "none"],
+    ids=["text", "function", "dict", "tool", "server", "crew", "class", "name", "none"],
 )
 def test_no_tools(tools: Any, told: str) -> None:
     """Whatever is no tool is refused with what would be one."""

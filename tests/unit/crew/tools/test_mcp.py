@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import types
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,10 @@ async def test_anew_after_death() -> None:
     ("options", "told"),
     [
         ({"command": "/nowhere/files"}, "MCP server 'files' cannot be used: FileNotFoundError: "),
+        (
+            {"command": "nowhere serve.py --all"},
+            r"FileNotFoundError: .*\. hint: .*: MCPServer\(command='nowhere', args=\['serve.py', '--all'\]\)",
+        ),
         ({"command": sys.executable, "args": ["-c", "pass"], "name": "x"}, "'x' cannot be used: MCPError: Connection"),
         (
             {"command": sys.executable, "args": ["-c", "input(); input()"], "connect_timeout": 0.05, "name": "x"},
@@ -155,13 +159,22 @@ async def test_anew_after_death() -> None:
             "MCP server 'shop' has no tool 'nope', which include= or exclude= names. There is: add, die, fail",
         ),
     ],
-    ids=["missing", "ends", "silent", "filter"],
+    ids=["missing", "with arguments", "ends", "silent", "filter"],
 )
 async def test_cannot_be_used(options: dict[str, Any], told: str) -> None:
     """A server that cannot be used says why, in an error of its own."""
     with pytest.raises(ToolError, match=told):
         async with mcp_tools(**options):
             pytest.fail("not connected")
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set], ids=["list", "tuple", "set"])
+def test_texts(kind: Callable[[list[str]], Any]) -> None:
+    """Arguments and names of tools may come in any collection, and are kept as tuples; a text is none."""
+    server = MCPServer(command="files", args=kind(["a"]), include=kind(["b"]), exclude=kind(["c"]))
+    assert (server.args, server.include, server.exclude) == (("a",), ("b",), ("c",))
+    with pytest.raises(ValidationError, match="args"):
+        MCPServer(command="files", args="a")
 
 
 async def test_run_without_its_tools() -> None:
@@ -265,6 +278,12 @@ async def test_arguments() -> None:
         with pytest.raises(ToolError, match=r"(?s)validation error.*valid integer"):
             await by_name(tools)["add"].arun(a="x")
         assert by_name(tools)["add"].tool_arguments('{"a": 1}').key == '{"a": 1}'
+
+
+async def test_argument_called_self() -> None:
+    """Arguments may have any name; the server is asked about them."""
+    async with mcp_tools(mcp_shop.server) as tools:
+        assert await by_name(tools)["add"].arun(a=1, self=2) == "2"
 
 
 async def test_picture() -> None:
@@ -436,9 +455,79 @@ async def test_error_of_the_protocol() -> None:
 async def test_failure_without_words() -> None:
     """A failure that does not say why is told as one."""
     connection = border.Connection(MCPServer(**HERE))
-    connection._client = Client(types.SimpleNamespace(content=[], is_error=True))
+    connection._client = Client(types.SimpleNamespace(content=[], structured_content=None, is_error=True))
     with pytest.raises(ToolError, match="tool 'add' of MCP server 'shop' failed and does not say why"):
         await connection.call("add", {})
+
+
+@pytest.mark.parametrize(
+    ("content", "structured", "text"),
+    [
+        ([], {"a": [1]}, '{"a":[1]}'),
+        ([text_content("words")], {"a": [1]}, "words"),
+        ([], None, ""),
+    ],
+    ids=["structure", "both", "none"],
+)
+async def test_structured_content(content: list[Any], structured: Any, text: str) -> None:
+    """A result that is only a structure is given as JSON."""
+    connection = border.Connection(MCPServer(**HERE))
+    connection._client = Client(types.SimpleNamespace(content=content, structured_content=structured, is_error=False))
+    assert await connection.call("add", {}) == text
+
+
+# ---- what servers say of their tools -----------------------------------------------------------------------------
+
+
+def told(name: str, description: str | None = None, **schema: Any) -> Any:
+    return types.SimpleNamespace(name=name, title=None, description=description, input_schema=schema)
+
+
+async def test_tool_without_a_name(caplog: pytest.LogCaptureFixture) -> None:
+    """A tool without a name is left out, and the server is named."""
+    assert [each.name for each in border._chosen(MCPServer(**HERE), [told(" "), told("add")])] == ["add"]
+    assert "MCP server 'shop' has a tool without a name, which is left out" in caplog.text
+
+
+async def test_too_many_tools() -> None:
+    """A server with more tools than a model can be told is refused, until some are chosen."""
+    many = [told(f"t{number:03}") for number in range(129)]
+    with pytest.raises(ToolError, match=r"'shop' has 129 tools, and a model is told 128 at most. hint: .*include="):
+        border._chosen(MCPServer(**HERE), many)
+    assert len(border._chosen(MCPServer(**HERE, exclude=["t000"]), many)) == 128
+    with pytest.raises(ToolError, match=r"There is: t000, .*, t009 …$"):
+        border._chosen(MCPServer(**HERE, include=["nope"]), many)
+
+
+async def test_no_tools_to_choose() -> None:
+    """A server without tools says so where one is wanted."""
+    with pytest.raises(ToolError, match=r"has no tool 'add', .* There is: none"):
+        border._chosen(MCPServer(**HERE, include=["add"]), [])
+
+
+async def test_long_description() -> None:
+    """Of a description without end the first part is told."""
+    made = border.MCPTool(border.Connection(MCPServer(**HERE)), told("add", "x" * 1_000_000))
+    assert made.description == "x" * 10_000 + " …"
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"),
+    [
+        ({"type": "string"}, "is of type 'string', not 'object'"),
+        ({"properties": [1]}, "has properties that are no schemas by their names"),
+        ({"properties": {"a": 1}}, "has properties that are no schemas by their names"),
+        ({"required": "a"}, "requires what is no list of names"),
+        ({"required": [1]}, "requires what is no list of names"),
+        ({"title": "x" * 200_000}, r"has 200,\d+ characters, and 100,000 are the most"),
+    ],
+    ids=["type", "properties", "property", "required", "name", "size"],
+)
+async def test_schema_that_is_none(schema: dict[str, Any], problem: str) -> None:
+    """A schema that no model can be told is refused with the server and the tool."""
+    words = rf"MCP server 'shop', tool 'add': its schema {problem}. hint: MCPServer\(…, exclude=\['add'\]\)"
+    with pytest.raises(ToolError, match=words):
+        border.MCPTool(border.Connection(MCPServer(**HERE)), told("add", **schema))
 
 
 @pytest.mark.parametrize(("pages", "read"), [(3, 3), (1_000, 100)])

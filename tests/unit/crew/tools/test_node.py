@@ -109,6 +109,16 @@ async def test_numbers_for_text() -> None:
     assert made.tool_arguments('{"topic": 2026, "reader": "me"}').kwargs == {"topic": "2026", "reader": "me"}
 
 
+async def test_changed_node() -> None:
+    """What a crew takes is asked anew: one that was changed is told as it is now."""
+    node = research()
+    made = node.as_tool()
+    before = made.tool_parameters()["required"]
+    node.tasks[0].description = "Look into {market}"
+    assert (before[0], made.tool_parameters()["required"][0]) == ("topic", "market")
+    assert made.tool_arguments('{"market": "tea", "topic": "me"}').kwargs["market"] == "tea"
+
+
 async def test_unknown_node() -> None:
     """A node that says nothing of its needs takes anything; it has no tasks to list."""
 
@@ -215,6 +225,24 @@ async def test_budget_around() -> None:
     call = ToolCall("1", "market_research", '{"topic": "tea", "reader": "Ada"}')
     with pytest.raises(BudgetExceeded, match="node 'boss'"):
         await boss(caller(call), research(), budget=Budget(calls=2)).kickoff_async()
+
+
+async def test_budget_around_crews_side_by_side() -> None:
+    """The error of a budget that crews used up side by side counts all their calls, those under way included."""
+
+    class Slow(Recorder):
+        async def complete(self, request: Request) -> Reply:
+            reply = await super().complete(request)
+            await anyio.lowlevel.checkpoint()
+            return reply
+
+    slow = Slow("x")
+    calls = [ToolCall(str(number), "market_research", f'{{"topic": "{number}", "reader": "a"}}') for number in range(8)]
+    with pytest.raises(BudgetExceeded) as caught:
+        await boss(caller(*calls), research(slow), budget=Budget(calls=6)).kickoff_async()
+    assert len(slow.requests) == 5
+    assert caught.value.usage.requests == 6
+    assert str(caught.value).endswith(", 6 calls")
 
 
 async def test_itself() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections import UserString
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -52,6 +54,13 @@ def around() -> list[Any]:
         (float("nan"), "nan"),
         ([float("inf")], "[Infinity]"),
         (b"bytes \xff", "bytes \ufffd"),
+        (memoryview(b"bytes \xff"), "bytes \ufffd"),
+        ({"a": memoryview(b"\xff")}, '{"a":"\ufffd"}'),
+        (range(3), "[0,1,2]"),
+        ([range(2)], "[[0,1]]"),
+        ([range(10**9)], '["range(0, 1000000000)"]'),
+        (MappingProxyType({"a": {}.keys()}), '{"a":[]}'),
+        ([UserString("a")], '["a"]'),
         (around(), "[[...]]"),
         (Named(), "named"),
         (Data, str(Data)),

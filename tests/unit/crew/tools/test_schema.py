@@ -4,12 +4,14 @@ import enum
 import functools
 import json
 import socket
-from collections.abc import Callable
+import threading
+import typing
+from collections.abc import Callable, Generator, Iterable
 from datetime import date
-from typing import Annotated, Any, Literal, Optional, TypedDict, Unpack
+from typing import Annotated, Any, Literal, Optional, Required, TypedDict, Unpack
 
 import pytest
-from pydantic import BaseModel, Field, RootModel, field_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, SecretStr, field_validator
 
 from crewgraph.crew.tools.convert import tool
 from crewgraph.crew.tools.schema import ArgumentsMisfit, api_name
@@ -28,8 +30,7 @@ class Point(BaseModel):
     y: int = 0
 
 
-class More(TypedDict, total=False):
-    size: int
+Marks = TypedDict("Marks", {"content-type": Required[str], "size": Annotated[int, "How big"], "tags": str}, total=False)
 
 
 def everything(  # noqa: PLR0913, PLR0917 - one parameter of each kind
@@ -166,15 +167,58 @@ def test_rest() -> None:
         made.tool_arguments('{"text": "a", "b": "x"}')
 
 
-@pytest.mark.parametrize("annotation", [None, Unpack[More]], ids=["bare", "unpacked"])
-def test_rest_of_any_type(annotation: Any) -> None:
+def test_rest_of_any_type() -> None:
     """**values without a type of each value takes anything."""
 
     def note(**marks) -> Any:  # type: ignore[no-untyped-def]
         return marks
 
-    note.__annotations__ = {"marks": annotation} if annotation else {}
     assert tool(note).tool_arguments('{"a": [1]}').kwargs == {"a": [1]}
+
+
+def test_rest_of_a_typed_dict() -> None:
+    """The keys of an unpacked TypedDict are told and checked as parameters are; what is left out stays out."""
+
+    def note(text: str, /, **marks: Unpack[Marks]) -> tuple[str, Any]:
+        return text, marks
+
+    made = tool(note)
+    schema = made.tool_parameters()
+    assert (schema["required"], schema["additionalProperties"]) == (["text", "content-type"], False)
+    assert schema["properties"]["size"] == {"type": "integer", "description": "How big"}
+    assert made.run("a", **{"content-type": "b"}) == ("a", {"content-type": "b"})
+    with pytest.raises(ArgumentsMisfit, match="- size: Input should be a valid integer"):
+        made.tool_arguments('{"text": "a", "content-type": "b", "size": "big"}')
+    filled = tool(functools.partial(note, size=3))
+    assert [*filled.tool_parameters()["properties"]] == ["text", "content-type", "tags"]
+
+
+def test_rest_unpacked_from_something_else() -> None:
+    """Only a TypedDict says which keys there are."""
+
+    def note(**marks: Any) -> None: ...
+
+    note.__annotations__ = {"marks": Unpack[Point]}  # type: ignore[valid-type]
+    with pytest.raises(ToolError, match=r"tool 'note' unpacks .*Point.* in \*\*marks, which is no TypedDict"):
+        tool(note)
+
+
+def test_iterables() -> None:
+    """An iterable arrives as a list that was checked, wherever in a type it stands."""
+
+    def take(
+        a: Iterable[int],
+        b: typing.Iterable | None = None,  # type: ignore[type-arg]
+        c: Annotated[Optional[Iterable[str]], "some"] = None,  # noqa: UP045 - as people write it
+        d: dict[str, Iterable[int]] | None = None,
+    ) -> Any:
+        return a, b, c, d
+
+    made = tool(take)
+    given = made.tool_arguments('{"a": ["1", 2], "b": ["x"], "c": ["y"], "d": {"z": [3]}}')
+    assert given.kwargs == {"a": [1, 2], "b": ["x"], "c": ["y"], "d": {"z": [3]}}
+    with pytest.raises(ArgumentsMisfit, match=r"- a\.0: Input should be a valid integer"):
+        made.tool_arguments('{"a": ["x"]}')
 
 
 def test_partial() -> None:
@@ -194,6 +238,54 @@ def test_partial() -> None:
     assert made.run(where="x") == ("users", "c", "x")
     with pytest.raises(ArgumentsMisfit, match="connection: Extra inputs"):
         made.tool_arguments('{"connection": "other"}')
+
+
+def test_partial_where_anything_may_be_added() -> None:
+    """What a partial fills in cannot be added either, by a model or by hand."""
+
+    def query(table: str, connection: object, **more: Any) -> Any:
+        return table, connection, more
+
+    made = tool(functools.partial(functools.partial(query, "users", where="x"), connection="c"))
+    for name in ("table", "connection", "where"):
+        with pytest.raises(ArgumentsMisfit, match=f"- {name}: Extra inputs"):
+            made.tool_arguments(json.dumps({name: "other"}))
+    with pytest.raises(ToolError, match="- connection: Extra inputs"):
+        made.run(connection="other")
+    assert made.run(limit=1) == ("users", "c", {"where": "x", "limit": 1})
+
+
+def test_schema_with_what_is_filled_in() -> None:
+    """An args_schema must not leave to the model what a partial fills in."""
+    with pytest.raises(ToolError, match="Point has the field 'y', which is filled in already"):
+        tool("place", args_schema=Point)(functools.partial(lambda x, y: (x, y), y=3))
+
+
+def test_added_beside_an_alias() -> None:
+    """What is added does not take the place of a field, which was checked, by the name that the function knows."""
+
+    class Aliased(BaseModel):
+        model_config = ConfigDict(extra="allow")
+        x: int = Field(alias="X")
+
+    made = tool("place", args_schema=Aliased)(lambda **values: values)
+    assert made.tool_arguments('{"X": 1, "z": 2}').kwargs == {"x": 1, "z": 2}
+    with pytest.raises(ArgumentsMisfit, match="- x: Extra inputs"):
+        made.tool_arguments('{"X": 1, "x": "not a number"}')
+
+
+def test_default_that_cannot_be_copied() -> None:
+    """A default that no call could be given is refused when the tool is made, in a signature and in a schema."""
+
+    class Locked(BaseModel):
+        inner: Any = Field(default={"a": threading.Lock()}, alias="Inner")
+
+    def take(inner: Any = {"a": threading.Lock()}, other: Any = {"b": 1}) -> None: ...  # noqa: B006, B008 - as people write it
+
+    with pytest.raises(ToolError, match=r"default of 'inner' of tool 'take' cannot be copied .*hint: fill it in"):
+        tool(take)
+    with pytest.raises(ToolError, match="default of 'Inner' of tool 'take' cannot be copied"):
+        tool("take", args_schema=Locked)(take)
 
 
 class Greeter:
@@ -257,6 +349,9 @@ def unknown(x: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 def unknown_result(x: int) -> Nowhere: ...  # type: ignore[name-defined]  # noqa: F821
 
 
+def piecewise(pieces: Generator[int, None, None] | None) -> None: ...
+
+
 class Unsigned:
     """As functions written in C may be."""
 
@@ -276,8 +371,9 @@ class Unsigned:
         (local_type(), "annotates 'hidden' with 'Hidden', which cannot be resolved"),
         (lambda connection: None, "told the arguments of tool 'lambda': 'connection': .*hint: take text, numbers"),
         (lambda then: None, "told the arguments of tool 'lambda': 'then': "),
+        (piecewise, "tool 'piecewise' takes a generator as 'pieces'. hint: take a list instead, as in pieces: list"),
     ],
-    ids=["star", "built in", "unknown", "local", "object", "callable"],
+    ids=["star", "built in", "unknown", "local", "object", "callable", "generator"],
 )
 def test_refused(function: Any, told: str) -> None:
     """What a model cannot call is refused when the tool is made, with the parameter and the way out."""
@@ -334,23 +430,27 @@ def test_schema_of_unsigned() -> None:
 
 
 def test_key() -> None:
-    """Equal arguments have one key, however they were written; those without JSON have none."""
+    """Equal arguments have one key, in whatever order they were written."""
 
     def place(x: int, tags: list[str] | None = None) -> None: ...
 
     made = tool(place)
-    assert made.tool_arguments('{"x": 1}').key == made.tool_arguments('{ "tags": null, "x": "1"}').key
+    assert made.tool_arguments('{"x": 1, "tags": []}').key == made.tool_arguments('{ "tags":[], "x":1}').key
     assert made.tool_arguments('{"x": 1}').key != made.tool_arguments('{"x": 2}').key
+    assert tool(lambda: 1).tool_arguments("").key == tool(lambda: 1).tool_arguments("{}").key
 
-    class Odd(BaseModel):
-        x: Any
 
-        @field_validator("x")
-        @classmethod
-        def _made(cls, _: Any) -> Any:
-            return object()
+def test_key_of_what_is_hidden() -> None:
+    """Arguments that differ only in what a model hides have keys of their own; nothing is hidden from the tool."""
 
-    assert tool(args_schema=Odd)(lambda x: x).tool_arguments('{"x": 1}').key is None
+    class Login(BaseModel):
+        password: SecretStr
+        token: str = Field(default="", exclude=True)
+
+    made = tool(args_schema=Login)(lambda password, token: (password, token))
+    wrote = ['{"password": "a"}', '{"password": "b"}', '{"password": "a", "token": "c"}']
+    assert len({made.tool_arguments(each).key for each in wrote}) == 3
+    assert made.tool_arguments(wrote[2]).values == {"password": SecretStr("a"), "token": "c"}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from crewgraph.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from crewgraph.llm.litellm.errors import MAX_REASON, translated
+from crewgraph.llm.litellm.errors import MAX_REASON, NO_PROVIDER, translated
 
 
 class Response:
@@ -93,8 +93,14 @@ def test_translation(error: Exception, kind: type[ModelError], status: int | Non
             "m: Cannot connect to host h:1 [no]",
         ),
         (InternalServerError("boom", status=503, real=True), "m (HTTP 503): boom"),
+        (
+            InternalServerError(
+                "litellm.BadRequestError: LLM Provider NOT provided. You passed model=m\n Pass model as"
+            ),
+            f"m: {NO_PROVIDER}",
+        ),
     ],
-    ids=["one class", "two classes", "timeout", "traceback", "empty", "address", "status"],
+    ids=["one class", "two classes", "timeout", "traceback", "empty", "address", "status", "no provider"],
 )
 def test_words(error: Exception, text: str) -> None:
     """The message is the provider's own, without litellm's class names and tracebacks."""

@@ -209,3 +209,15 @@ def test_is_an_llm() -> None:
     llm = OfflineLLM({"a": "b"})
     assert isinstance(llm, LLM)
     assert repr(llm) == "OfflineLLM(1 rules, seed=0)"
+
+
+@pytest.mark.parametrize(
+    "rules",
+    ["hello", ["hello", "b"], [("a", "b", "c")], 5, lambda _: "hello", Verdict(urgent=True, score=1)],
+    ids=["text", "texts", "triple", "number", "function", "model"],
+)
+def test_no_rules(rules: Any) -> None:
+    """What is no rule is refused when the model is made, with the ways to say what it answers."""
+    told = r'OfflineLLM\(\{"pattern": "answer"\}\), .* OfflineLLM\(answer="…"\); .*ScriptedLLM\("a", "b"\)'
+    with pytest.raises(TypeError, match=rf"is no rule of an OfflineLLM\. hint: .*{told}"):
+        OfflineLLM(rules)

@@ -207,7 +207,7 @@ def test_repr(tmp_path: Path) -> None:
 # ---- what is not kept ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reason", ["length", "content_filter", "other"])
+@pytest.mark.parametrize("reason", ["length", "other"])
 async def test_cut_answers(cache: Make, reason: str) -> None:
     """An answer that was cut off, or ended in an unknown way, is not kept."""
     llm = ScriptedLLM(Reply(text="x", finish_reason=reason), repeat=True)

@@ -40,6 +40,20 @@ async def test_recorded_anew(tape: Path) -> None:
     assert not part.exists()
 
 
+@pytest.mark.parametrize("old", [None, "old"], ids=["first", "again"])
+async def test_failed_one_is_not_kept(tape: Path, old: str | None) -> None:
+    """Where a failed recording is not to be kept, the folder is left as it was."""
+    if old is not None:
+        put(tape, old)
+    before = list(tape.parent.iterdir())
+    with pytest.raises(ZeroDivisionError) as caught, Cassette(tape, mode="record", keep_failed=False):
+        await ask_one(ScriptedLLM("1", model="m"))
+        raise ZeroDivisionError
+    assert list(tape.parent.iterdir()) == before
+    assert old is None or content(tape) == old
+    assert not hasattr(caught.value, "__notes__")
+
+
 async def test_exception_keeps_the_old_one(tape: Path) -> None:
     """If an exception leaves the ``with`` the old recording stays, and the new one is named."""
     put(tape, "old")
