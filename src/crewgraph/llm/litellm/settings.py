@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from crewgraph.llm.price import Price
+from crewgraph.llm.secrets import is_secret_name, masked
 from crewgraph.policy import Policy
 
 __all__ = ["address", "checked", "insist", "patient", "public", "secrets"]
@@ -32,12 +32,6 @@ NAMED = {
     "api_base": "base_url=",
 }
 """Parameters of litellm that have an argument of their own."""
-
-_SECRET = re.compile(
-    r"(^|_)(key|keys|secret|password|passwd|credentials?|headers?|authorization|auth|cookies?)(_|$)"
-    r"|(^|_)(access|bearer|api|auth|refresh|session|ad|id)?_?token$",
-    re.IGNORECASE,
-)
 
 
 def insist(**settings: Any) -> None:
@@ -124,17 +118,25 @@ def address(base_url: str | None) -> str | None:
 
 def public(extra: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters that are plain data, without those whose name says that they are secret, at any depth."""
-    return {
-        name: public(value) if isinstance(value, Mapping) else value
-        for name, value in extra.items()
-        if not _SECRET.search(str(name)) and _is_plain(value)
-    }
+    return {name: _public(value) for name, value in extra.items() if not is_secret_name(name) and _is_plain(value)}
+
+
+def _public(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return public(value)
+        case list() | tuple():
+            return [_public(each) for each in value]
+        case str():
+            return masked(value)
+        case _:
+            return value
 
 
 def secrets(extra: Mapping[str, Any]) -> Iterator[str]:
     """The texts among the parameters whose name says that they are secret, at any depth."""
     for name, value in extra.items():
-        is_secret = _SECRET.search(str(name))
+        is_secret = is_secret_name(name)
         if isinstance(value, Mapping):
             yield from secrets({"secret_" + str(key) if is_secret else key: each for key, each in value.items()})
         elif is_secret and isinstance(value, str):

@@ -15,7 +15,8 @@ from typing import Any, Self
 from crewgraph.llm.intercept import Asked, Outcome, enter, leave
 from crewgraph.llm.port import Reply, ToolCall
 from crewgraph.llm.recording.cache_store import MemoryStore, SqliteStore, Store
-from crewgraph.llm.recording.fingerprint import as_line, canonical, digest, masked
+from crewgraph.llm.recording.fingerprint import as_line, canonical, digest
+from crewgraph.llm.secrets import masked
 from crewgraph.threads import Bell, called
 from crewgraph.usage import UsageMetrics
 

@@ -18,8 +18,9 @@ from anyio.lowlevel import checkpoint
 from crewgraph.errors import CassetteError, CassetteMiss
 from crewgraph.llm.intercept import Asked, Outcome, enter, leave
 from crewgraph.llm.recording.cassette_file import Recording, Writer, recording_of, recordings
-from crewgraph.llm.recording.fingerprint import Text, canonical, digest, masked
+from crewgraph.llm.recording.fingerprint import Text, canonical, digest
 from crewgraph.llm.recording.nearest import difference, nearest, shown
+from crewgraph.llm.secrets import masked
 
 __all__ = ["Cassette", "record", "replay"]
 
@@ -47,7 +48,10 @@ class _Stock:
         self._by_request = dict[str, list[Recording]]()
         self._asked = Counter[str]()
         for each in sorted(held, key=lambda recording: recording.nth):
-            self._by_request.setdefault(digest(each.request), []).append(each)
+            answers = self._by_request.setdefault(digest(each.request), [])
+            if answers and answers[-1].cancelled and answers[-1].nth == each.nth:
+                answers.pop()  # it was made again since
+            answers.append(each)
 
     def take(self, key: str) -> Recording | None:
         """The next answer to a request."""
@@ -170,7 +174,7 @@ class Cassette:
         if self._mode == "replay":  # a budget that is used up stops the work before anything is looked up
             return await asked.counted(partial(self._played_or_missed, asked, request, key))
         found = self._stock.take(key)
-        if found is not None:
+        if found is not None and not found.cancelled:
             return await asked.counted(partial(self._played, asked, found))
         return await self._recorded(asked, request, nth=self._stock.asked(key))
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -17,33 +15,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from crewgraph.llm.port import LLM, Message, Request, ToolCall, json_schema
+from crewgraph.llm.secrets import is_secret_name
 
-__all__ = ["MASKED", "Text", "as_line", "canonical", "digest", "masked", "of_calls"]
+__all__ = ["Text", "as_line", "canonical", "digest", "of_calls"]
 
 Text = Callable[[str], str]
 """From a text to the one that is stored."""
-
-MASKED = "[masked]"
-
-SECRET_NAME = re.compile(
-    r"(api|access|private|secret|auth)[_-]?key|^key$|^(\w+[_-])?token$|secret|passw|credential|authorization",
-    re.IGNORECASE,
-)
-"""Names of parameters whose values nobody may see; ``max_tokens`` is none of them."""
-SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
-"""Names of environment variables that hold a secret."""
-SECRET_TEXT = re.compile(
-    r"\bsk-(?=[\w-]*\d)[\w-]{16,}"  # OpenAI and many others
-    r"|\b[Bb]earer\s+(?=[\w.~+/=-]*\d)[\w.~+/=-]{16,}"
-    r"|\bAKIA[0-9A-Z]{16}\b"  # AWS
-    r"|\bAIza[\w-]{35}"  # Google
-    r"|\bgh[opsru]_[A-Za-z0-9]{20,}"  # GitHub
-    r"|\bxox[abprs]-[\w-]{10,}"  # Slack
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-)
-NOTHING = re.compile(r"(?!)")
-SHORTEST_SECRET = 12
-"""Characters; a shorter value of the environment may be an ordinary word."""
 
 
 def canonical(llm: LLM, request: Request, *, text: Text = str) -> dict[str, Any]:
@@ -57,7 +34,7 @@ def canonical(llm: LLM, request: Request, *, text: Text = str) -> dict[str, Any]
     parameters = getattr(llm, "parameters", None)
     told: dict[str, Any] = {"model": text(llm.model)}
     if isinstance(parameters, Mapping) and parameters:
-        told["parameters"] = _plain(parameters, text, hidden=SECRET_NAME)
+        told["parameters"] = _plain(parameters, text, hides=is_secret_name)
     told["messages"] = [_message(message, text) for message in request.messages]
     if request.schema is not None:
         told["schema"] = _plain(json.loads(json_schema(request.schema)), text)
@@ -88,9 +65,13 @@ def _message(message: Message, text: Text) -> dict[str, Any]:
     return told
 
 
-def _plain(value: Any, text: Text, *, hidden: re.Pattern[str] = NOTHING) -> Any:
+def _nothing(_: object) -> bool:
+    return False
+
+
+def _plain(value: Any, text: Text, *, hides: Callable[[object], bool] = _nothing) -> Any:
     """A value in JSON's types, the same in every process: no addresses, no order of sets, nothing under hidden names."""
-    again = partial(_plain, text=text, hidden=hidden)
+    again = partial(_plain, text=text, hides=hides)
     match value:
         case None | bool() | int() | float():
             return value
@@ -99,7 +80,7 @@ def _plain(value: Any, text: Text, *, hidden: re.Pattern[str] = NOTHING) -> Any:
         case BaseModel():
             return again(value.model_dump(mode="json"))
         case Mapping():
-            return {str(name): again(each) for name, each in value.items() if not hidden.search(str(name))}
+            return {str(name): again(each) for name, each in value.items() if not hides(name)}
         case list() | tuple():
             return [again(each) for each in value]
         case set() | frozenset():
@@ -124,16 +105,3 @@ def as_line(value: Any, *, in_order: bool = True) -> str:
 def digest(value: Any) -> str:
     """A name for a value in JSON's types."""
     return hashlib.sha256(as_line(value).encode()).hexdigest()
-
-
-def masked(text: str) -> str:
-    """A text without what looks like a key, and without the secrets of the environment."""
-    for secret in _secrets():
-        text = text.replace(secret, MASKED)
-    return SECRET_TEXT.sub(MASKED, text)
-
-
-def _secrets() -> list[str]:
-    """What the environment calls a key, the longest first; read each time, for it may be set late."""
-    named = {value.strip() for name, value in os.environ.items() if SECRET_VARIABLE.search(name)}
-    return sorted((value for value in named if len(value) >= SHORTEST_SECRET), key=len, reverse=True)

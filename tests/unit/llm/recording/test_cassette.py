@@ -25,7 +25,7 @@ from crewgraph.llm import Reply, ask
 from crewgraph.llm.ask import Asker
 from crewgraph.llm.port import Request
 from crewgraph.llm.recording import cassette
-from crewgraph.llm.recording.fingerprint import MASKED
+from crewgraph.llm.secrets import MASKED
 from crewgraph.scope import Scope
 from crewgraph.testing import FailingLLM, ScriptedLLM, SlowLLM, call
 from crewgraph.testing.double import Double
@@ -444,6 +444,17 @@ async def test_cancelled_and_nobody_cancels(tape: Path, monkeypatch: pytest.Monk
         await ask_one(SlowLLM(60, model="m"))
     with replay(tape), pytest.raises(CassetteMiss, match=r"line 2: when this call was recorded it was cancelled"):
         await ask_one(Dead(model="m"))
+
+
+async def test_cancelled_and_made_again(tape: Path) -> None:
+    """Recording what is missing makes a cancelled call again; a replay then has its answer."""
+    with record(tape), anyio.move_on_after(0.02):
+        await ask_one(SlowLLM(30, model="m"), "hi")
+    with record(tape, only_missing=True) as again:
+        assert await ask_one(ScriptedLLM("hello", model="m"), "hi") == "hello"
+    assert (again.recorded, len(lines(tape))) == (1, 3)
+    with replay(tape, use_all=True):
+        assert await ask_one(Dead(model="m"), "hi") == "hello"
 
 
 async def test_cancelled_before_it_began(tape: Path) -> None:
