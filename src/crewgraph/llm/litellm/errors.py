@@ -76,6 +76,7 @@ _NO_PROVIDER = re.compile(r"LLM Provider NOT provided", re.IGNORECASE)
 _CLASSES = re.compile(r"^(?:[\w.]*(?:Error|Exception)(?: APIError)?(?::| -)\s+|Timeout Error: |litellm\.Timeout: )+")
 _SSL_OBJECT = re.compile(r" ssl:<[^>]*>")
 _REPEATED = re.compile(r" Original exception: .*", re.DOTALL)
+_TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\)")
 _SECRETS = re.compile(
     r"(?<=://)[^/\s@]+(?=@)|(?<=Bearer )[^\s'\",]+|\b(?:sk|pk|rk|gsk|xai)-[\w-]{12,}|\bAIza[\w-]{12,}"
 )
@@ -189,7 +190,7 @@ def _reason(error: Exception, causes: list[BaseException]) -> str:
     system = (str(cause) for cause in causes if isinstance(cause, OSError))
     transport = (str(cause) for cause in causes if type(cause).__module__.startswith(TRANSPORT) and not _wire(cause))
     spoken = next(filter(None, (*system, *transport)), str(error))
-    text = _REPEATED.sub("", _CLASSES.sub("", spoken.partition("\nTraceback")[0]))
+    text = _REPEATED.sub("", _CLASSES.sub("", _TRACEBACK.split(spoken, maxsplit=1)[0]))
     text = _SSL_OBJECT.sub("", text).strip() or type(error).__name__
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
 

@@ -87,6 +87,7 @@ def test_translation(error: Exception, kind: type[ModelError], status: int | Non
         (InternalServerError("litellm.APIError: APIError: OpenAIException - boom"), "m: boom"),
         (InternalServerError("litellm.Timeout: Timeout Error: OpenAIException - boom"), "m: boom"),
         (InternalServerError("boom\nTraceback (most recent call last):\n secret"), "m: boom"),
+        (InternalServerError("no choices Traceback (most recent call last): File x"), "m: no choices"),
         (InternalServerError(""), "m: InternalServerError"),
         (
             OSError("Cannot connect to host h:1 ssl:<ssl.SSLContext object at 0x1> [no]"),
