@@ -101,7 +101,17 @@ def test_translation(error: Exception, kind: type[ModelError], status: int | Non
             f"m: {NO_PROVIDER}",
         ),
     ],
-    ids=["one class", "two classes", "timeout", "traceback", "empty", "address", "status", "no provider"],
+    ids=[
+        "one class",
+        "two classes",
+        "timeout",
+        "traceback",
+        "traceback in a line",
+        "empty",
+        "address",
+        "status",
+        "no provider",
+    ],
 )
 def test_words(error: Exception, text: str) -> None:
     """The message is the provider's own, without litellm's class names and tracebacks."""
