@@ -42,12 +42,12 @@ def is_secret_name(name: object) -> bool:
     return _NAME.search(str(name)) is not None
 
 
-def masked(text: str) -> str:
+def masked(text: str, *, by: str = MASKED) -> str:
     """A text without what looks like a key, and without the secrets of the environment, however JSON spells them."""
     for secret in _of_the_environment():
         for spelled in dict.fromkeys((secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])):
-            text = text.replace(spelled, MASKED)
-    return _TEXT.sub(MASKED, text)
+            text = text.replace(spelled, by)
+    return _TEXT.sub(by, text)
 
 
 def _of_the_environment() -> list[str]:

@@ -23,11 +23,12 @@ from crewgraph.llm.litellm.errors import translated
 from crewgraph.llm.litellm.price import cost_of, listed_price, streamed_cost
 from crewgraph.llm.litellm.settings import address, checked, insist, patient, public, secrets
 from crewgraph.llm.litellm.stream import Whole, gather
-from crewgraph.llm.litellm.wire import calls_of, messages, numbered, tools, usage_of
+from crewgraph.llm.litellm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 from crewgraph.llm.port import Reply, Request
 from crewgraph.llm.price import Price
 from crewgraph.llm.real_calls import check
 from crewgraph.policy import Policy
+from crewgraph.usage import UsageMetrics
 
 __all__ = ["LiteLLM", "Structured", "close"]
 
@@ -181,6 +182,7 @@ class LiteLLM:
                 return self._read(await litellm.acompletion(**options), request)
             stream = await litellm.acompletion(**options, stream=True, stream_options={"include_usage": True})
             await gather(stream, whole, tell, model=self.model)
+            self._insist_on_answer(whole.text, whole.refusal, usage_of(whole.usage))
         except ModelError as error:
             error.usage = error.usage or usage_of(whole.usage)
             raise
@@ -246,11 +248,18 @@ class LiteLLM:
             told.add_note('hint: if the provider refuses the schema, LiteLLM(…, structured="instruct") asks by words')
         return told
 
+    def _insist_on_answer(self, text: str | None, refusal: str, usage: UsageMetrics) -> None:
+        if refusal and not text:
+            error = ModelAnswerInvalid(f"{self.model}: the model refused: {refusal}", model=self.model, usage=usage)
+            error.is_transient = False  # it would refuse again
+            raise error
+
     def _read(self, response: Any, request: Request) -> Reply:
         usage = usage_of(getattr(response, "usage", None))
         if not response.choices:
             raise ModelAnswerInvalid(f"{self.model}: the answer holds no choice", model=self.model, usage=usage)
         choice = response.choices[0]
+        self._insist_on_answer(choice.message.content, refusal_of(choice.message), usage)
         return Reply(
             text=choice.message.content or "",
             usage=usage,

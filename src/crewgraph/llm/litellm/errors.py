@@ -23,6 +23,7 @@ from crewgraph.errors import (
     ModelUnavailable,
 )
 from crewgraph.llm.litellm.retry import retry_after
+from crewgraph.llm.secrets import masked
 
 __all__ = ["translated"]
 
@@ -71,13 +72,14 @@ _TOO_LONG = re.compile(
 )
 _FILTERED = re.compile(r"content[ _](?:policy|filter|management)|safety system|ContentPolicyViolation", re.IGNORECASE)
 
+_TWO_LOGINS = re.compile(r"credentials encoded in URL", re.IGNORECASE)
 _NO_PROVIDER = re.compile(r"LLM Provider NOT provided", re.IGNORECASE)
 
 _CLASSES = re.compile(r"^(?:[\w.]*(?:Error|Exception)(?: APIError)?(?::| -)\s+|Timeout Error: |litellm\.Timeout: )+")
 _SSL_OBJECT = re.compile(r" ssl:<[^>]*>")
 _REPEATED = re.compile(r" Original exception: .*", re.DOTALL)
 _TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\)")
-_SECRETS = re.compile(
+_SECRETS = re.compile(  # beside those of a conversation: here no ordinary word is lost by being strict
     r"(?<=://)[^/\s@]+(?=@)|(?<=Bearer )[^\s'\",]+|\b(?:sk|pk|rk|gsk|xai)-[\w-]{12,}|\bAIza[\w-]{12,}"
 )
 
@@ -86,6 +88,11 @@ NO_PROVIDER = (
     '"openai/gpt-5-mini"; its providers: https://docs.litellm.ai/docs/providers'
 )
 """In place of litellm's own words, which are about somebody else's model and about its Python function."""
+TWO_LOGINS = (
+    "there are a user and a password in its address, and a key beside them; only one of both can be sent. hint: write "
+    "base_url= without user and password"
+)
+"""In place of "Connection error."."""
 SHORTER = (
     "hint: the conversation is longer than the model can read; give the task less to read (shorter inputs, or "
     "context=[…] with the tasks it needs), or take a model that reads more"
@@ -165,6 +172,8 @@ def _by_status(status: int) -> type[ModelError]:
 
 def _without_status(error: Exception, causes: list[BaseException]) -> type[ModelError]:
     """What it is when no HTTP error came back: a timeout, no connection, no key, or an answer that is none."""
+    if any(map(_has_two_logins, causes)):
+        return ModelRejected
     if any(isinstance(cause, TimeoutError) for cause in causes):
         return ModelTimeout
     if any(isinstance(cause, OSError) for cause in causes):
@@ -174,6 +183,11 @@ def _without_status(error: Exception, causes: list[BaseException]) -> type[Model
     if _NO_ANSWER.search(str(error)) or any(isinstance(cause, JSONDecodeError) for cause in causes):
         return ModelAnswerInvalid
     return _by_status(_code_in_stream(causes) or _status(error) or 500)
+
+
+def _has_two_logins(cause: BaseException) -> bool:
+    """Whether this is the transport's word for a key beside a password in the address."""
+    return isinstance(cause, ValueError) and bool(_TWO_LOGINS.search(str(cause)))
 
 
 def _code_in_stream(causes: Iterable[BaseException]) -> int | None:
@@ -187,6 +201,8 @@ def _reason(error: Exception, causes: list[BaseException]) -> str:
     """The provider's own words; where there is no connection, those of the system, which name the address."""
     if _NO_PROVIDER.search(str(error)):
         return NO_PROVIDER
+    if any(map(_has_two_logins, causes)):
+        return TWO_LOGINS
     system = (str(cause) for cause in causes if isinstance(cause, OSError))
     transport = (str(cause) for cause in causes if type(cause).__module__.startswith(TRANSPORT) and not _wire(cause))
     spoken = next(filter(None, (*system, *transport)), str(error))
@@ -204,4 +220,4 @@ def _masked(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         if len(secret) >= MIN_SECRET:
             text = text.replace(secret, "***")
-    return _SECRETS.sub("***", text)
+    return _SECRETS.sub("***", masked(text, by="***"))

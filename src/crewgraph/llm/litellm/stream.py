@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from crewgraph.errors import ModelAnswerInvalid
+from crewgraph.llm.litellm.wire import refusal_of
 
 __all__ = ["Whole", "gather"]
 
@@ -33,12 +34,14 @@ class Whole:
         calls: id, name and arguments of the tool calls, in their order.
         finish_reason: why the model stopped.
         usage: the tokens as the provider reported them; ``None`` where it did not.
+        refusal: the words by which the model refused to answer.
     """
 
     text: str = ""
     calls: list[tuple[str | None, str, str]] = field(default_factory=list[tuple[str | None, str, str]])
     finish_reason: str | None = None
     usage: Any = None
+    refusal: str = ""
 
 
 async def gather(stream: Any, whole: Whole, tell: Callable[[str], None], *, model: str) -> None:
@@ -73,7 +76,7 @@ async def gather(stream: Any, whole: Whole, tell: Callable[[str], None], *, mode
         await stream.aclose()  # else the connection stays open until somebody collects the garbage
     if heard.finish_reason in CUT_SHORT:
         whole.finish_reason = heard.finish_reason
-    whole.text = "".join(said)
+    whole.text, whole.refusal = "".join(said), "".join(heard.refusal)
     whole.calls = [_written(call) for index in sorted(calls) for call in calls[index]]
 
 
@@ -86,6 +89,7 @@ class _Ear:
 
     def __init__(self, stream: Any) -> None:
         self.finish_reason: str | None = None
+        self.refusal = list[str]()  # litellm passes on its first piece at most
         self._create: Any = getattr(stream, "chunk_creator", None)
         self._open: Any = getattr(stream, "make_call", None)
         if callable(self._create):
@@ -112,6 +116,8 @@ class _Ear:
 
     def _created(self, *args: Any, **kwargs: Any) -> Any:
         for chunk in (*args, *kwargs.values()):
+            choices: Any = getattr(chunk, "choices", None) or ()
+            self.refusal += (refusal_of(getattr(each, "delta", None)) for each in choices)
             hidden: Any = getattr(chunk, "_hidden_params", None)
             if not isinstance(hidden, dict) or hidden.get("is_finished") is not False:
                 self.finish_reason = _finish_reason(chunk) or self.finish_reason

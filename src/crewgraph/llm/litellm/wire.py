@@ -13,7 +13,7 @@ from typing import Any
 from crewgraph.llm.port import Message, Request, ToolCall, ToolSpec
 from crewgraph.usage import UsageMetrics
 
-__all__ = ["calls_of", "messages", "numbered", "tools", "usage_of"]
+__all__ = ["calls_of", "messages", "numbered", "refusal_of", "tools", "usage_of"]
 
 MAX_NAME = 64
 """Characters that providers allow in the name of a tool."""
@@ -69,6 +69,13 @@ def calls_of(message: Any) -> list[tuple[str | None, str, str]]:
         text = arguments if isinstance(arguments, str) else json.dumps(arguments or {})
         found.append((getattr(call, "id", None), getattr(function, "name", None) or "", text.strip() or "{}"))
     return found
+
+
+def refusal_of(message: Any) -> str:
+    """The words by which the model refuses to answer; none where it does not."""
+    fields: Any = getattr(message, "provider_specific_fields", None)
+    told = getattr(message, "refusal", None) or (fields.get("refusal") if isinstance(fields, dict) else None)
+    return told if isinstance(told, str) else ""
 
 
 def usage_of(reported: Any) -> UsageMetrics:

@@ -266,21 +266,16 @@ class Cassette:
         with self._lock:
             writer, self._writer = self._writer, None
             assert writer is not None, "opened by __enter__"
-            writer.close()
+            is_new = self._mode == "record" and (error is None or (self._keep_failed and not self.path.exists()))
+            writer.close(move_to=self.path if is_new else None)
         if not self.recorded and not self.replayed and error is None:
             _log.warning("%s: no model was called, so nothing is recorded", self.path)
-        if self._mode == "missing":
+        if self._mode == "missing" or error is None or is_new:
             return
-        if error is not None and not self._keep_failed:
-            self._part.unlink(missing_ok=True)
-            return
-        if error is not None and self.path.exists():
+        if self._keep_failed:
             error.add_note(f"{self.path} was left as it is; what was recorded until then is in {self._part}")
-            return
-        try:
-            self._part.replace(self.path)
-        except OSError as trouble:
-            raise CassetteError(f"{self.path}: cannot be written: {trouble.strerror}") from trouble
+        else:
+            self._part.unlink(missing_ok=True)
 
 
 def _claim(path: Path) -> None:
@@ -324,7 +319,8 @@ def record(
             this code: kickoffs, tasks, worker threads of crewgraph and anyio.
 
     Raises:
-        CassetteError: the file cannot be written, or, with ``only_missing``, not be read.
+        CassetteError: the file cannot be written, another process is recording it, or, with ``only_missing``, it
+            cannot be read.
     """
     return Cassette(path, mode="missing" if only_missing else "record", redact=redact, everywhere=everywhere)
 

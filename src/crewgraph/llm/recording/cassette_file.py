@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +17,18 @@ from crewgraph.llm.port import Reply, ToolCall
 from crewgraph.llm.recording.fingerprint import Text, as_line, of_calls
 from crewgraph.usage import UsageMetrics
 
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no such locks: there nobody is kept out
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = ["VERSION", "Recording", "Writer", "recording_of", "recordings"]
 
 VERSION = 1
 HEADER = {"crewgraph": "cassette", "version": VERSION}
 MAX_SHOWN = 60
+
+_fcntl: Any = fcntl
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -225,17 +233,22 @@ class Writer:
         anew: forget what is in it, else go on behind it.
 
     Raises:
-        CassetteError: it cannot be written.
+        CassetteError: it cannot be written, or another process is writing it.
     """
 
     def __init__(self, path: Path, *, anew: bool) -> None:
         self._path = path
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | (os.O_TRUNC if anew else 0)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, flags, 0o666)
         except OSError as error:
             raise self._trouble(error) from error
+        if not self._is_alone():
+            os.close(self._file)
+            raise CassetteError(f"{path}: another process is recording it. hint: give each process a file of its own")
+        if anew:
+            os.ftruncate(self._file, 0)
         if os.fstat(self._file).st_size == 0:
             self._write(HEADER)
 
@@ -243,9 +256,36 @@ class Writer:
         """Write a line."""
         self._write(recording.model_dump(mode="json", exclude_defaults=True))
 
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+    def close(self, *, move_to: Path | None = None) -> None:
+        """Close the file, and put it where it belongs: before others may begin with it, where that can be.
+
+        Raises:
+            CassetteError: it cannot be put there.
+        """
+        try:
+            if _fcntl is None:  # pragma: no cover - Windows moves no open file
+                os.close(self._file)
+            if move_to is not None:
+                self._path.replace(move_to)
+        except OSError as error:
+            raise CassetteError(f"{move_to}: cannot be written: {error.strerror or error}") from error
+        finally:
+            if _fcntl is not None:  # pragma: no branch
+                with suppress(OSError):
+                    _fcntl.flock(self._file, _fcntl.LOCK_UN)  # a process that was forked meanwhile holds it too
+                os.close(self._file)
+
+    def _is_alone(self) -> bool:
+        """Lock the file for this process: whether nobody else has it, or has moved it since it was opened."""
+        if _fcntl is None:  # pragma: no cover - see above
+            return True
+        try:
+            _fcntl.flock(self._file, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+            return os.path.samestat(os.fstat(self._file), self._path.stat())
+        except (BlockingIOError, FileNotFoundError):
+            return False
+        except OSError:  # a file system without locks
+            return True
 
     def _write(self, line: Any) -> None:
         rest = memoryview((as_line(line, in_order=False) + "\n").encode())

@@ -22,7 +22,7 @@ from crewgraph.errors import (
 from crewgraph.llm import LLM, LiteLLM, Message, Request
 from crewgraph.llm.litellm import adapter as litellm_adapter
 from crewgraph.llm.port import Role
-from tests.unit.llm.provider import HANG, Answer, Provider, ask, completion, refused, said
+from tests.unit.llm.provider import HANG, USAGE, Answer, Provider, ask, completion, refused, said
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +85,23 @@ async def test_content_null(provider: Provider) -> None:
     """No content is an empty text; whether that is an answer is for the caller to say."""
     provider.always(said(None))
     assert (await provider.llm().complete(ask())).text == ""
+
+
+async def test_refusal(provider: Provider) -> None:
+    """A model that refuses is not asked again; its words and what it took are told."""
+    message = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
+    provider.always(completion(choices=[{"index": 0, "message": message, "finish_reason": "stop"}], usage=USAGE))
+    with pytest.raises(ModelAnswerInvalid, match=r"^openai/m: the model refused: I cannot help with that\.$") as caught:
+        await provider.llm().complete(ask())
+    assert not caught.value.is_transient
+    assert caught.value.usage.total_tokens == 10
+
+
+async def test_text_beside_a_refusal(provider: Provider) -> None:
+    """Where there is a text, it is the answer."""
+    message = {"role": "assistant", "content": "Well.", "refusal": "no"}
+    provider.always(completion(choices=[{"index": 0, "message": message, "finish_reason": "stop"}]))
+    assert (await provider.llm().complete(ask())).text == "Well."
 
 
 async def test_no_choices(provider: Provider) -> None:
@@ -155,6 +172,14 @@ async def test_connection_refused() -> None:
         await LiteLLM("openai/m", base_url="http://127.0.0.1:9/v1", api_key="k").complete(ask())
     assert "127.0.0.1" in str(caught.value)
     assert caught.value.status is None
+
+
+async def test_password_in_the_address(provider: Provider) -> None:
+    """A password in the address beside a key cannot be sent: that is final, and the error says so without the password."""
+    with pytest.raises(ModelRejected, match="base_url= without user and password") as caught:
+        await provider.llm(base_url=provider.url.replace("://", "://bob:hunter2@")).complete(ask())
+    assert "hunter2" not in str(caught.value)
+    assert not provider.requests
 
 
 @pytest.mark.usefixtures("_litellm_ready")

@@ -270,6 +270,13 @@ def test_secrets_that_nobody_told(text: str) -> None:
     assert not any(secret in told for secret in ("abcdefghijklmnop", "abc.def", "pw@", "SyA123"))
 
 
+def test_secrets_as_in_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is masked in a recording is masked in a message too."""
+    monkeypatch.setenv("PROXY_PASSWORD", "correct horse battery")
+    told = str(translated(RuntimeError("correct horse battery, github_pat_" + "aB3" * 9), model="m"))
+    assert told == "m: ***, ***"
+
+
 def test_short_secret() -> None:
     """A key of one letter is no secret, and masking it would make the message unreadable."""
     assert str(translated(RuntimeError("kick"), model="m", secrets=["k"])) == "m: kick"

@@ -175,6 +175,14 @@ async def test_broken(server: Server, act: Any, error: type[ModelError]) -> None
     assert len(server.requests) == 1
 
 
+async def test_refusal(server: Server) -> None:
+    """A refusal that comes in pieces is told whole, and is final."""
+    server.plays(streamed(delta(role="assistant"), delta(refusal="I can"), delta(refusal="not."), STOP))
+    with pytest.raises(ModelAnswerInvalid, match=r"the model refused: I cannot\.") as caught:
+        await server.llm().complete(asking(Listener()))
+    assert not caught.value.is_transient
+
+
 async def test_cut_says_so(server: Server) -> None:
     """The error of a cut stream says that it was cut off, and what it had cost as far as that was told."""
     server.plays(streamed(chunk(choices=[], usage=USAGE), delta(content="he"), end=cut))

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from crewgraph.llm.litellm.wire import calls_of, messages, numbered, tools, usage_of
+from crewgraph.llm.litellm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 from crewgraph.llm.port import Message, Request, ToolCall, ToolSpec
 
 ASKED = Message("user", "weather?")
@@ -152,3 +153,19 @@ def test_answers_without_calls() -> None:
 def test_usage(reported: Any, usage: dict[str, int]) -> None:
     """Tokens are taken as they are reported, and counted as none where they are nonsense."""
     assert usage_of(reported) == usage
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (SimpleNamespace(refusal="no"), "no"),
+        (SimpleNamespace(refusal=None, provider_specific_fields={"refusal": "no"}), "no"),
+        (SimpleNamespace(provider_specific_fields={}), ""),
+        (SimpleNamespace(refusal=["no"]), ""),
+        (None, ""),
+    ],
+    ids=["plain", "where litellm puts it", "none", "no text", "no message"],
+)
+def test_refusal(message: Any, words: str) -> None:
+    """The words of a refusal are found wherever they stand."""
+    assert refusal_of(message) == words

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from crewgraph.errors import (
 )
 from crewgraph.llm import LiteLLM
 from crewgraph.llm.port import Request
+from crewgraph.llm.recording.cassette_file import Writer
 from crewgraph.scope import Scope
 from crewgraph.testing import ScriptedLLM
 from tests.unit.llm.cassettes import HEADER, LINE, Dead, ask_one, content, lines, put
@@ -212,6 +214,56 @@ def test_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CassetteError, match="cannot be written"):
         record(tmp_path / "file" / "tape.jsonl").__enter__()
+
+
+@pytest.mark.parametrize("anew", [True, False], ids=["anew", "missing"])
+def test_two_processes(tape: Path, anew: bool) -> None:
+    """A file that another process is recording is left to it; when that has ended, the file is free."""
+    first = Writer(tape, anew=anew)
+    with pytest.raises(CassetteError, match=r"another process is recording it\. hint: give each process a file"):
+        Writer(tape, anew=anew)
+    assert content(tape) == f"{HEADER}\n"
+    first.close()
+    Writer(tape, anew=anew).close()
+    assert content(tape) == f"{HEADER}\n"
+
+
+def test_two_processes_with_record(tape: Path) -> None:
+    """A whole recording is not disturbed by another process that begins one."""
+    script = f"import crewgraph; crewgraph.record({str(tape)!r}).__enter__()"
+    with record(tape):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "CassetteError" in done.stderr
+    assert content(tape) == f"{HEADER}\n"
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["another", "none"])
+def test_moved_before_it_was_locked(tape: Path, monkeypatch: pytest.MonkeyPatch, again: bool) -> None:
+    """Who opened a file that another process then put in its place does not write to it."""
+    done = tape.with_name("done.jsonl")
+
+    def late(file: int, operation: int) -> None:
+        tape.rename(done)
+        if again:
+            tape.touch()
+
+    put(tape, "theirs")
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(CassetteError, match="another process"):
+        Writer(tape, anew=True)
+    assert content(done) == "theirs"
+
+
+def test_no_locks(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system without locks recordings are made all the same."""
+
+    def none(file: int, operation: int) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with record(tape):
+        pass
+    assert content(tape) == f"{HEADER}\n"
 
 
 async def test_full_disk(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
