@@ -9,7 +9,7 @@ from crewgraph.cli.trouble import Exit, Mistake
 from crewgraph.errors.root import counted
 from crewgraph.forecast import Forecast, ForecastRow
 
-__all__ = ["Refusal", "check_ceiling", "in_full"]
+__all__ = ["Refusal", "check_ceiling", "in_full", "too_much"]
 
 MAX_ROWS = 5
 """How many rows a refusal shows: the dearest; and the routes that they lie on."""
@@ -32,19 +32,29 @@ def check_ceiling(forecast: Forecast, max_usd: float, *, command: str) -> None:
     Raises:
         Refusal: it is more, or not known.
     """
+    told = too_much(forecast, max_usd)
+    if told is None:
+        return
     if forecast.usd is None:
-        told = f"nobody knows what it would cost ({forecast.total.dollars()})"
         models = dict.fromkeys(model for row in forecast.rows if row.usd is None for model in row.models)
         say = [f'say the price, as in LiteLLM("{model}", price=Price(input=0.25, output=2.0))' for model in models][:1]
         ways = [*say, "limit tokens or calls instead: --budget tokens=N"]
+    else:
+        ways = ["allow more", "run fewer inputs with --limit N", "take a cheaper --model"]
+    ways.append(f"{command} shows all of it")
+    head = f"{told}; nothing has run"
+    raise Refusal("\n".join([head, *_key_lines(forecast), f"hint: {', or '.join(ways)}"]))
+
+
+def too_much(forecast: Forecast, max_usd: float) -> str | None:
+    """Why a kickoff must not cost what is expected, in words; ``None`` where it may."""
+    if forecast.usd is None:
+        told = f"nobody knows what it would cost ({forecast.total.dollars()})"
     elif forecast.usd.expected > max_usd:
         told = f"it is expected to cost {forecast.total.dollars()}"
-        ways = ["allow more", "run fewer inputs with --limit N", "take a cheaper --model"]
     else:
-        return
-    ways.append(f"{command} shows all of it")
-    head = f"--max-usd {in_full(max_usd)}: {told}; nothing has run"
-    raise Refusal("\n".join([head, *_key_lines(forecast), f"hint: {', or '.join(ways)}"]))
+        return None
+    return f"--max-usd {in_full(max_usd)}: {told}"
 
 
 def in_full(figure: float) -> str:

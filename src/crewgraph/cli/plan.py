@@ -12,12 +12,11 @@ from typing import Any
 import anyio
 import click
 
-from crewgraph.cli.ceiling import in_full
+from crewgraph.cli.ceiling import too_much
 from crewgraph.cli.options import pair
 from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
 from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Exit, Mistake
-from crewgraph.forecast import Forecast
 
 __all__ = ["plan"]
 
@@ -72,8 +71,10 @@ def plan(
     rows = anyio.run(_read, inputs) if isinstance(inputs.rows, AsyncIterable) else inputs.rows
     forecast = pipeline.plan(rows, max_concurrency=max_concurrency)
     click.echo(json.dumps(forecast.to_dict(), ensure_ascii=False, indent=2) if as_json else str(forecast))
-    if max_usd is not None:
-        _hold_against(forecast, max_usd)
+    told = None if max_usd is None else too_much(forecast, max_usd)
+    if told is not None:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {told}", err=True)
+        sys.exit(Exit.OVER_BUDGET)
 
 
 def _inputs(file: str | None, extra: Mapping[str, Any], limit: int | None) -> Inputs:
@@ -97,15 +98,3 @@ async def _read(inputs: Inputs) -> list[Any]:
     if inputs.unreadable:
         raise Mistake("\n".join(["these rows cannot be read", *inputs.unreadable.values()]))
     return rows
-
-
-def _hold_against(forecast: Forecast, max_usd: float) -> None:
-    """Leave with code 4 where the cost is too high, or not known."""
-    if forecast.usd is None:
-        told = f"nobody knows what it would cost ({forecast.total.dollars()})"
-    elif forecast.usd.expected > max_usd:
-        told = f"it is expected to cost {forecast.total.dollars()}"
-    else:
-        return
-    click.echo(f"{click.style('error:', fg='red', bold=True)} --max-usd {in_full(max_usd)}: {told}", err=True)
-    sys.exit(Exit.OVER_BUDGET)

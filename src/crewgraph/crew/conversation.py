@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from crewgraph.crew.answer import Misfit, read
 from crewgraph.crew.prompt import correction
 from crewgraph.errors import ModelAnswerInvalid, OutputInvalid
+from crewgraph.errors.root import shortened
 from crewgraph.llm.ask import Asker
 from crewgraph.llm.port import LLM, Message, Reply, Request, ToolCall, ToolSpec
 
@@ -161,10 +162,9 @@ class Conversation:
                 self.messages = (*self.messages, correction(problem))
             else:
                 return replace(self._answered(reply, text), value=shaped.value, repaired=shaped.repaired)
-        shown = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
         raise OutputInvalid(
             f"{self.asker.task}: {self.llm.model} gave no {self.shape.__name__ if self.shape else 'answer'} "
-            f"in {1 + self.max_reasks} attempts:\n{problem}\nIts last answer: {shown}",
+            f"in {1 + self.max_reasks} attempts:\n{problem}\nIts last answer: {shortened(text, MAX_SHOWN)}",
             model=self.llm.model,
             usage=self.asker.scope.account.usage.model_copy(),
         )

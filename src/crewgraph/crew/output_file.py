@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from crewgraph.errors import OutputFileError
+from crewgraph.errors.root import shortened
 from crewgraph.outputs import TaskOutput
 from crewgraph.threads import called
 
@@ -84,7 +85,7 @@ class OutputFile:
 
     def refusal(self, reason: str) -> OutputFileError:
         """The error that says why an answer cannot be written here."""
-        shown = self.name if len(self.name) <= MAX_SHOWN else self.name[: MAX_SHOWN - 1] + "…"
+        shown = shortened(self.name, MAX_SHOWN)
         return OutputFileError(f"{self.task}: output_file {shown!r} under {str(self.root)!r}: {reason}")
 
     def _check_folders(self) -> None:

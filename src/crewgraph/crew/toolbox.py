@@ -22,7 +22,7 @@ from crewgraph.crew.tools.result import as_text, cut
 from crewgraph.crew.tools.schema import Arguments, ArgumentsMisfit, api_name
 from crewgraph.crew.tools.shed import ToolShed
 from crewgraph.errors import CrewgraphError, ToolError
-from crewgraph.errors.root import MAX_NAMED
+from crewgraph.errors.root import MAX_NAMED, in_words, text_of
 from crewgraph.llm.ask import Asker
 from crewgraph.llm.port import ToolCall, ToolSpec
 from crewgraph.scope import current, entered, too_long, within
@@ -191,7 +191,7 @@ class _Record:
         self.asker.scope.tell(event)
 
     def failed(self, error: BaseException) -> None:
-        text = f"{type(error).__name__}: {_text(error)}".rstrip(": ")
+        text = in_words(error)
         seconds = self._charged(error=text)
         self.asker.scope.tell(ToolCallFailed(**self._fields(), error=text, seconds=seconds))
 
@@ -267,14 +267,7 @@ def _said(name: str, error: BaseException) -> str:
     """An error in words for the model."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
-    text = _text(error)
+    text = text_of(error)
     if isinstance(error, CrewgraphError | ArgumentsMisfit):
         return text
     return f"'{name}' failed: {type(error).__name__}: {text}".rstrip(": ")
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - it cannot even be told
-        return ""

@@ -15,7 +15,7 @@ from crewgraph.crew.outcome import outcome
 from crewgraph.crew.output_file import OutputFile
 from crewgraph.crew.prompt import Brief, Source, messages, wish
 from crewgraph.errors import GuardrailFailed
-from crewgraph.errors.root import counted, in_words
+from crewgraph.errors.root import counted, in_words, shortened
 from crewgraph.outputs import TaskOutput
 from crewgraph.scope import entered, too_long, within
 from crewgraph.trace import TaskFailed, TaskFinished, TaskStarted
@@ -93,7 +93,7 @@ class Work:
                 output = await self._guarded(talk)
         raise GuardrailFailed(
             f"{task.label}: the person who was asked did not accept the answer in {task.max_human_rounds} rounds. "
-            f"hint: Task(…, max_human_rounds=…)\nIts last answer: {_shortened(output.raw)}",
+            f"hint: Task(…, max_human_rounds=…)\nIts last answer: {shortened(output.raw, MAX_SHOWN)}",
             answer=output.raw,
         )
 
@@ -126,10 +126,6 @@ class Work:
                 talk.messages = (*talk.messages, wish(problem, by="A check of it"))
         raise GuardrailFailed(
             f"{task.label}: a guardrail refused {counted(1 + task.guardrail_max_retries, 'answer')}:\n{problem}\n"
-            f"Its last answer: {_shortened(output.raw)}",
+            f"Its last answer: {shortened(output.raw, MAX_SHOWN)}",
             answer=output.raw,
         )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["MAX_NAMED", "CrewgraphError", "and_more", "counted", "in_words"]
+__all__ = ["MAX_NAMED", "CrewgraphError", "and_more", "counted", "in_words", "shortened", "text_of"]
 
 MAX_NAMED = 10
 """How many failures or rows one message names before it only counts the rest."""
@@ -36,8 +36,17 @@ def in_words(error: BaseException) -> str:
     """Class and message of an error, as events and records tell it; "cancelled" for what was stopped from outside."""
     if not isinstance(error, Exception) and type(error).__name__ in ("CancelledError", "Cancelled"):
         return "cancelled"  # what the event loop says beside is about its own objects
+    return f"{type(error).__name__}: {text_of(error)}".rstrip(": ")
+
+
+def text_of(error: BaseException) -> str:
+    """The message of an error; nothing for one of the user's that cannot even be told."""
     try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - an error of the user's that cannot even be told
-        text = ""
-    return f"{type(error).__name__}: {text}".rstrip(": ")
+        return str(error)
+    except Exception:  # noqa: BLE001 - whatever its __str__ raises
+        return ""
+
+
+def shortened(text: str, limit: int) -> str:
+    """A text of so many characters at most; what is cut off leaves a mark."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -24,7 +24,7 @@ from crewgraph.crew.tools.mcp_server import MCPServer
 from crewgraph.crew.tools.result import as_text
 from crewgraph.crew.tools.schema import Arguments, opened, parsed
 from crewgraph.errors import ToolError
-from crewgraph.errors.root import MAX_NAMED
+from crewgraph.errors.root import MAX_NAMED, in_words
 from crewgraph.threads import called
 
 __all__ = ["Connections", "MCPServer", "MCPTool", "connections", "mcp_tools"]
@@ -141,7 +141,7 @@ class Connection:
         raise ToolError(text) from cause  # a new one for each who waits
 
     def _trouble(self, cause: BaseException) -> str:
-        said = f"{self.server.label} cannot be used: {_words(cause)}"
+        said = f"{self.server.label} cannot be used: {in_words(cause)}"
         words = (self.server.command or "").split()
         if len(words) > 1 and isinstance(cause, FileNotFoundError):
             said += f". hint: command is the program alone: MCPServer(command={words[0]!r}, args={words[1:]!r})"
@@ -162,7 +162,7 @@ class Connection:
         except Exception as error:
             if (getattr(error, "code", None), str(error)) == CLOSED:
                 self.leave()  # whoever wants its tools next connects anew
-            raise ToolError(f"{self.server.label}, tool '{name}': {_words(error)}") from error
+            raise ToolError(f"{self.server.label}, tool '{name}': {in_words(error)}") from error
         text = "\n".join(_text(block) for block in result.content)
         if not text and result.structured_content is not None:
             text = as_text(result.structured_content)
@@ -297,10 +297,6 @@ def _alone(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
-
-
-def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 # ---- connections of a run --------------------------------------------------------------------------------------

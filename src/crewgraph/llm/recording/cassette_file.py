@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crewgraph import errors
 from crewgraph.errors import CassetteError, ModelError
+from crewgraph.errors.root import shortened
 from crewgraph.llm.intercept import Outcome
 from crewgraph.llm.port import Reply, ToolCall
 from crewgraph.llm.recording.fingerprint import Text, as_line, of_calls
@@ -111,7 +112,7 @@ class Recording(BaseModel):
     def __str__(self) -> str:
         last: Any = self.request["messages"][-1]["content"] if self.request["messages"] else ""
         said = " ".join(str(last).split())
-        shown = said if len(said) <= MAX_SHOWN else said[: MAX_SHOWN - 1] + "…"
+        shown = shortened(said, MAX_SHOWN)
         return f"line {self.line}: {self.request['model']}: {shown!r}"
 
     def outcome(self, model: str) -> Outcome:
