@@ -6,12 +6,12 @@ released, and has a page in the docs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
-__all__ = ["CODES", "Diagnostic", "Findings", "Severity"]
+__all__ = ["CODES", "Diagnostic", "Findings", "Severity", "Witness"]
 
 
 class Severity(StrEnum):
@@ -30,12 +30,42 @@ CODES: dict[str, tuple[str, Severity]] = {
     "CG201": ("same-name", Severity.WARNING),
     "CG202": ("cycle", Severity.ERROR),
     "CG203": ("unreachable", Severity.ERROR),
+    "CG301": ("missing", Severity.ERROR),
+    "CG302": ("sometimes-missing", Severity.ERROR),
+    "CG303": ("type-misfit", Severity.ERROR),
+    "CG304": ("written-twice", Severity.WARNING),
+    "CG305": ("shadows-input", Severity.WARNING),
+    "CG306": ("unread-output", Severity.INFO),
+    "CG307": ("near-miss", Severity.WARNING),
+    "CG308": ("unproven", Severity.INFO),
+    "CG309": ("unread-input", Severity.INFO),
+    "CG310": ("no-placeholder", Severity.WARNING),
+    "CG401": ("condition-key", Severity.ERROR),
+    "CG402": ("unreachable-route", Severity.WARNING),
     "CG403": ("opaque-condition", Severity.INFO),
+    "CG404": ("left-to-default", Severity.INFO),
+    "CG405": ("overlap", Severity.INFO),
+    "CG406": ("condition-type", Severity.ERROR),
     "CG501": ("no-model", Severity.ERROR),
     "CG502": ("no-agent", Severity.ERROR),
     "CG503": ("unfillable-parameter", Severity.ERROR),
 }
-"""Short name and severity of every code that this version reports."""
+"""Short name and severity of every code that this version reports; a single finding may be milder or worse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A concrete run that shows what a finding is about.
+
+    Attributes:
+        inputs: an input that passes whatever is declared for inputs.
+        routes: the routes that are taken on the way, as pairs of router and route.
+        node: the node at which the run fails.
+    """
+
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    routes: tuple[tuple[str, str], ...] = ()
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +78,8 @@ class Diagnostic:
         path: the place in the syntax tree, outermost first: ``("stage 3", "route 'urgent'", "stage 1 'reply'")``.
         hint: an edit that mends it.
         node: the graph node it concerns, where there is one.
+        level: how bad this one is, where that differs from what its code says.
+        witness: a run that shows it, where one could be made.
     """
 
     code: str
@@ -55,6 +87,8 @@ class Diagnostic:
     path: tuple[str, ...] = ()
     hint: str = ""
     node: str | None = None
+    level: Severity | None = None
+    witness: Witness | None = None
 
     @property
     def name(self) -> str:
@@ -64,7 +98,7 @@ class Diagnostic:
     @property
     def severity(self) -> Severity:
         """How bad it is."""
-        return CODES[self.code][1]
+        return self.level or CODES[self.code][1]
 
     @property
     def is_error(self) -> bool:

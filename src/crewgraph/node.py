@@ -84,7 +84,12 @@ class Interface:
         kind: "crew" or "step".
         needs: the keys it reads.
         gives: the keys it always gives, with their types.
-        may_give: further keys it might give; ``None`` if any key is possible.
+        sometimes: keys it declares and does not give each time, with their types.
+        may_give: all further keys it might give, those of ``sometimes`` and undeclared ones; ``None`` if any key is
+            possible.
+        is_text: whether what it gives undeclared could only stand in raw text that is one JSON object.
+        takes_all: whether it is given all values by design, so that nobody knows which it reads.
+        takes_text: whether it is given the text of the nodes directly before it to read.
         summary: one line for pictures, such as "sequential · gpt-5-mini".
         rows: lines for pictures, such as task and agent.
         problems: what is wrong inside.
@@ -97,6 +102,10 @@ class Interface:
     summary: str = ""
     rows: tuple[tuple[str, str], ...] = ()
     problems: tuple[Problem, ...] = ()
+    sometimes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    is_text: bool = False
+    takes_all: bool = False
+    takes_text: bool = False
 
 
 def is_node(value: object) -> bool:
