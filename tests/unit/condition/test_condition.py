@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from crewgraph.condition import FUNCTIONS, MAX_DEPTH, MAX_LENGTH, parse_condition
+from crewgraph.condition import FUNCTIONS, parse_condition
+from crewgraph.condition.condition import MAX_DEPTH, MAX_LENGTH
 from crewgraph.errors import ConditionError
 
 
