@@ -19,7 +19,7 @@ from crewgraph.crew import (
     mcp_tools,
     tool,
 )
-from crewgraph.diagnostics import Diagnostic, Findings, Severity
+from crewgraph.diagnostics import Diagnostic, Findings, Ignore, Severity
 from crewgraph.errors import (
     BudgetExceeded,
     CrewgraphError,
@@ -72,6 +72,7 @@ __all__ = [
     "Forecast",
     "ForecastRow",
     "HumanQuestion",
+    "Ignore",
     "InputError",
     "KickoffError",
     "KickoffInterrupted",

@@ -25,6 +25,7 @@ _VERBS = {
     "to_mermaid": "crewgraph.picture:to_mermaid",
     "to_text": "crewgraph.picture:to_text",
     "draw": "crewgraph.picture:draw",
+    "findings_html": "crewgraph.render.findings:findings_html",
 }
 
 

@@ -6,7 +6,7 @@ draw) live in higher rooms and are looked up when they are first called.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator, model_validator
 
-from crewgraph.diagnostics import Findings
+from crewgraph.diagnostics import Findings, Ignore, Strict, strict_of
 from crewgraph.forecast import Forecast
 from crewgraph.node import is_node
 from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
@@ -94,10 +94,23 @@ def _chain(left: Any, right: Any) -> Any:
     kind = Procedure if _is_crew_chain(left) and _is_crew_chain(right) else Pipeline
     pipelines = [side for side in (left, right) if isinstance(side, Pipeline)]
     return kind(
-        stages=[left, right],
+        stages=[part for side in (left, right) for part in _parts(side)],
         name=next((side.name for side in pipelines if side.name), None),
         merge_json=all(side.merge_json for side in pipelines),
+        inputs=left.input_model if isinstance(left, Pipeline) else None,
+        ignore=[each for side in pipelines if side.policy is None for each in side.ignore],
+        strict=strict_of(*(side.strict for side in pipelines if side.policy is None)),
     )
+
+
+def _parts(side: Any) -> list[Any]:
+    """The stages of a pipeline, which is spliced with what it ignores; one with a policy stays whole, with both."""
+    return side.stages if isinstance(side, Pipeline) and side.policy is None else [side]
+
+
+def _has_say(pipeline: Pipeline) -> bool:
+    """Whether a pipeline says something of its own stages, so that as a stage of another it stays whole."""
+    return pipeline.policy is not None or bool(pipeline.ignore) or bool(pipeline.strict)
 
 
 def _is_crew_chain(value: object) -> bool:
@@ -128,6 +141,10 @@ class Pipeline(BaseModel, Stage):
         name: a title for pictures and reports.
         merge_json: whether raw text that is exactly one JSON object is merged into what is handed over.
         policy: retries, timeouts, fallbacks and limits for everything in it that declares none of its own.
+        ignore: findings of the checker that are meant so, each with a reason.
+        strict: whether warnings of the checker are errors; or the codes that are, as in ``["CG305"]``.
+        input_model: what each input must be: a pydantic model, a TypedDict, a dataclass or a JSON Schema. It is given
+            as ``Pipeline(…, inputs=Model)``, or assigned to a chain: ``pipeline.input_model = Model``.
     """
 
     model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True, extra="forbid")
@@ -137,16 +154,30 @@ class Pipeline(BaseModel, Stage):
     name: str | None = None
     merge_json: bool = True
     policy: Policy | None = None
+    ignore: tuple[Ignore, ...] = ()
+    strict: Strict = False
+    input_model: SkipValidation[Any] = None
 
     def __init__(
         self,
         stages: Iterable[Any] = (),
         *,
+        inputs: Any = None,
         name: str | None = None,
         merge_json: bool = True,
         policy: Policy | None = None,
+        ignore: Iterable[Ignore] = (),
+        strict: bool | Collection[str] = False,
     ) -> None:
-        super().__init__(stages=stages, name=name, merge_json=merge_json, policy=policy)
+        super().__init__(
+            stages=stages,
+            name=name,
+            merge_json=merge_json,
+            policy=policy,
+            ignore=ignore,
+            strict=strict,
+            input_model=inputs,
+        )
 
     @field_validator("stages", mode="before")
     @classmethod
@@ -158,16 +189,36 @@ class Pipeline(BaseModel, Stage):
             raise ValueError("\n".join(wrong))
         flat = list[Any]()
         for stage in stages:
-            is_spliced = isinstance(stage, Pipeline) and stage.policy is None  # else it stays whole, for its policy
-            for part in stage.stages if is_spliced else [stage]:
+            is_whole = not isinstance(stage, Pipeline) or _has_say(stage)
+            for part in [stage] if is_whole else stage.stages:
                 flat.append(list(part) if isinstance(part, list | tuple) else part)
         return flat
 
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _ignored(cls, ignore: Any) -> Any:
+        if isinstance(ignore, str | Ignore) or not isinstance(ignore, Iterable):
+            raise ValueError(f'ignore is a list, got {ignore!r}. hint: ignore=[Ignore("CG305", "why")]')  # noqa: TRY004
+        every = tuple(ignore)
+        for each in every:
+            if isinstance(each, str):
+                raise ValueError(f'ignore wants a reason. hint: Ignore("{each}", "why it is meant so")')  # noqa: TRY004
+        return every
+
+    @field_validator("strict", mode="before")
+    @classmethod
+    def _strict(cls, strict: Any) -> Strict:
+        return strict_of(strict)
+
     # ---- compiling ---------------------------------------------------------------------------------------------
 
-    def check(self) -> Findings:
-        """Everything that is wrong or doubtful with this pipeline, without running anything."""
-        return verb("check")(self)
+    def check(self, *, strict: bool | Collection[str] | None = None) -> Findings:
+        """Everything that is wrong or doubtful with this pipeline, without running anything.
+
+        Args:
+            strict: which warnings are errors, instead of what the pipeline itself says.
+        """
+        return verb("check")(self, strict=strict)
 
     def compile(self) -> Any:
         """The plan that engines run.
@@ -311,8 +362,17 @@ class Procedure(Pipeline):
         name: str | None = None,
         merge_json: bool = True,
         policy: Policy | None = None,
+        ignore: Iterable[Ignore] = (),
+        strict: bool | Collection[str] = False,
     ) -> None:
-        super().__init__(stages=crews if stages == () else stages, name=name, merge_json=merge_json, policy=policy)
+        super().__init__(
+            stages=crews if stages == () else stages,
+            name=name,
+            merge_json=merge_json,
+            policy=policy,
+            ignore=ignore,
+            strict=strict,
+        )
 
     @property
     def crews(self) -> list[Any]:

@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from crewgraph import runtime
+from crewgraph.diagnostics import Ignore
 from crewgraph.outputs import CrewOutput
 from crewgraph.router import Router
 from crewgraph.step import step
@@ -345,13 +346,61 @@ def test_what_is_a_function_and_what_is_single(value: Any, function: bool, singl
     assert is_single(value) is single
 
 
+# ---- findings that are meant so ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Pipeline, Procedure])
+def test_a_pipeline_says_what_it_ignores_and_how_strict_it_is(kind: Any) -> None:
+    """In any iterable; codes by their numbers or names."""
+    made = kind([a], ignore=iter([Ignore("CG305", "why")]), strict=["cg306", "warnings"])
+    assert made.ignore == (Ignore("CG305", "why"),)
+    assert made.strict == frozenset({"CG306", "warnings"})
+    assert (kind([a]).ignore, kind([a]).strict, kind([a], strict=True).strict) == ((), False, True)
+
+
+def test_what_is_ignored_can_be_data() -> None:
+    """A loaded document holds dicts."""
+    made = Pipeline.model_validate({"stages": [a], "ignore": [{"code": "CG305", "reason": "why"}]})
+    assert made.ignore == (Ignore("CG305", "why"),)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "told"),
+    [
+        ({"ignore": "CG305"}, r"ignore is a list, got 'CG305'. hint: ignore=\[Ignore"),
+        ({"ignore": Ignore("CG305", "why")}, "ignore is a list, got Ignore"),
+        ({"ignore": None}, "ignore is a list, got None"),
+        ({"ignore": ["CG305"]}, 'ignore wants a reason. hint: Ignore\\("CG305", "why it is meant so"\\)'),
+        ({"ignore": [7]}, "ignore"),
+        ({"ignore": [{"code": "CG305", "reason": ""}]}, "needs a reason"),
+        ({"strict": "CG305"}, r"hint: strict=\['CG305'\]"),
+        ({"strict": ["CG999"]}, "there is no finding 'CG999'"),
+    ],
+    ids=["a code", "one", "nothing", "a code in it", "a number", "no reason", "strict about a code", "unknown"],
+)
+def test_what_cannot_be_said_about_findings_is_refused(keywords: Any, told: str) -> None:
+    """With the edit that mends it."""
+    with pytest.raises(ValidationError, match=told):
+        Pipeline([a], **keywords)
+
+
+def test_a_stage_that_ignores_something_stays_whole() -> None:
+    """So that it says so of its own stages; an operator splices it, and keeps what it says."""
+    inner = Pipeline([a, b], ignore=[Ignore("CG305", "why")])
+    strict = Pipeline([a, b], strict=True)
+    assert Pipeline([inner, c]).stages == [inner, c]
+    assert Pipeline([strict, c]).stages == [strict, c]
+    assert (inner >> c).stages == [a, b, c]
+    assert (c >> strict).strict is True
+
+
 # ---- verbs -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("method", "args", "keywords"),
     [
-        ("check", (), {}),
+        ("check", (), {"strict": ["CG305"]}),
         ("compile", (), {}),
         ("to_text", (), {}),
         ("to_dot", (), {"orientation": "TB"}),

@@ -1,14 +1,15 @@
-"""The driver: runs lowering and all passes, and is the one place that raises."""
+"""The driver: runs lowering and all passes, drops what is ignored, and is the one place that raises."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from crewgraph.compiler.lower import lower
 from crewgraph.compiler.needs import demand_of
 from crewgraph.compiler.passes import PASSES
 from crewgraph.compiler.plan import Plan, plan_of
-from crewgraph.diagnostics import Diagnostic, Findings
+from crewgraph.compiler.verdict import Rule, rules_of, strict_in, verdict
+from crewgraph.diagnostics import Diagnostic, Findings, Ignore, strictness
 from crewgraph.errors import PipelineInvalid
 from crewgraph.graph import Graph
 from crewgraph.syntax import Pipeline
@@ -16,20 +17,32 @@ from crewgraph.syntax import Pipeline
 __all__ = ["analyse", "check", "compile_pipeline"]
 
 
-def analyse(pipeline: Pipeline, *, taken: Collection[str] = ()) -> tuple[Graph, Findings]:
+def analyse(
+    pipeline: Pipeline,
+    *,
+    taken: Collection[str] = (),
+    ignore: Iterable[Ignore] = (),
+    strict: bool | Collection[str] | None = None,
+) -> tuple[Graph, Findings]:
     """The graph of a pipeline and everything that was found; never raises for what a user wrote.
 
     Args:
         pipeline: the pipeline.
         taken: names that its nodes must not have, because it runs inside another one.
+        ignore: what is ignored beside what the pipeline says itself.
+        strict: which findings count as errors, instead of what the pipeline says itself.
     """
     graph, structural = lower(pipeline, taken=taken)
-    return graph, _sorted([*structural, *_passed(graph)])
+    rules = [*rules_of(pipeline), *map(Rule, ignore)]
+    codes = strict_in(pipeline) if strict is None else strictness(strict)
+    return graph, verdict([*structural, *_passed(graph)], graph, rules=rules, strict=codes)
 
 
-def check(pipeline: Pipeline) -> Findings:
-    """All findings, errors first, each group in the order of the text."""
-    return analyse(pipeline)[1]
+def check(
+    pipeline: Pipeline, *, ignore: Iterable[Ignore] = (), strict: bool | Collection[str] | None = None
+) -> Findings:
+    """All findings, errors first, each group in the order of the text; for the options see :func:`analyse`."""
+    return analyse(pipeline, ignore=ignore, strict=strict)[1]
 
 
 def compile_pipeline(pipeline: Pipeline, *, taken: Collection[str] = ()) -> Plan:
@@ -47,7 +60,3 @@ def compile_pipeline(pipeline: Pipeline, *, taken: Collection[str] = ()) -> Plan
 
 def _passed(graph: Graph) -> list[Diagnostic]:
     return [finding for run in PASSES for finding in run(graph)]
-
-
-def _sorted(findings: list[Diagnostic]) -> Findings:
-    return Findings(sorted(findings, key=lambda finding: not finding.is_error))

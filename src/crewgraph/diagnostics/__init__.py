@@ -1,0 +1,28 @@
+"""Findings of the checker: data with a stable code, a path and a hint that is an edit.
+
+Passes yield :class:`Diagnostic`; one driver collects, drops what is ignored for a reason, and raises. A code keeps its
+meaning for ever once it is released, and has a page.
+"""
+
+from __future__ import annotations
+
+from crewgraph.diagnostics.codes import CODES, Severity, code_of
+from crewgraph.diagnostics.finding import Diagnostic, Findings, Suppressed, Witness, counted
+from crewgraph.diagnostics.ignore import WARNINGS, Ignore, Strict, is_fatal, strict_of, strictness
+
+__all__ = [
+    "CODES",
+    "WARNINGS",
+    "Diagnostic",
+    "Findings",
+    "Ignore",
+    "Severity",
+    "Strict",
+    "Suppressed",
+    "Witness",
+    "code_of",
+    "counted",
+    "is_fatal",
+    "strict_of",
+    "strictness",
+]
