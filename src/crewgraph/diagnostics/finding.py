@@ -54,6 +54,7 @@ class Diagnostic:
         node: the graph node it concerns, where there is one.
         level: how bad this one is, where that differs from what its code says.
         witness: a run that shows it, where one could be made.
+        source: the file and the line (the first is 1) where it stands, for what is written in files.
     """
 
     code: str
@@ -63,6 +64,7 @@ class Diagnostic:
     node: str | None = None
     level: Severity | None = None
     witness: Witness | None = None
+    source: tuple[str, int] | None = None
 
     @property
     def name(self) -> str:
