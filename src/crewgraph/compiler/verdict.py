@@ -44,10 +44,12 @@ class Rule:
     Attributes:
         ignore: what is ignored, and why.
         inside: the place of the pipeline that says so; empty for the outermost.
+        is_needed: whether it is reported where it matches nothing.
     """
 
     ignore: Ignore
     inside: Path = ()
+    is_needed: bool = False
 
     def covers(self, finding: Diagnostic) -> bool:
         """Whether a finding is ignored by it."""
@@ -95,7 +97,7 @@ class _Docket:
         unused = [
             rule.ignore
             for place, rule in enumerate(self.rules)
-            if place not in self.used and not rule.inside and (rule.ignore.code == USELESS) is of_useless
+            if place not in self.used and rule.is_needed and (rule.ignore.code == USELESS) is of_useless
         ]
         return [
             Diagnostic(
@@ -156,7 +158,9 @@ def _raised(finding: Diagnostic, strict: Collection[str]) -> Diagnostic:
 
 def rules_of(pipeline: Pipeline) -> list[Rule]:
     """What a pipeline ignores, with what the pipelines inside of it do."""
-    return [Rule(ignore, place) for place, inner in _pipelines(pipeline) for ignore in inner.ignore]
+    return [
+        Rule(ignore, place, is_needed=not place) for place, inner in _pipelines(pipeline) for ignore in inner.ignore
+    ]
 
 
 def strict_in(pipeline: Pipeline) -> frozenset[str]:
