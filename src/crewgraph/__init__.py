@@ -20,6 +20,7 @@ from crewgraph.crew import (
     tool,
 )
 from crewgraph.diagnostics import Diagnostic, Findings, Ignore, Severity
+from crewgraph.edges import Edge, Graph
 from crewgraph.errors import (
     BudgetExceeded,
     CrewgraphError,
@@ -68,9 +69,11 @@ __all__ = [
     "CrewOutput",
     "CrewgraphError",
     "Diagnostic",
+    "Edge",
     "Findings",
     "Forecast",
     "ForecastRow",
+    "Graph",
     "HumanQuestion",
     "Ignore",
     "InputError",

@@ -98,19 +98,23 @@ def _chain(left: Any, right: Any) -> Any:
         name=next((side.name for side in pipelines if side.name), None),
         merge_json=all(side.merge_json for side in pipelines),
         inputs=left.input_model if isinstance(left, Pipeline) else None,
-        ignore=[each for side in pipelines if side.policy is None for each in side.ignore],
-        strict=strict_of(*(side.strict for side in pipelines if side.policy is None)),
+        ignore=[each for side in pipelines if _is_spliced(side) for each in side.ignore],
+        strict=strict_of(*(side.strict for side in pipelines if _is_spliced(side))),
     )
 
 
 def _parts(side: Any) -> list[Any]:
     """The stages of a pipeline, which is spliced with what it ignores; one with a policy stays whole, with both."""
-    return side.stages if isinstance(side, Pipeline) and side.policy is None else [side]
+    return side.stages if isinstance(side, Pipeline) and _is_spliced(side) else [side]
+
+
+def _is_spliced(pipeline: Pipeline) -> bool:
+    return pipeline.policy is None and pipeline.is_spliced
 
 
 def _has_say(pipeline: Pipeline) -> bool:
     """Whether a pipeline says something of its own stages, so that as a stage of another it stays whole."""
-    return pipeline.policy is not None or bool(pipeline.ignore) or bool(pipeline.strict)
+    return not _is_spliced(pipeline) or bool(pipeline.ignore) or bool(pipeline.strict)
 
 
 def _is_crew_chain(value: object) -> bool:
@@ -149,6 +153,8 @@ class Pipeline(BaseModel, Stage):
 
     model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True, extra="forbid")
     joins_procedure: ClassVar[bool] = False
+    is_spliced: ClassVar[bool] = True
+    """Whether its stages are taken over where it is a stage of another pipeline; a graph built by hand stays whole."""
 
     stages: list[SkipValidation[Any]] = Field(default_factory=list[Any])
     name: str | None = None
@@ -382,7 +388,7 @@ class Procedure(Pipeline):
     @model_validator(mode="after")
     def _only_crews(self) -> Self:
         for number, crew in enumerate(self.stages, 1):
-            if not is_node(crew):
+            if not is_node(crew) or (isinstance(crew, Pipeline) and not isinstance(crew, Procedure)):
                 raise ValueError(
                     f"CG103 a procedure is a chain of single crews, got {type(crew)} (stage {number}). "
                     "hint: use Pipeline(stages=[…]) for lists, routers and functions"

@@ -9,6 +9,7 @@ import click
 from crewgraph.cli.findings import counted, echo_findings
 from crewgraph.cli.target import Target, load
 from crewgraph.compiler import Demand, analyse
+from crewgraph.edges import Graph as HandMade
 from crewgraph.graph import Graph, Switch
 from crewgraph.render import to_text
 from crewgraph.render.escape import clean
@@ -41,6 +42,8 @@ def _counts(target: Target, graph: Graph) -> str:
         "router" for node in graph.nodes.values() if isinstance(node, Switch)
     ]
     numbers = [_number(kinds.count(kind), kind) for kind in dict.fromkeys(kinds)]
+    if isinstance(target.pipeline, HandMade):
+        return " · ".join(["graph", _number(len(target.pipeline.edges), "edge"), *numbers])
     what = "procedure" if isinstance(target.pipeline, Procedure) else "pipeline"
     return " · ".join([what, _number(len(target.pipeline.stages), "stage"), *numbers])
 

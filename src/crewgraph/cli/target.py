@@ -234,7 +234,7 @@ def _makes_pipeline(function: Callable[..., Any]) -> bool:
     except Exception:  # noqa: BLE001 - resolving runs whatever the annotations say
         returns = inspect.signature(function).return_annotation
     if isinstance(returns, str):
-        return returns.strip("'\"").rpartition(".")[2] in {"Pipeline", "Procedure"}
+        return returns.strip("'\"").rpartition(".")[2] in {"Graph", "Pipeline", "Procedure"}
     return isinstance(returns, type) and issubclass(returns, Pipeline)
 
 

@@ -13,6 +13,7 @@ from crewgraph.compiler import Plan, compile_pipeline
 from crewgraph.condition import Condition
 from crewgraph.engine.inputs import rows
 from crewgraph.engine.kickoff import prepared
+from crewgraph.engine.worlds import MAX_WORLDS, load_of, share_of, worlds_of
 from crewgraph.engine.written import written
 from crewgraph.errors import ConditionError, InputError, InputTypeError
 from crewgraph.forecast import Forecast, ForecastRow
@@ -22,7 +23,7 @@ from crewgraph.outlook import ZERO, Ask, Load, Outlook, Range, Sight
 from crewgraph.policy import Policy
 from crewgraph.router import Router
 from crewgraph.syntax import Inputs, Options, Pipeline
-from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape
+from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape, Wired
 
 __all__ = ["plan"]
 
@@ -36,6 +37,10 @@ OTHER = "any other route"
 
 NO_FAILURES = "no call fails: retries and other models that would answer instead are not counted"
 EVERY_ROUTE = "where the inputs alone do not decide it, each route of a router is as likely as the others"
+SOME_WORLDS = (
+    f"of the combinations of routes in a graph built by hand, {MAX_WORLDS} stand for all; "
+    "what is cheapest and dearest is that of these"
+)
 NO_CALLS = "steps call no models"
 
 
@@ -137,8 +142,16 @@ class _Foresight:
                     name = OTHER if route == OTHER else f"route '{route}'"
                     yield sum_.row(name, "route", depth + 1, weight=weight, models=())
                     yield from self._rows(arm, depth + 2, weight)
+            case Wired(parts):
+                for number, part in enumerate(parts):
+                    yield from self._fork_row(part, depth) if number in shape.forks else self._rows(part, depth, weight)
             case _:
                 assert_never(shape)
+
+    def _fork_row(self, shape: Shape, depth: int) -> Iterator[ForecastRow]:
+        """The line of conditional edges; what they lead to has lines of its own."""
+        assert isinstance(shape, Choice), "conditional edges are a choice"
+        yield ForecastRow(name=shape.router, kind="router", depth=depth, runs=ZERO, load=Load())
 
     def _arms(self, router: str, routes: Mapping[str, Shape]) -> Iterator[tuple[str, Shape]]:
         yield from routes.items()
@@ -201,6 +214,8 @@ class _One:
                 return Load.beside([self.walk(branch, reach) for branch in branches])
             case Choice(router, routes):
                 return self.choose(router, routes, reach)
+            case Wired():
+                return self.wired(shape, reach)
             case _:
                 assert_never(shape)
 
@@ -259,6 +274,25 @@ class _One:
             self.whole.routes[router, route].add(load, there)
             loads.append(load)
         return Load.one_of(loads)
+
+    def wired(self, wired: Wired, reach: Range) -> Load:
+        """What a graph that was built by hand takes, over the combinations of routes that a run might take."""
+        possible = {
+            number: self.possible(self.whole.switch(part.router))
+            for number, part in enumerate(wired.parts)
+            if isinstance(part, Choice) and number in wired.forks
+        }
+        worlds, are_all = worlds_of(wired, possible)
+        if not are_all:
+            self.whole.said[SOME_WORLDS] = None
+        loads = list[Load]()
+        for number, part in enumerate(wired.parts):
+            share = share_of(worlds, number)
+            if share.high and len(possible.get(number, ())) > 1:
+                self.whole.said[EVERY_ROUTE] = None
+            is_walked = share.high > 0 and number not in possible
+            loads.append(self.walk(part, reach * share) if is_walked else Load())
+        return load_of(worlds, loads)
 
     def possible(self, switch: Switch) -> list[str]:
         """The routes that a run might take, as far as the inputs alone tell."""

@@ -10,7 +10,7 @@ from crewgraph.compiler.plan import Plan
 from crewgraph.errors import ModelError, NodeError
 from crewgraph.errors.running import budget_behind
 from crewgraph.frontier import DONE, Frontier
-from crewgraph.graph import ANY_ROUTE
+from crewgraph.graph import ANY_ROUTE, Switch, Work
 from crewgraph.handoff import Handoff, isolated, structured
 from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics
 from crewgraph.scope import Scope
@@ -151,21 +151,44 @@ class Run:
         )
 
     def exits(self) -> list[int]:
-        """The nodes at which this run ended."""
-        state, successors = self.frontier.state, self.plan.wiring.successors
-        return [node for node in range(len(state)) if not successors[node] and state[node] == DONE]
+        """The nodes at which this run ended: what follows them, if anything, did not run."""
+        state = self.frontier.state
+        return [
+            node
+            for node, after in enumerate(self.plan.wiring.successors)
+            if state[node] == DONE and all(state[target] != DONE for target, _ in after)
+        ]
 
     def _upstream(self, node: int) -> Iterator[tuple[str, CrewOutput]]:
-        for early in self.plan.upstream[node]:
-            if early in self.outputs:
-                yield self.plan.nodes[early].name, self.outputs[early]
-            elif early in self.subruns:
-                subrun = self.subruns[early]
-                yield from (
-                    (subrun.plan.nodes[end].name, subrun.outputs[end])
-                    for end in subrun.exits()
-                    if end in subrun.outputs
-                )
+        for early in self._nearest(node):
+            yield from self._given(early)
+
+    def _given(self, node: int) -> Iterator[tuple[str, CrewOutput]]:
+        """What a node gave, or the pipeline that an open router came up with."""
+        if node in self.outputs:
+            yield self.plan.nodes[node].name, self.outputs[node]
+        elif node in self.subruns:
+            subrun: Run = self.subruns[node]
+            for end in subrun.exits():
+                yield from subrun._given(end) if subrun._gives(end) else subrun._upstream(end)
+
+    def _gives(self, node: int) -> bool:
+        kind = self.plan.nodes[node]
+        return isinstance(kind, Work) or (isinstance(kind, Switch) and kind.is_open)
+
+    def _nearest(self, node: int) -> Iterable[int]:
+        """The crews and steps right before a node, without those that ran and took another way."""
+        nearest = self.plan.upstream[node]
+        if len(nearest) <= 1:
+            return nearest
+        state, sources = self.frontier.state, self.plan.sources
+        led, seen, todo = list[int](), {node}, [node]
+        while todo:
+            for early in sources[todo.pop()]:
+                if state[early] == DONE and early not in seen:
+                    seen.add(early)
+                    (led if self._gives(early) else todo).append(early)
+        return sorted(led)
 
     def _texts(self, node: int) -> Iterator[tuple[str, str]]:
         for key, crews in self.plan.texts[node]:

@@ -14,7 +14,7 @@ from typing import Literal, assert_never
 from crewgraph.graph import ANY_ROUTE, Edge, Graph, GraphNode, Join, Merge, Start, Switch, Work
 from crewgraph.render.escape import columns, shortened
 from crewgraph.render.palette import CORE, DEFAULT, Hue, hue_of
-from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape
+from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape, Wired
 
 __all__ = [
     "END",
@@ -25,6 +25,7 @@ __all__ = [
     "checked",
     "condition_label",
     "found_node",
+    "heads",
     "route_hue",
     "sketch_of",
 ]
@@ -96,16 +97,23 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """A picture before it has a format."""
+    """A picture before it has a format.
+
+    Attributes:
+        boxes: the outermost box.
+        lines: all edges.
+        loose: the nodes of graphs built by hand that follow others: they stand wherever there is room.
+    """
 
     boxes: Box
     lines: list[Line]
+    loose: frozenset[str] = frozenset()
 
 
 def sketch_of(graph: Graph) -> Sketch:
     """Lay out what is drawn of a graph."""
-    boxes = _Boxing(graph).outermost()
-    return Sketch(boxes, list(_lines(graph)))
+    boxing = _Boxing(graph)
+    return Sketch(boxing.outermost(), list(_lines(graph)), frozenset(boxing.loose))
 
 
 def checked(orientation: Orientation) -> Orientation:
@@ -131,6 +139,7 @@ def found_node(switch: str) -> str:
 class _Boxing:
     graph: Graph
     placed: set[str] = field(default_factory=set[str])
+    loose: set[str] = field(default_factory=set[str])
     parallels: int = 0
 
     def outermost(self) -> Box:
@@ -148,7 +157,7 @@ class _Boxing:
         self.placed.add(name)
         box.items.append(name)
 
-    def fill(self, box: Box, shape: Shape) -> None:
+    def fill(self, box: Box, shape: Shape) -> None:  # noqa: C901 - one case per shape
         match shape:
             case Leaf(node):
                 self.put(box, node)
@@ -171,12 +180,17 @@ class _Boxing:
                     self.fill(inner, arm)
                     box.items.extend([inner] if inner.items else [])
                 box.items.extend([found_node(router)] if switch.is_open else [])
+            case Wired(parts, before):
+                for part, ways in zip(parts, before, strict=True):
+                    self.point_before(box, part)
+                    self.loose.update(heads(part) if ways else ())
+                    self.fill(box, part)
             case _:
                 assert_never(shape)
 
-    def point_before(self, box: Box, parallel: Parallel) -> None:
-        """Put the join or merge that leads into a parallel stage beside it."""
-        for head in _heads(parallel):
+    def point_before(self, box: Box, shape: Shape) -> None:
+        """Put the join or merge that leads into a parallel stage, or into several nodes, beside it."""
+        for head in heads(shape):
             for edge in self.graph.predecessors(head):
                 is_point = isinstance(self.graph.nodes[edge.source], Join | Merge)
                 if is_point and edge.source not in self.placed and not _passes(self.graph, edge.source):
@@ -187,7 +201,7 @@ def _key(router: str, route: str) -> str:
     return f"{router}\0{route}"
 
 
-def _heads(shape: Shape) -> Iterator[str]:
+def heads(shape: Shape) -> Iterator[str]:  # noqa: C901 - one case per shape
     """The nodes in which a shape begins."""
     match shape:
         case Leaf(node):
@@ -195,10 +209,14 @@ def _heads(shape: Shape) -> Iterator[str]:
         case Choice(router):
             yield router
         case Series(parts):
-            yield from next(filter(None, (list(_heads(part)) for part in parts)), [])
+            yield from next(filter(None, (list(heads(part)) for part in parts)), [])
         case Parallel(branches):
             for branch in branches:
-                yield from _heads(branch)
+                yield from heads(branch)
+        case Wired(parts, before):
+            for part, ways in zip(parts, before, strict=True):
+                if not ways:
+                    yield from heads(part)
         case _:
             assert_never(shape)
 
@@ -231,6 +249,15 @@ def _lines(graph: Graph) -> Iterator[Line]:
             yield from _found_lines(name, END)
         elif not graph.successors(name):
             yield Line(name, END, _keys(node))
+        elif isinstance(node, Switch) and _may_end(graph, node):
+            yield Line(name, END, condition_label(node, "default"), DEFAULT, "default", _key(name, "default"))
+
+
+def _may_end(graph: Graph, switch: Switch) -> bool:
+    """Whether a run may end at a router: where its default leads nowhere, and nothing follows beside it."""
+    leads = {edge.route for edge in graph.successors(switch.name)}
+    beside = [each for edge in graph.predecessors(switch.name) for each in graph.successors(edge.source)]
+    return "default" in switch.routes and "default" not in leads and len(beside) == 1
 
 
 def _found_lines(switch: str, target: str) -> Iterator[Line]:

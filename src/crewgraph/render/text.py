@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
 from crewgraph.render.escape import clean, shortened
-from crewgraph.render.sketch import condition_label
-from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape
+from crewgraph.render.sketch import condition_label, heads
+from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape, Wired
 
 __all__ = ["to_text"]
 
@@ -46,7 +46,7 @@ class _Tree:
             case Leaf(node):
                 return [self.work(node)]
             case Series(parts):
-                return [line for part in parts for line in self.lines(part)]
+                return [line for part in parts for line in self.grouped(part, is_alone=len(parts) == 1)]
             case Parallel(branches):
                 return [
                     _Line(
@@ -56,8 +56,43 @@ class _Tree:
                 ]
             case Choice(router, routes):
                 return [self.router(router, routes.items())]
+            case Wired():
+                return self.wired(shape)
             case _:
                 assert_never(shape)
+
+    def grouped(self, part: Shape, *, is_alone: bool) -> list[_Line]:
+        """The lines of a stage; those of a graph built by hand hang together, as its arrows show."""
+        lines = self.lines(part)
+        return [_Line(f"graph · {len(lines)}", lines)] if isinstance(part, Wired) and not is_alone else lines
+
+    def wired(self, wired: Wired) -> list[_Line]:
+        """A graph that was built by hand: a line for each node, with what follows it."""
+        after = [list[tuple[str | None, str]]() for _ in wired.parts]
+        for part, ways in zip(wired.parts, wired.before, strict=True):
+            names = ", ".join(shortened(name, MAX_NAME) for name in heads(part))
+            for source, route in ways:
+                after[source].append((route, names))
+        return [
+            self.fork(part, after[number])
+            if number in wired.forks
+            else self.part(part, [name for _, name in after[number]])
+            for number, part in enumerate(wired.parts)
+        ]
+
+    def part(self, shape: Shape, after: list[str]) -> _Line:
+        lines = self.lines(shape)
+        line = lines[0] if len(lines) == 1 else _Line("pipeline", lines)
+        return replace(line, text=f"{line.text} → {', '.join(after)}") if after else line
+
+    def fork(self, shape: Shape, after: list[tuple[str | None, str]]) -> _Line:
+        """The conditional edges out of a node, in the order in which they are tried."""
+        (name,) = heads(shape)
+        self.seen.add(name)
+        switch, leads = self.graph.nodes[name], dict(after)
+        assert isinstance(switch, Switch), "conditional edges are a switch"
+        below = [_Line(f"{condition_label(switch, route)} → {leads.get(route, 'nothing')}") for route in switch.routes]
+        return _Line(f"◆ {shortened(name, MAX_NAME)}  (router)", below)
 
     def branch(self, number: int, shape: Shape) -> _Line:
         lines = self.lines(shape)

@@ -12,6 +12,7 @@ from pydantic import Field, SkipValidation
 
 from crewgraph.crew.tools.contract import BaseTool
 from crewgraph.crew.tools.schema import Arguments, Signature, described, field_name, model_of
+from crewgraph.edges import Graph
 from crewgraph.errors import ToolError
 from crewgraph.node import Interface, Need, call, interface_of, is_node, label_of
 from crewgraph.syntax import Pipeline
@@ -155,7 +156,9 @@ def _demanded(plan: Any) -> list[Need]:
 def _about(node: Any) -> str:
     """What a node does, for a model, where nobody says."""
     rows = [row for row, _ in interface_of(node).rows]
-    if isinstance(node, Pipeline):
+    if isinstance(node, Graph):
+        rows = list(node.wires.names)
+    elif isinstance(node, Pipeline):
         stages = [each if isinstance(each, list) else [each] for each in node.stages]
         rows = [label_of(part) for stage in stages for part in stage]
     what = "pipeline" if isinstance(node, Pipeline) else "crew"

@@ -1,24 +1,13 @@
-"""What happened: events while it happens, spans and journeys afterwards.
-
-Both are folds: a journey is folded from the pipeline's shape and the routes taken, a span from the events of a node.
-"""
+"""What happens, while it happens: typed events, for observers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, assert_never
-
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation
-
-from crewgraph.usage import Call
+from typing import Any
 
 __all__ = [
-    "Choice",
     "Event",
-    "Journey",
-    "Leaf",
     "ModelCallFailed",
     "ModelCallFinished",
     "ModelCallStarted",
@@ -28,14 +17,10 @@ __all__ = [
     "NodeSkipped",
     "NodeStarted",
     "Observer",
-    "Parallel",
     "RouteTaken",
     "RunFailed",
     "RunFinished",
     "RunStarted",
-    "Series",
-    "Shape",
-    "Span",
     "TaskFailed",
     "TaskFinished",
     "TaskSkipped",
@@ -43,13 +28,7 @@ __all__ = [
     "ToolCallFailed",
     "ToolCallFinished",
     "ToolCallStarted",
-    "journey",
-    "journeys",
-    "moment",
 ]
-
-
-# ---- events ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,145 +225,3 @@ class ToolCallFailed(ToolCallStarted):
 
 Observer = Callable[[Event], None]
 """Called with every event as it happens, in the event loop: be quick, do not block."""
-
-
-# ---- spans -----------------------------------------------------------------------------------------------------
-
-
-class Span(BaseModel):
-    """One node in one run.
-
-    Attributes:
-        node: its name in the graph.
-        kind: "crew", "step" or "router".
-        status: "ok", "failed", "over_budget", "cancelled", or "skipped" (a route not taken, or never reached).
-        started, ended: when; ``None`` where the node did not start or end.
-        attempts: how often it was started.
-        inputs: what it received.
-        output: what it gave, a ``CrewOutput``.
-        route: the route a router took.
-        usage: tokens and money, a ``UsageMetrics``; those of a failed node included.
-        calls: every attempt of a model call and every tool call, in the order in which they ended.
-        model: the model or models asked, where known.
-        error: class and message of what it raised.
-    """
-
-    model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True, frozen=True)
-
-    node: str
-    kind: str
-    status: str
-    started: datetime | None = None
-    ended: datetime | None = None
-    attempts: int = 0
-    inputs: SkipValidation[Any] = None
-    output: SkipValidation[Any] = None
-    route: str | None = None
-    usage: SkipValidation[Any] = None
-    calls: list[SkipValidation[Call]] = Field(default_factory=list[Call], repr=False)
-    model: str | None = None
-    error: str | None = None
-
-    @property
-    def seconds(self) -> float:
-        """How long it took; 0 where it did not run."""
-        return (self.ended - self.started).total_seconds() if self.started and self.ended else 0.0
-
-
-def moment(seconds: float | None) -> datetime | None:
-    """Seconds since the epoch as an aware datetime in UTC."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-# ---- journeys --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One node."""
-
-    node: str
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One after the other."""
-
-    parts: tuple[Shape, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Parallel:
-    """Side by side."""
-
-    branches: tuple[Shape, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of several routes."""
-
-    router: str
-    routes: Mapping[str, Shape]
-
-
-Shape = Leaf | Series | Parallel | Choice
-"""The pipeline as its author wrote it: what a journey is folded from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """What a run did.
-
-    Attributes:
-        ran: the nodes that were started.
-        taken: the route each router took.
-        found: for each router that took a route nobody had declared, what lay behind it.
-    """
-
-    ran: Collection[str]
-    taken: Mapping[str, str]
-    found: Mapping[str, Shape] = field(default_factory=dict[str, "Shape"])
-
-    def arm(self, choice: Choice) -> Shape:
-        """What a router's run went into; nothing where it did not decide."""
-        route = self.taken.get(choice.router)
-        return choice.routes.get(route or "") or self.found.get(choice.router) or Series(())
-
-
-def journey(shape: Shape, did: Journey) -> list[Any]:
-    """The way a run went through a shape, as far as it came."""
-    match shape:
-        case Leaf(node):
-            return [node] if node in did.ran else []
-        case Series(parts):
-            return [item for part in parts for item in journey(part, did)]
-        case Parallel(branches):
-            ways = [way[0] if len(way) == 1 else way for branch in branches if (way := journey(branch, did))]
-            return [ways[0] if len(ways) == 1 else ways] if ways else []
-        case Choice(router):
-            if router not in did.taken:
-                return []
-            return [{"route_taken": did.taken[router]}, *journey(did.arm(shape), did)]
-        case _:
-            assert_never(shape)
-
-
-def journeys(shape: Shape, did: Journey) -> Iterator[tuple[list[Any], str]]:  # noqa: C901 - one case per shape
-    """The way to every end that a run reached, with the node there: one for each branch of the final stage."""
-    match shape:
-        case Leaf(node):
-            if node in did.ran:
-                yield [node], node
-        case Series(parts):
-            begin = [item for part in parts[:-1] for item in journey(part, did)]
-            for way, end in journeys(parts[-1], did) if parts else ():
-                yield begin + way, end
-        case Parallel(branches):
-            for branch in branches:
-                yield from journeys(branch, did)
-        case Choice(router):
-            for way, end in journeys(did.arm(shape), did):
-                yield [{"route_taken": did.taken[router]}, *way], end
-        case _:
-            assert_never(shape)
