@@ -44,6 +44,17 @@ CODES: dict[str, tuple[str, Severity]] = {
     "CG502": ("no-agent", Severity.ERROR),
     "CG503": ("unfillable-parameter", Severity.ERROR),
     "CG601": ("useless-ignore", Severity.WARNING),
+    "CG701": ("unreadable", Severity.ERROR),
+    "CG702": ("misfit", Severity.ERROR),
+    "CG703": ("unknown-name", Severity.ERROR),
+    "CG704": ("document-version", Severity.ERROR),
+    "CG705": ("unnamed-code", Severity.ERROR),
+    "CG706": ("task-order", Severity.ERROR),
+    "CG707": ("output-place", Severity.ERROR),
+    "CG708": ("look-alike", Severity.WARNING),
+    "CG709": ("unused-definition", Severity.WARNING),
+    "CG710": ("no-counterpart", Severity.INFO),
+    "CG711": ("in-code", Severity.INFO),
 }
 """Short name and severity of every code that this version reports; a single finding may be milder or worse."""
 

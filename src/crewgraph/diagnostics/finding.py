@@ -82,7 +82,8 @@ class Diagnostic:
         return self.severity is Severity.ERROR
 
     def __str__(self) -> str:
-        place = f" ({' › '.join(self.path)})" if self.path else ""
+        where = [f"{self.source[0]}:{self.source[1]}"] if self.source else []
+        place = f" ({' › '.join([*where, *self.path])})" if where or self.path else ""
         hint = f" hint: {self.hint}" if self.hint else ""
         return f"{self.code} {self.name}: {self.message}{place}.{hint}"
 
