@@ -1,4 +1,4 @@
-"""The verbs of drawing: a pipeline is lowered and handed to a renderer; one with mistakes is drawn as far as it goes."""
+"""The verbs of drawing: a pipeline is lowered and handed to a renderer; one with mistakes is drawn as far as it goes, and they are marked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from crewgraph import render
 from crewgraph.compiler import analyse
 from crewgraph.graph import Graph
-from crewgraph.render import Orientation
+from crewgraph.render import Marks, Orientation
 from crewgraph.syntax import Pipeline
 
 __all__ = ["draw", "to_dot", "to_mermaid", "to_text"]
@@ -16,24 +16,28 @@ __all__ = ["draw", "to_dot", "to_mermaid", "to_text"]
 
 def to_dot(pipeline: Pipeline, *, orientation: Orientation = "LR") -> str:
     """See :meth:`Pipeline.to_dot`."""
-    return render.to_dot(_graph(pipeline), orientation=orientation)
+    graph, marks = _marked(pipeline)
+    return render.to_dot(graph, orientation=orientation, marks=marks)
 
 
 def to_mermaid(pipeline: Pipeline, *, orientation: Orientation = "LR") -> str:
     """See :meth:`Pipeline.to_mermaid`."""
-    return render.to_mermaid(_graph(pipeline), orientation=orientation)
+    graph, marks = _marked(pipeline)
+    return render.to_mermaid(graph, orientation=orientation, marks=marks)
 
 
 def to_text(pipeline: Pipeline) -> str:
     """See :meth:`Pipeline.to_text`."""
-    return render.to_text(_graph(pipeline))
+    graph, marks = _marked(pipeline)
+    return render.to_text(graph, marks=marks)
 
 
 def draw(pipeline: Pipeline, path: str | os.PathLike[str], *, orientation: Orientation = "LR") -> Path:
     """See :meth:`Pipeline.draw`."""
-    content = render.encoded(_graph(pipeline), render.format_of(path), orientation=orientation)
-    return render.write(path, content)
+    graph, marks = _marked(pipeline)
+    return render.write(path, render.encoded(graph, render.format_of(path), orientation=orientation, marks=marks))
 
 
-def _graph(pipeline: Pipeline) -> Graph:
-    return analyse(pipeline)[0]
+def _marked(pipeline: Pipeline) -> tuple[Graph, Marks]:
+    graph, findings = analyse(pipeline)
+    return graph, render.marks_of(findings)

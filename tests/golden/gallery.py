@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from crewgraph.node import Interface
+from crewgraph.node import Interface, Problem
 from crewgraph.outputs import CrewOutput
 from crewgraph.router import Route, Router
 from crewgraph.step import Step
@@ -16,10 +16,16 @@ class Card(Stage):
     """A node that looks like a crew."""
 
     def __init__(
-        self, name: str, *rows: tuple[str, str], summary: str = "sequential · gpt-5-mini", gives: Iterable[str] = ()
+        self,
+        name: str,
+        *rows: tuple[str, str],
+        summary: str = "sequential · gpt-5-mini",
+        gives: Iterable[str] = (),
+        wrong: Iterable[str] = (),
     ) -> None:
         self.name = name
-        self.described = Interface("crew", (), dict.fromkeys(gives, str), None, summary, rows)
+        problems = tuple(Problem(code, f"{code} of {name}") for code in wrong)
+        self.described = Interface("crew", (), dict.fromkeys(gives, str), None, summary, rows, problems)
 
     async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
         return CrewOutput(raw=self.name)
@@ -107,7 +113,19 @@ def mistaken() -> Pipeline:
     return Pipeline(stages=[small("a"), [], Router({"r": Route("x", Pipeline(stages=[]))}, small("b")), small("c")])
 
 
+def marked() -> Pipeline:
+    """Errors and warnings are marked, on crews and steps and on both forms of routers; notes are not."""
+    intake = Card("Intake", ("Parse request", "Receptionist"), wrong=["CG310", "CG302", "CG302", "CG306"])
+    plain = Card("Plain", summary="", wrong=["CG305"])
+    many = Card("Many", wrong=["CG301", "CG302", "CG303", "CG304", "CG305", "CG307"])
+    noted = Card("Noted", ("Draft", "Writer"), wrong=["CG306", "CG308"])
+    small_router = Router({"none": Route("a > 1", Pipeline(stages=[]))}, plain, name="Choose")
+    long = {f"r{number}": Route(f"category == 'a rather long name {number}'", small(f"s{number}")) for number in (1, 2)}
+    long_router = Router(long | {"none": Route("b > 1", Pipeline(stages=[]))}, small("rest"), name="Sort")
+    return Pipeline(stages=[intake, [small_router, many], noted, long_router], name="Marked")
+
+
 GALLERY = {
     make.__name__: make
-    for make in (newsroom, sorting_office, nested, open_router, open_at_the_end, hostile, empty, mistaken)
+    for make in (newsroom, sorting_office, nested, open_router, open_at_the_end, hostile, empty, mistaken, marked)
 }

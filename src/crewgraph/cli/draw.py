@@ -10,7 +10,7 @@ from crewgraph.cli.findings import counted
 from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
 from crewgraph.compiler import analyse
-from crewgraph.render import FORMATS, Orientation, encoded, format_of, write
+from crewgraph.render import FORMATS, Orientation, encoded, format_of, marks_of, write
 
 __all__ = ["draw"]
 
@@ -36,7 +36,7 @@ def draw(target: str, *, output: str | None, name: str | None, orientation: Orie
         raise Mistake(f"a {chosen.upper()} is nothing for a terminal; write it to a file with -o")
     loaded = load(target)
     graph, findings = analyse(loaded.pipeline)
-    picture = encoded(graph, chosen, orientation=orientation)
+    picture = encoded(graph, chosen, orientation=orientation, marks=marks_of(findings))
     if to_stdout:
         click.echo(picture, nl=False)
     else:

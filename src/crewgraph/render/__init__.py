@@ -8,8 +8,21 @@ from __future__ import annotations
 
 from crewgraph.render.dot import to_dot
 from crewgraph.render.files import FORMATS, encoded, format_of, write
+from crewgraph.render.marks import Mark, Marks, marks_of
 from crewgraph.render.mermaid import to_mermaid
 from crewgraph.render.sketch import Orientation
 from crewgraph.render.text import to_text
 
-__all__ = ["FORMATS", "Orientation", "encoded", "format_of", "to_dot", "to_mermaid", "to_text", "write"]
+__all__ = [
+    "FORMATS",
+    "Mark",
+    "Marks",
+    "Orientation",
+    "encoded",
+    "format_of",
+    "marks_of",
+    "to_dot",
+    "to_mermaid",
+    "to_text",
+    "write",
+]

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from crewgraph.graph import Switch, Work
 from crewgraph.render.escape import columns, html_text, shortened
+from crewgraph.render.marks import Mark
 from crewgraph.render.palette import CORE, DEFAULT, INK, Hue
 from crewgraph.render.sketch import route_hue
 
@@ -40,7 +41,7 @@ MAX_CHIP, MAX_CHIPS = 28, 4
 
 _TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}">{rows}</TABLE>'
 _FRAME = (
-    '<TABLE BORDER="1" COLOR="{border}" BGCOLOR="{ground}" STYLE="{style}" '
+    '<TABLE BORDER="{width}" COLOR="{border}" BGCOLOR="{ground}" STYLE="{style}" '
     'CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}">{rows}</TABLE>'
 )
 _BAR = (
@@ -64,8 +65,8 @@ def _row(*cells: str) -> str:
     return f"<TR>{''.join(cells)}</TR>"
 
 
-def card(work: Work, hue: Hue) -> str:
-    """A crew with its tasks, or a step, which is smaller."""
+def card(work: Work, hue: Hue, mark: Mark | None = None) -> str:
+    """A crew with its tasks, or a step, which is smaller; with what is wrong with it."""
     rows = work.interface.rows
     wide = 'ALIGN="LEFT" COLSPAN="2"'
     is_small = not rows
@@ -77,9 +78,16 @@ def card(work: Work, hue: Hue) -> str:
     if rows:
         lines += [_GAP.format(height=4), "<HR/>", _GAP.format(height=2), *_tasks(rows)]
         height = 40 + 17 * min(len(rows), MAX_ROWS + 1)
+    if mark:
+        lines += [_GAP.format(height=2), _row(_cell(_badge(mark), wide))]
+        height += 17
     inner = _TABLE.format(padding=2, rows="".join(lines))
     content = _row(_cell(_BAR.format(color=hue.accent, height=height - 6)), _cell(inner))
-    return _framed(content, INK.frame, INK.card, padding=4 if is_small else 6)
+    return _framed(content, INK.frame, INK.card, padding=4 if is_small else 6, mark=mark)
+
+
+def _badge(mark: Mark) -> str:
+    return _font(mark.badge, 10, mark.color, style="B")
 
 
 def _tasks(rows: Iterable[tuple[str, str]]) -> list[str]:
@@ -119,19 +127,19 @@ def chip(text: str, hue: Hue | None = None) -> str:
     return _framed(_row(_cell(_font(text, 9.5, color, face=MONOSPACE))), border, DEFAULT.tint, padding=3)
 
 
-def diamond(switch: Switch) -> str:
-    """A router: its name."""
+def diamond(switch: Switch, mark: Mark | None = None) -> str:
+    """A router: its name, and what is wrong with it."""
     name = _font(shortened(switch.name, MAX_AGENT), 13, INK.text, style="B")
-    return f"{name}<BR/>{_font('router', 9, INK.faint)}"
+    return f"{name}<BR/>{_font('router', 9, INK.faint)}{f'<BR/>{_badge(mark)}' if mark else ''}"
 
 
-def switch_table(switch: Switch) -> str:
-    """A router with many or long conditions: one row for each, with a port to leave by."""
+def switch_table(switch: Switch, mark: Mark | None = None) -> str:
+    """A router with many or long conditions: one row for each, with a port to leave by; with what is wrong with it."""
     name = _font("◆ ", 12, INK.router) + _font(shortened(switch.name, MAX_NAME), 14, INK.text, style="B")
     head = _row(_cell(name + _font("  router · first match", 9, INK.faint), 'ALIGN="LEFT" COLSPAN="3"'))
     rows = "".join(_choice(switch, place, route) for place, route in enumerate(switch.routes, 1))
-    inner = f"{head}<HR/>{rows}"
-    return _framed(inner, INK.router, "#fffbeb", padding=3)
+    wrong = "<HR/>" + _row(_cell(_badge(mark), 'ALIGN="LEFT" COLSPAN="3"')) if mark else ""
+    return _framed(f"{head}<HR/>{rows}{wrong}", INK.router, "#fffbeb", padding=3, mark=mark)
 
 
 def _choice(switch: Switch, place: int, route: str) -> str:
@@ -164,5 +172,8 @@ def is_long(switch: Switch) -> bool:
     return len(switch.routes) > MAX_CHIPS or longest > MAX_CHIP
 
 
-def _framed(rows: str, border: str, ground: str, *, padding: int, style: str = "ROUNDED") -> str:
-    return _FRAME.format(border=border, ground=ground, padding=padding, rows=rows, style=style)
+def _framed(
+    rows: str, border: str, ground: str, *, padding: int, style: str = "ROUNDED", mark: Mark | None = None
+) -> str:
+    border, width = (mark.color, 2) if mark else (border, 1)
+    return _FRAME.format(border=border, ground=ground, padding=padding, rows=rows, style=style, width=width)

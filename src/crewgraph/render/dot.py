@@ -12,6 +12,7 @@ from typing import Any
 from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
 from crewgraph.render import cards
 from crewgraph.render.escape import clean, dot_text, identifier, shortened
+from crewgraph.render.marks import Marks
 from crewgraph.render.palette import INK, Hue
 from crewgraph.render.sketch import END, Box, Line, Orientation, Sketch, checked, sketch_of
 
@@ -21,22 +22,24 @@ _END = "(end)"  # an encoded name holds no parenthesis
 MAX_TOOLTIP = 200
 
 
-def to_dot(graph: Graph, *, orientation: Orientation = "LR") -> str:
+def to_dot(graph: Graph, *, orientation: Orientation = "LR", marks: Marks | None = None) -> str:
     """The picture as DOT.
 
     Args:
         graph: what is drawn.
         orientation: "LR" from left to right, "TB" from top to bottom.
+        marks: what is wrong with nodes.
 
     Raises:
         ValueError: the orientation is none of these.
     """
-    return _Drawing(graph, checked(orientation)).source()
+    return _Drawing(graph, checked(orientation), marks or {}).source()
 
 
 class _Drawing:
-    def __init__(self, graph: Graph, orientation: Orientation) -> None:
+    def __init__(self, graph: Graph, orientation: Orientation, marks: Marks) -> None:
         self.graph = graph
+        self.marks = marks
         self.sketch: Sketch = sketch_of(graph)
         self.is_flat = orientation == "LR"
         self.tables = {
@@ -126,7 +129,9 @@ class _Drawing:
         node = self.graph.nodes.get(name)
         if isinstance(node, Work):
             kind = shortened(node.interface.kind, 20)
-            self.node(dot, name, cards.card(node, hue), node.interface.kind, f"{kind} {node.name}")
+            self.node(
+                dot, name, cards.card(node, hue, self.marks.get(name)), node.interface.kind, f"{kind} {node.name}"
+            )
         elif isinstance(node, Switch):
             self.switch(dot, node)
         elif node is None:
@@ -139,24 +144,26 @@ class _Drawing:
             self.node(dot, name, "", kind, kind, **point)
 
     def switch(self, dot: Any, switch: Switch) -> None:
+        mark = self.marks.get(switch.name)
         if switch.name in self.tables:
-            self.node(dot, switch.name, cards.switch_table(switch), "router", f"router {switch.name}")
+            self.node(dot, switch.name, cards.switch_table(switch, mark), "router", f"router {switch.name}")
             return
         style = {
-            "color": INK.router,
+            "color": mark.color if mark else INK.router,
             "fillcolor": "#fffbeb",
             "height": "1.05",
             "margin": "0.02",
-            "penwidth": "1.6",
+            "penwidth": "2.4" if mark else "1.6",
             "shape": "diamond",
             "style": "filled",
             "width": "1.5",
         }
-        self.node(dot, switch.name, cards.diamond(switch), "router", f"router {switch.name}", **style)
+        self.node(dot, switch.name, cards.diamond(switch, mark), "router", f"router {switch.name}", **style)
 
     def node(self, dot: Any, name: str, label: str, kind: str, tooltip: str, **style: str) -> None:
-        key = _key(name)
-        attributes = {"class": _class(kind), "id": f"n-{key}", "tooltip": _tooltip(tooltip), **style}
+        key, mark = _key(name), self.marks.get(name)
+        kinds = f"{_class(kind)} {mark.name}" if mark else _class(kind)
+        attributes = {"class": kinds, "id": f"n-{key}", "tooltip": _tooltip(tooltip), **style}
         dot.node(key, _attributes={"label": f"<{label}>" if label else "", **attributes})
 
     # ---- edges -------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from crewgraph.errors import RenderError
 from crewgraph.graph import Graph
 from crewgraph.render.dot import to_dot
 from crewgraph.render.escape import clean
+from crewgraph.render.marks import Marks
 from crewgraph.render.mermaid import to_mermaid
 from crewgraph.render.sketch import Orientation
 from crewgraph.render.text import to_text
@@ -52,17 +53,23 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return _ENDINGS[ending]
 
 
-def encoded(graph: Graph, format: str, *, orientation: Orientation = "LR") -> bytes:  # noqa: A002 - it is its name
-    """A picture in one of the :data:`FORMATS`.
+def encoded(
+    graph: Graph,
+    format: str,  # noqa: A002 - it is its name
+    *,
+    orientation: Orientation = "LR",
+    marks: Marks | None = None,
+) -> bytes:
+    """A picture in one of the :data:`FORMATS`, with what is wrong with nodes.
 
     Raises:
         RenderError: Graphviz is needed and not there, or cannot draw it.
     """
     sources: dict[str, Callable[[], str]] = {
-        "mermaid": lambda: to_mermaid(graph, orientation=orientation),
-        "text": lambda: to_text(graph),
+        "mermaid": lambda: to_mermaid(graph, orientation=orientation, marks=marks),
+        "text": lambda: to_text(graph, marks=marks),
     }
-    source = sources.get(format, lambda: to_dot(graph, orientation=orientation))().encode()
+    source = sources.get(format, lambda: to_dot(graph, orientation=orientation, marks=marks))().encode()
     return _by_dot(source, format) if format in _BY_DOT else source
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
 from crewgraph.render.escape import mermaid_text, mermaid_title, shortened
+from crewgraph.render.marks import Marks
 from crewgraph.render.palette import CORE, DEFAULT, INK, ROUTES, Hue
 from crewgraph.render.sketch import END, Box, Line, Orientation, checked, sketch_of
 
@@ -16,17 +17,18 @@ MAX_SUMMARY = 46
 _INDENT = "    "
 
 
-def to_mermaid(graph: Graph, *, orientation: Orientation = "LR") -> str:
+def to_mermaid(graph: Graph, *, orientation: Orientation = "LR", marks: Marks | None = None) -> str:
     """The picture as a Mermaid flowchart.
 
     Args:
         graph: what is drawn.
         orientation: "LR" from left to right, "TB" from top to bottom.
+        marks: what is wrong with nodes.
 
     Raises:
         ValueError: the orientation is none of these.
     """
-    drawing = _Drawing(graph)
+    drawing = _Drawing(graph, marks or {})
     lines = [f"flowchart {checked(orientation)}", *(_INDENT + line for line in drawing.lines()), ""]
     if graph.name:
         lines = ["---", f'title: "{mermaid_title(shortened(graph.name, 2 * MAX_NAME))}"', "---", *lines]
@@ -34,8 +36,9 @@ def to_mermaid(graph: Graph, *, orientation: Orientation = "LR") -> str:
 
 
 class _Drawing:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, marks: Marks) -> None:
         self.graph = graph
+        self.marks = marks
         self.sketch = sketch_of(graph)
         starts = [name for name, node in graph.nodes.items() if isinstance(node, Start)]
         drawn = [*starts, *self.sketch.boxes.nodes(), END]
@@ -58,6 +61,8 @@ class _Drawing:
                 yield from self.subgraph(item)
             else:
                 yield self.node(item, box.hue)
+                if item in self.marks:
+                    yield f"class {self.key[item]} {self.marks[item].name}"
 
     def subgraph(self, box: Box) -> Iterator[str]:
         self.boxes += 1
@@ -73,12 +78,17 @@ class _Drawing:
         if isinstance(node, Work):
             summary = node.interface.summary
             small = f"<br/><small>{mermaid_text(shortened(summary, MAX_SUMMARY))}</small>" if summary else ""
-            return f'{key}["<b>{mermaid_text(shortened(node.name, MAX_NAME))}</b>{small}"]:::{hue.name}'
+            return (
+                f'{key}["<b>{mermaid_text(shortened(node.name, MAX_NAME))}</b>{small}{self.badge(name)}"]:::{hue.name}'
+            )
         if isinstance(node, Switch):
-            return f'{key}{{"<b>{mermaid_text(shortened(node.name, MAX_NAME))}</b>"}}:::router'
+            return f'{key}{{"<b>{mermaid_text(shortened(node.name, MAX_NAME))}</b>{self.badge(name)}"}}:::router'
         if isinstance(node, Join | Merge):
             return f'{key}((" ")):::point'
         return f'{key}["any pipeline, chosen at run time"]:::found'
+
+    def badge(self, name: str) -> str:
+        return f"<br/><b>{mermaid_text(self.marks[name].badge)}</b>" if name in self.marks else ""
 
     def edge(self, line: Line) -> str:
         arrow = "-.->" if line.hue else "-->"
@@ -100,6 +110,8 @@ class _Drawing:
         yield from _used(text, ":::point", f"classDef point fill:{INK.edge},stroke:{INK.edge},color:{INK.edge}")
         found = f"fill:{DEFAULT.tint},stroke:{DEFAULT.border},color:{DEFAULT.text}{_dashed(DEFAULT)}"
         yield from _used(text, ":::found", f"classDef found {found}")
+        for mark in {mark.name: mark for mark in self.marks.values()}.values():
+            yield from _used(text, f" {mark.name}", f"classDef {mark.name} stroke:{mark.color},stroke-width:3px")
         yield f"classDef pill fill:{CORE.tint},stroke:{CORE.border},color:{CORE.text}"
         for number, line in enumerate(self.sketch.lines):
             if line.hue:

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
 from crewgraph.render.escape import clean, shortened
+from crewgraph.render.marks import Marks
 from crewgraph.render.sketch import condition_label, heads
 from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape, Wired
 
@@ -27,17 +28,23 @@ class _Line:
     is_task: bool = False
 
 
-def to_text(graph: Graph) -> str:
-    """The picture as a tree: one line for each node, stage and route."""
+def to_text(graph: Graph, *, marks: Marks | None = None) -> str:
+    """The picture as a tree: one line for each node, stage and route.
+
+    Args:
+        graph: what is drawn.
+        marks: what is wrong with nodes.
+    """
     title = shortened(graph.name, 2 * MAX_NAME) if graph.name and clean(graph.name) else "pipeline"
-    tree = _Tree(graph)
+    tree = _Tree(graph, marks or {})
     lines = [*tree.lines(graph.shape), *tree.rest()]
     return "\n".join([title, *_drawn(lines or [_Line("(no stages)")], "")]) + "\n"
 
 
 class _Tree:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, marks: Marks) -> None:
         self.graph = graph
+        self.marks = marks
         self.seen = set[str]()
 
     def lines(self, shape: Shape) -> list[_Line]:
@@ -108,7 +115,12 @@ class _Tree:
         rows = [_Line(_row(task, agent), is_task=True) for task, agent in node.interface.rows[:MAX_ROWS]]
         rest = len(node.interface.rows) - MAX_ROWS
         more = [_Line(f"· + {rest} more", is_task=True)] if rest > 0 else []
-        return _Line(f"{shortened(name, MAX_NAME)}  ({shortened(about, MAX_SUMMARY)})", rows + more)
+        return _Line(f"{shortened(name, MAX_NAME)}  ({shortened(about, MAX_SUMMARY)}){self.badge(name)}", rows + more)
+
+    def badge(self, name: str) -> str:
+        """What is wrong with a node: ``✗ CG302``, or ``! CG304``, as in the list of findings."""
+        mark = self.marks.get(name)
+        return f"  {'✗' if mark.is_error else '!'} {mark.codes_shown}" if mark else ""
 
     def router(self, name: str, routes: Iterable[tuple[str, Shape]]) -> _Line:
         self.seen.add(name)
@@ -119,7 +131,7 @@ class _Tree:
             below.append(_Line(f"{condition} → {shortened(route, MAX_NAME)}", self.lines(arm)))
         if isinstance(switch, Switch) and switch.is_open:
             below.append(_Line("any pipeline, chosen at run time"))
-        return _Line(f"◆ {shortened(name, MAX_NAME)}  (router)", below)
+        return _Line(f"◆ {shortened(name, MAX_NAME)}  (router){self.badge(name)}", below)
 
     def rest(self) -> Iterator[_Line]:
         """The nodes of a graph that was built by hand and has no shape."""
