@@ -20,7 +20,10 @@ from pydantic import BaseModel
 
 from crewgraph.errors import ConditionError
 
-__all__ = ["FUNCTIONS", "Condition", "parse_condition"]
+__all__ = ["FUNCTIONS", "Condition", "Path", "parse_condition", "path_of", "value_of"]
+
+Path = tuple[str | int, ...]
+"""``risk.by[0]`` as ``("risk", "by", 0)``."""
 
 MAX_LENGTH = 2_000
 MAX_DEPTH = 40
@@ -94,7 +97,7 @@ class Condition:
             ConditionError: a key is missing or the values do not fit the operation. It is never just false.
         """
         try:
-            return bool(_value(self.tree, values))
+            return bool(value_of(self.tree, values))
         except ConditionError as error:
             raise ConditionError(f"condition `{self.text}` cannot be decided: {error}") from None
         except Exception as error:  # comparing runs the code of whatever was handed over
@@ -142,9 +145,9 @@ def _check(node: ast.expr, reads: dict[str, None], depth: int) -> None:  # noqa:
         case ast.Constant(value=str() | int() | float() | None):
             return
         case ast.Name() | ast.Attribute() | ast.Subscript():
-            reads[_path(node)[0]] = None
+            reads[str(path_of(node)[0])] = None
         case ast.Call(func=ast.Name(id="has"), args=[argument], keywords=[]):
-            _path(argument)
+            path_of(argument)
         case ast.Call(func=ast.Name(id=name), keywords=[]) if name in FUNCTIONS:
             _check_all(node.args, reads, depth)
         case ast.Compare(left=left, ops=ops, comparators=right):
@@ -182,19 +185,23 @@ def _refusal(node: ast.expr) -> str:
     return f"`{ast.unparse(node)}` is not allowed in a condition"
 
 
-def _path(node: ast.expr, depth: int = MAX_DEPTH) -> tuple[Any, ...]:
-    """``risk.score`` and ``tags[0]`` as a tuple of keys."""
+def path_of(node: ast.expr, depth: int = MAX_DEPTH) -> Path:
+    """``risk.score`` and ``tags[0]`` as a tuple of keys.
+
+    Raises:
+        ConditionError: it is no path.
+    """
     if depth == 0:
         raise ConditionError(_TOO_DEEP)
     match node:
         case ast.Name(id=name):
             return (name,)
         case ast.Attribute(value=value, attr=key) if not key.startswith("_"):
-            return (*_path(value, depth - 1), key)
+            return (*path_of(value, depth - 1), key)
         case ast.Subscript(value=value, slice=ast.Constant(value=str() | int() as key)):
-            return (*_path(value, depth - 1), key)
+            return (*path_of(value, depth - 1), key)
         case ast.Subscript(value=value, slice=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as key))):
-            return (*_path(value, depth - 1), -key)
+            return (*path_of(value, depth - 1), -key)
         case _:
             raise ConditionError(f"`{ast.unparse(node)}` is not a path such as risk.score or tags[0]")
 
@@ -202,26 +209,31 @@ def _path(node: ast.expr, depth: int = MAX_DEPTH) -> tuple[Any, ...]:
 # ---- evaluating ------------------------------------------------------------------------------------------------
 
 
-def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0911 - one case per kind of node
+def value_of(node: ast.expr, values: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0911 - one case per kind of node
+    """The value of a checked expression.
+
+    Raises:
+        ConditionError: it cannot be decided; other errors of the values themselves pass through.
+    """
     match node:
         case ast.Constant(value=value):
             return value
         case ast.Name() | ast.Attribute() | ast.Subscript():
-            return _look_up(_path(node), values)
+            return _look_up(path_of(node), values)
         case ast.BoolOp(op=op, values=parts):
             return _either(parts, values) if isinstance(op, ast.Or) else _both(parts, values)
         case ast.Compare():
             return _compare(node, values)
         case ast.UnaryOp(op=op, operand=operand):
-            return _UNARY[type(op)](_value(operand, values))
+            return _UNARY[type(op)](value_of(operand, values))
         case ast.BinOp(left=left, op=op, right=right):
-            return _ARITHMETIC[type(op)](_number(_value(left, values)), _number(_value(right, values)))
+            return _ARITHMETIC[type(op)](_number(value_of(left, values)), _number(value_of(right, values)))
         case ast.Call(func=ast.Name(id="has"), args=[argument]):
-            return _has(_path(argument), values)
+            return _has(path_of(argument), values)
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return FUNCTIONS[name](*(_value(argument, values) for argument in arguments))
+            return FUNCTIONS[name](*(value_of(argument, values) for argument in arguments))
         case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
-            return _LITERAL[type(node)](_value(part, values) for part in parts)
+            return _LITERAL[type(node)](value_of(part, values) for part in parts)
         case _:  # pragma: no cover - _check let nothing else through
             raise ConditionError(_refusal(node))
 
@@ -229,7 +241,7 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:  # noqa: C901, PLR
 def _either(parts: Sequence[ast.expr], values: Mapping[str, Any]) -> Any:
     found: Any = False
     for part in parts:
-        found = _value(part, values)
+        found = value_of(part, values)
         if found:
             break
     return found
@@ -238,16 +250,16 @@ def _either(parts: Sequence[ast.expr], values: Mapping[str, Any]) -> Any:
 def _both(parts: Sequence[ast.expr], values: Mapping[str, Any]) -> Any:
     found: Any = True
     for part in parts:
-        found = _value(part, values)
+        found = value_of(part, values)
         if not found:
             break
     return found
 
 
 def _compare(node: ast.Compare, values: Mapping[str, Any]) -> bool:
-    left = _value(node.left, values)
+    left = value_of(node.left, values)
     for op, operand in zip(node.ops, node.comparators, strict=True):
-        right = _value(operand, values)
+        right = value_of(operand, values)
         if not _COMPARE[type(op)](left, right):
             return False
         left = right
