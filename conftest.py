@@ -54,7 +54,7 @@ def console(example: Example) -> str | None:
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), CodeBlockParser(language="console", evaluator=console)],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "docs/*.md", "src/crewgraph/pages/*.md"],
     setup=enter,
     teardown=leave,
 ).pytest()

@@ -1,4 +1,4 @@
-"""Pages and code are held together: every finding has its section, every error its entry, every name its place."""
+"""Pages and code are held together: every finding has its page, every error its entry, every name its place."""
 
 from __future__ import annotations
 
@@ -6,20 +6,50 @@ import re
 from pathlib import Path
 
 import click
+import pytest
 
 import crewgraph
 from crewgraph import errors
 from crewgraph.cli import cli
-from crewgraph.diagnostics import CODES
+from crewgraph.cli.pages import page_of
+from crewgraph.diagnostics import CODES, is_fatal
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def test_every_finding_has_a_section() -> None:
-    """The page of findings has one section for each code, with its short name and severity, and no others."""
-    text = (DOCS / "findings.md").read_text(encoding="utf-8")
-    sections = re.findall(r"^## (CG\d+) ([a-z-]+)\n\n\*(\w+)\.\*", text, flags=re.MULTILINE)
-    assert sections == [(code, name, severity.value.capitalize()) for code, (name, severity) in sorted(CODES.items())]
+PAGES = Path(crewgraph.__file__).parent / "pages"
+OUTLINE = ["Example", "Mend", "When to ignore it"]
+
+
+def test_every_finding_has_a_page() -> None:
+    """And no page is left over, in the package or in the docs."""
+    assert [page.stem for page in sorted(PAGES.iterdir())] == sorted(CODES)
+    assert [page.stem for page in sorted((DOCS / "findings").iterdir())] == sorted(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_page_has_the_outline_of_all_pages(code: str) -> None:
+    """Title, severity and meaning; an example that is found, a mend that is not; and when to ignore it."""
+    name, severity = CODES[code]
+    title, *sections = re.split(r"^## ", (PAGES / f"{code}.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert title.startswith(f"# {code} {name}\n\n*{severity.value.capitalize()}.* ")
+    assert [section.partition("\n")[0] for section in sections] == OUTLINE
+    example, mend, ignore = sections
+    assert len(re.findall(r"^```python$", example, flags=re.MULTILINE)) == 1
+    assert len(re.findall(r"^```python$", mend, flags=re.MULTILINE)) == 1
+    assert re.search(rf'^ *assert "{code}\b.* in ', example, flags=re.MULTILINE)
+    assert re.search(rf'^assert ("{code}" not in|not \[).*check\(\)', mend, flags=re.MULTILINE)
+    assert ("It cannot be ignored." in ignore) is is_fatal(code)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_page_is_in_the_docs_as_it_is(code: str) -> None:
+    """There is one source; the index has its name, severity and the first words of its meaning."""
+    text = (DOCS / "findings" / f"{code}.md").read_text(encoding="utf-8")
+    assert text == f"```{{include}} ../../src/crewgraph/pages/{code}.md\n```\n"
+    page = page_of(code)
+    row = f"| [{code}](findings/{code}.md) | {page.name} | {page.severity.value} | {page.summary} |\n"
+    assert row in (DOCS / "findings.md").read_text(encoding="utf-8")
 
 
 def test_every_error_has_an_entry() -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``crewgraph check | draw | plan | run | show TARGET``.
+"""The command line: ``crewgraph check | draw | plan | run | show TARGET``, and ``crewgraph explain CODE``.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
@@ -8,25 +8,18 @@ from __future__ import annotations
 
 import io
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 import click
 
-from crewgraph.cli import check, draw, plan, run, show
+from crewgraph.cli import check, draw, explain, plan, run, show
 from crewgraph.cli.trouble import TroubleGroup
+from crewgraph.cli.version import crewgraph_version
 
 __all__ = ["cli", "main"]
 
 
-def _version() -> str:
-    try:
-        return version("crewgraph")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "(not installed)"
-
-
 @click.group(cls=TroubleGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(_version(), prog_name="crewgraph")
+@click.version_option(crewgraph_version(), prog_name="crewgraph")
 @click.option("--debug", is_flag=True, envvar="CREWGRAPH_DEBUG", help="Show tracebacks. Also CREWGRAPH_DEBUG=1.")
 def cli(*, debug: bool) -> None:
     """Check, draw and run pipelines of agent crews.
@@ -38,7 +31,7 @@ def cli(*, debug: bool) -> None:
     del debug  # TroubleGroup reads it from the context
 
 
-for command in (check.check, draw.draw, plan.plan, run.run, show.show):
+for command in (check.check, draw.draw, explain.explain, plan.plan, run.run, show.show):
     cli.add_command(command)
 
 

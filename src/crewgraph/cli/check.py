@@ -2,45 +2,98 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 import click
 
-from crewgraph.cli.findings import counted, echo_findings
-from crewgraph.cli.target import load
-from crewgraph.cli.trouble import Exit
-from crewgraph.diagnostics import Diagnostic
+from crewgraph.cli.findings import echo_findings, plain, summary
+from crewgraph.cli.github import findings_github
+from crewgraph.cli.records import findings_json
+from crewgraph.cli.sarif import COMMAND_LINE, findings_sarif
+from crewgraph.cli.source import source_of
+from crewgraph.cli.target import Target, load
+from crewgraph.cli.trouble import Exit, Mistake
+from crewgraph.compiler import analyse
+from crewgraph.compiler.verdict import strict_in
+from crewgraph.diagnostics import Findings, Ignore, Severity, counted, strict_of
 
 __all__ = ["check"]
+
+FORMATS: dict[str, Callable[[Target, Findings], str]] = {
+    "text": lambda target, findings: plain(findings, target.title),
+    "json": lambda _, findings: findings_json(findings),
+    "sarif": lambda target, findings: findings_sarif(findings, source_of(target), target=target.name),
+    "github": lambda target, findings: findings_github(findings, source_of(target)),
+}
 
 
 @click.command()
 @click.argument("target")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
-def check(target: str, *, as_json: bool) -> None:
+@click.option("--format", "name", type=click.Choice(list(FORMATS)), help="How findings are written; text if not given.")
+@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+@click.option("-o", "--output", metavar="FILE", help="Where to; - is standard output.")
+@click.option("--strict", is_flag=True, help="Warnings are errors.")
+@click.option("--error", "errors", multiple=True, metavar="CODE", help="This finding is an error. Repeatable.")
+@click.option("--ignore", "ignored", multiple=True, metavar="CODE[:NODE]", help="Leave this out. Repeatable.")
+@click.option("--no-notes", is_flag=True, help="Leave notes out.")
+def check(
+    target: str,
+    *,
+    name: str | None,
+    as_json: bool,
+    output: str | None,
+    no_notes: bool,
+    **options: Any,
+) -> None:
     """Check a pipeline without running it.
 
-    Exit code 3 where there are errors, 0 where it can run.
+    CODE is the code of a finding or its short name; `crewgraph explain` lists them. Exit code 3 where there are
+    errors, 0 where the pipeline can run.
     """
+    if as_json and name not in {None, "json"}:
+        raise Mistake(f"--json and --format {name} are two formats. hint: leave one of them out")
     loaded = load(target)
-    findings = loaded.pipeline.check()
-    if as_json:
-        click.echo(json.dumps([_record(finding) for finding in findings], ensure_ascii=False, indent=2))
+    findings = _found(loaded, **options)
+    shown = _without_notes(findings) if no_notes else findings
+    chosen = name or ("json" if as_json else "text")
+    if output not in (None, "-"):
+        _write(output or "", FORMATS[chosen](loaded, shown))
+        click.echo(f"wrote {output}: {counted(shown)}", err=True)
+    elif chosen == "text":
+        echo_findings(shown)
+        gap = "\n" if shown else ""
+        click.echo(f"{gap}{loaded.title}: {summary(shown)}")
     else:
-        echo_findings(findings)
-        told = click.style(counted(findings), fg="green" if findings.ok else "red", bold=True)
-        click.echo(f"{loaded.title}: {told}")
+        text = FORMATS[chosen](loaded, shown)
+        click.echo(text, nl=bool(text))
     sys.exit(Exit.OK if findings.ok else Exit.INVALID)
 
 
-def _record(finding: Diagnostic) -> dict[str, object]:
-    return {
-        "code": finding.code,
-        "name": finding.name,
-        "severity": finding.severity.value,
-        "message": finding.message,
-        "path": list(finding.path),
-        "hint": finding.hint,
-        "node": finding.node,
-    }
+def _found(target: Target, *, strict: bool, errors: Iterable[str], ignored: Iterable[str]) -> Findings:
+    try:
+        ignore = [_ignore(text) for text in ignored]
+        together = strict_of(strict_in(target.pipeline), strict, list(errors))
+    except ValueError as error:
+        raise Mistake(str(error)) from None
+    return analyse(target.pipeline, ignore=ignore, strict=together)[1]
+
+
+def _ignore(text: str) -> Ignore:
+    code, _, node = text.partition(":")
+    return Ignore(code, COMMAND_LINE, node=node or None)
+
+
+def _without_notes(findings: Findings) -> Findings:
+    return Findings(
+        (finding for finding in findings if finding.severity is not Severity.INFO), suppressed=findings.suppressed
+    )
+
+
+def _write(output: str, text: str) -> None:
+    try:
+        Path(output).write_text(f"{text}\n" if text else "", encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"'{output}' cannot be written: {error.strerror}") from error

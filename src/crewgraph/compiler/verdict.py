@@ -68,7 +68,7 @@ def verdict(found: Iterable[Diagnostic], graph: Graph, *, rules: Sequence[Rule],
     """
     docket = _Docket(rules)
     docket.sort(_placed(found, graph))
-    if not any(is_fatal(finding.code) for finding in docket.kept):  # else not everything could be looked for
+    if not any(finding.is_error and is_fatal(finding.code) for finding in docket.kept):  # else not everything could be looked for
         docket.sort(docket.useless(graph, of_useless=False))
         docket.kept += docket.useless(graph, of_useless=True)
     raised = [_raised(finding, strict) for finding in docket.kept]
@@ -185,6 +185,9 @@ def _pipelines(pipeline: Pipeline) -> Iterator[tuple[Path, Pipeline]]:
 def _inside(stage: Any) -> Iterator[tuple[Path, Any]]:
     if isinstance(stage, Pipeline):
         yield from (((f"stage {number}",), inner) for number, inner in enumerate(stage.stages, 1))
+        wires: Any = getattr(stage, "wires", None)  # of a graph built by hand
+        if wires is not None:
+            yield from (((f"node '{name}'",), node) for name, node in zip(wires.names, wires.nodes, strict=True))
     elif isinstance(stage, list | tuple):
         yield from (((f"branch {number}",), inner) for number, inner in enumerate(stage, 1))
     elif isinstance(stage, Router):

@@ -17,9 +17,12 @@ Strict = bool | frozenset[str]
 """Which findings count as errors: ``True`` for every warning, or codes and the word "warnings"."""
 
 
+_FATAL = frozenset({"CG202", "CG203", "CG701", "CG702", "CG703", "CG704", "CG705"})
+
+
 def is_fatal(code: str) -> bool:
     """Whether nothing could run, or be checked to its end, with such a finding."""
-    return code.startswith(("CG1", "CG5")) or code in {"CG202", "CG203"}
+    return code.startswith(("CG1", "CG5")) or code in _FATAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 from crewgraph.cli import check as check_module
 from crewgraph.cli import cli, main, trouble
-from crewgraph.cli.findings import echo_findings
-from crewgraph.diagnostics import Diagnostic
 
 WRONG = """
     from crewgraph import Pipeline, Route, Router, step
@@ -22,39 +18,6 @@ WRONG = """
     router = Router({"r": Route(lambda values: True, a)}, other)
     flow = Pipeline([a, [], router], name="Wrong")
 """
-
-
-def test_check_says_that_all_is_well(crewgraph, flow):
-    """Code 0."""
-    done = crewgraph("check", "flow.py")
-    assert (done.exit_code, done.stdout) == (0, "flow.py: no findings\n")
-
-
-def test_check_groups_findings(crewgraph, write):
-    """Errors first, each with code, place and hint; code 3."""
-    write("wrong.py", WRONG)
-    done = crewgraph("check", "wrong.py:flow")
-    assert done.exit_code == 3
-    heads = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
-    assert heads == ["errors", "warnings", "notes", "Wrong: 3 errors, 1 warning, 1 note"]
-    assert "  CG102 empty: a parallel stage has no branches\n     at stage 2\n     hint: put" in done.stdout
-
-
-def test_check_as_json(crewgraph, write):
-    """For programs, with the same code."""
-    write("wrong.py", WRONG)
-    done = crewgraph("check", "wrong.py:flow", "--json")
-    assert done.exit_code == 3
-    found = json.loads(done.stdout)
-    assert {"code": "CG102", "name": "empty", "severity": "error", "path": ["stage 2"]}.items() <= found[1].items()
-
-
-def test_colour_is_for_terminals(crewgraph, write, monkeypatch):
-    """NO_COLOR takes it away there too."""
-    write("wrong.py", WRONG)
-    assert "\x1b[31m" in CliRunner().invoke(cli, ["check", "wrong:flow"], color=True).stdout
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in CliRunner().invoke(cli, ["check", "wrong:flow"]).stdout
 
 
 def test_draw_prints_a_tree(crewgraph, flow):
@@ -195,9 +158,3 @@ def test_main_runs_the_command_line_of_the_process(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with pytest.raises(SystemExit, match="0"):
         main()
-
-
-def test_a_finding_without_a_place_is_one_line(capsys):
-    """A cycle concerns the whole pipeline."""
-    echo_findings([Diagnostic("CG202", "cycle: a → a")])
-    assert capsys.readouterr().out == "errors\n  CG202 cycle: cycle: a → a\n"

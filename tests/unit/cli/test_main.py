@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from crewgraph import cli
+from crewgraph.cli import version
 
 
 def test_python_m_crewgraph_is_the_command_line(
@@ -27,5 +27,5 @@ def test_a_checkout_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatc
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(cli, "version", missing)
-    assert cli._version() == "(not installed)"
+    monkeypatch.setattr(version, "version", missing)
+    assert version.crewgraph_version() == "(not installed)"

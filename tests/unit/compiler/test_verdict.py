@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -270,6 +271,20 @@ def test_a_router_whose_routes_are_something_else_is_walked_around() -> None:
     inner = Router({"x": Route("n > 1", crew("b"))}, Pipeline([crew("c")], ignore=[Ignore("CG305", "why")]))
     inner.routes["odd"] = 7  # type: ignore[assignment]
     assert len(rules_of(Pipeline([router, inner]))) == 1
+
+
+class HandMade(Pipeline):
+    """A stand-in for a graph built by hand."""
+
+    @property
+    def wires(self) -> Any:
+        inner = Pipeline([crew("b")], ignore=[Ignore("CG305", "why")])
+        return SimpleNamespace(names=("a", "inner"), nodes=(crew("a"), inner))
+
+
+def test_nodes_of_a_graph_built_by_hand_are_walked() -> None:
+    """A pipeline among them has its name as its place."""
+    assert [rule.inside for rule in rules_of(HandMade([]))] == [("node 'inner'",)]
 
 
 # ---- the driver ------------------------------------------------------------------------------------------------
