@@ -139,12 +139,13 @@ def test_a_copy_of_findings_is_whole(again: Any) -> None:
     [
         (Witness(), "input {}"),
         (Witness({"n": 1, "when": {1}}), 'input {"n": 1, "when": "{1}"}'),
+        (Witness({}, (), "b", {"n": None}), """input {}, with {"n": null} → fails at 'b'"""),
         (
             Witness({"text": "é"}, (("router", "new"), ("size", "big")), "reply"),
             """input {"text": "é"}, route 'new' of 'router', route 'big' of 'size' → fails at 'reply'""",
         ),
     ],
-    ids=["nothing known", "odd values", "everything"],
+    ids=["nothing known", "odd values", "what nodes give", "everything"],
 )
 def test_a_witness_is_told_in_one_line(witness: Witness, told: str) -> None:
     """The input as JSON, the way it takes, and where it ends."""
