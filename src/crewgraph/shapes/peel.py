@@ -1,0 +1,113 @@
+"""What stands around a type: ``Annotated``, ``NewType``, aliases and the marks of TypedDicts, taken off."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterable
+from functools import lru_cache, wraps
+from typing import Annotated, Any, Generic, NotRequired, Required, TypeVar, Union, get_args, get_origin
+
+import typing_extensions
+from pydantic.fields import FieldInfo
+
+__all__ = ["Peeled", "by_identity", "is_union", "members_of", "peeled", "typed_dict_keys"]
+
+K = TypeVar("K")
+MAX_LAYERS = 50
+"""How many layers are taken off: an alias may stand for itself."""
+_MARKS = {Required, NotRequired, typing_extensions.ReadOnly, typing.Final, typing.ClassVar}
+_ALIASES = (typing_extensions.TypeAliasType, getattr(typing, "TypeAliasType", typing_extensions.TypeAliasType))
+"""What a ``type`` statement makes, and what stood in for it before Python 3.12."""
+
+
+class Peeled(typing.NamedTuple):
+    """A type without what stands around it.
+
+    Attributes:
+        kind: the type.
+        metadata: what ``Annotated`` and ``Field`` said of it, the innermost first.
+        marks: ``Required``, ``NotRequired`` and the like.
+    """
+
+    kind: Any
+    metadata: tuple[Any, ...] = ()
+    marks: tuple[Any, ...] = ()
+
+
+class _Same(Generic[K]):
+    """A key that is equal to itself alone: ``int | float`` and ``float | int`` are equal and coerce differently."""
+
+    __slots__ = ("kept",)
+
+    def __init__(self, kept: K) -> None:
+        self.kept = kept
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.kept is self.kept
+
+    def __hash__(self) -> int:
+        return id(self.kept)
+
+
+def by_identity(function: Callable[[Any], K]) -> Callable[[Any], K]:
+    """Keep the last results of a function of one type, told apart by identity: not every annotation can be hashed."""
+
+    @lru_cache(maxsize=4096)
+    def kept(key: _Same[Any]) -> K:
+        return function(key.kept)
+
+    return wraps(function)(lambda kind: kept(_Same(kind)))
+
+
+def peeled(kind: Any) -> Peeled:
+    """Take off ``Annotated``, ``NewType``, ``type`` aliases and the marks of TypedDict keys."""
+    metadata, marks = tuple[Any, ...](), tuple[Any, ...]()
+    for _ in range(MAX_LAYERS):
+        origin, args = get_origin(kind), get_args(kind)
+        if origin is Annotated:
+            kind, metadata = args[0], (*_flat(args[1:]), *metadata)
+        elif origin in _MARKS:
+            kind, marks = args[0], (*marks, origin)
+        elif isinstance(kind, typing.NewType):
+            kind = kind.__supertype__
+        elif isinstance(kind, _ALIASES):
+            kind = kind.__value__
+        else:
+            break
+    return Peeled(kind, metadata, marks)
+
+
+def _flat(metadata: Iterable[Any]) -> list[Any]:
+    """What a ``Field(…)`` inside ``Annotated`` says, beside what stands there itself."""
+    return [each for one in metadata for each in (one.metadata if isinstance(one, FieldInfo) else (one,))]
+
+
+def is_union(kind: Any) -> bool:
+    """Whether a type is ``A | B``, ``Union`` or ``Optional``."""
+    return get_origin(kind) in (Union, types.UnionType)
+
+
+def members_of(kind: Any) -> tuple[Any, ...]:
+    """The members of a union; the type itself where it is none."""
+    return get_args(kind) if is_union(kind) else (kind,)
+
+
+@by_identity
+def typed_dict_keys(kind: Any) -> dict[str, tuple[Any, bool]] | None:
+    """The keys of a TypedDict, each with its type and whether it must be there; ``None`` where they cannot be resolved.
+
+    The class itself does not see ``NotRequired`` in quoted annotations.
+    """
+    try:
+        hints = typing_extensions.get_type_hints(kind, include_extras=True)
+    except Exception:  # noqa: BLE001 - resolving runs whatever the annotation says
+        return None
+    return {key: _key(hint, is_required=key in kind.__required_keys__) for key, hint in hints.items()}
+
+
+def _key(hint: Any, *, is_required: bool) -> tuple[Any, bool]:
+    while (mark := get_origin(hint)) in _MARKS:
+        is_required = mark is Required or (is_required and mark is not NotRequired)
+        hint = get_args(hint)[0]
+    return hint, is_required
