@@ -19,6 +19,8 @@ from crewgraph.cli.trouble import Exit, Mistake
 from crewgraph.compiler import analyse
 from crewgraph.compiler.verdict import strict_in
 from crewgraph.diagnostics import Findings, Ignore, Severity, counted, strict_of
+from crewgraph.errors import PipelineInvalid
+from crewgraph.syntax import Pipeline
 
 __all__ = ["check"]
 
@@ -55,8 +57,7 @@ def check(
     """
     if as_json and name not in {None, "json"}:
         raise Mistake(f"--json and --format {name} are two formats. hint: leave one of them out")
-    loaded = load(target)
-    findings = _found(loaded, **options)
+    loaded, findings = _checked(target, **options)
     shown = _without_notes(findings) if no_notes else findings
     chosen = name or ("json" if as_json else "text")
     if output not in (None, "-"):
@@ -72,13 +73,18 @@ def check(
     sys.exit(Exit.OK if findings.ok else Exit.INVALID)
 
 
-def _found(target: Target, *, strict: bool, errors: Iterable[str], ignored: Iterable[str]) -> Findings:
+def _checked(target: str, *, strict: bool, errors: Iterable[str], ignored: Iterable[str]) -> tuple[Target, Findings]:
     try:
         ignore = [_ignore(text) for text in ignored]
-        together = strict_of(strict_in(target.pipeline), strict, list(errors))
+        asked = strict_of(strict, list(errors))
     except ValueError as error:
         raise Mistake(str(error)) from None
-    return analyse(target.pipeline, ignore=ignore, strict=together)[1]
+    try:
+        loaded = load(target)
+    except PipelineInvalid as error:  # a document that says no pipeline
+        return Target(target, Pipeline()), Findings(error.findings)
+    together = strict_of(strict_in(loaded.pipeline), asked)
+    return loaded, analyse(loaded.pipeline, ignore=ignore, strict=together)[1]
 
 
 def _ignore(text: str) -> Ignore:

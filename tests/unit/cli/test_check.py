@@ -9,7 +9,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from crewgraph.cli import cli
+from crewgraph.cli import check, cli
+from crewgraph.diagnostics import Diagnostic
+from crewgraph.errors import PipelineInvalid
 
 WRONG = """
     from crewgraph import Pipeline, Route, Router, step
@@ -169,6 +171,19 @@ def test_mistakes_are_explained(crewgraph, doubtful, option, told):
     done = crewgraph("check", "doubtful.py:flow", *option)
     assert done.exit_code == 2
     assert told in done.stderr
+
+
+@pytest.mark.parametrize("name", ["text", "json", "sarif", "github"])
+def test_a_document_that_says_no_pipeline_has_findings_too(crewgraph, monkeypatch, name):
+    """In every format, on standard output."""
+
+    def load(target):
+        raise PipelineInvalid([Diagnostic("CG702", "a key that nobody knows", source=("flow.yaml", 3))])
+
+    monkeypatch.setattr(check, "load", load)
+    done = crewgraph("check", "flow.yaml", "--format", name)
+    assert done.exit_code == 3
+    assert "CG702" in done.stdout
 
 
 def test_colour_is_for_terminals(wrong, monkeypatch):
