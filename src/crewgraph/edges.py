@@ -198,14 +198,16 @@ class _Reading:
             source, target = self.number(edge.source, where), self.number(edge.target, where)
             wrong = list(_wrong(edge))
             self.problems += [f"{where}: {line}" for line in wrong]
-            if source is None or target is None or wrong:
+            if source is None:
+                continue
+            out = leaving.setdefault(source, _Leaving(self.names[source]))
+            out.is_choice |= edge.when is not None
+            if target is None or wrong:
                 continue
             route = _route(edge, self.names[target])
-            out = leaving.setdefault(source, _Leaving(self.names[source]))
-            self.problems += [f"{where}: {line}" for line in out.wrong(route, target, where, is_loop=source == target)]
-            if route == OTHERWISE and not edge.otherwise:
-                told = f"'{OTHERWISE}' is what the route of otherwise=True is called"
-                self.problems.append(f"{where}: {told}. hint: give it another name, as in route='urgent'")
+            self.problems += [f"{where}: {line}" for line in out.wrong(edge, route, target, where)]
+            if source == target:
+                self.problems.append(f"{where}: it leads back to where it begins. hint: a graph runs each node once")
             edges.append(replace(edge, source=self.nodes[source], target=self.nodes[target]))
             ends.append((source, target))
             routes.append(route)
@@ -239,11 +241,15 @@ class _Leaving:
     targets: set[int] = field(default_factory=set[int])
     routes: dict[str, str] = field(default_factory=dict[str, str])
     """Where each route stands."""
+    is_choice: bool = False
+    """Whether one of them has a condition, be it a wrong one."""
 
-    def wrong(self, route: str | None, target: int, where: str, *, is_loop: bool) -> Iterator[str]:
+    def wrong(self, edge: Edge, route: str | None, target: int, where: str) -> Iterator[str]:
         """Note one more edge, and tell what is wrong with it beside the others."""
-        if is_loop:
-            yield "it leads back to where it begins. hint: a graph runs each node once"
+        if route == OTHERWISE and not edge.otherwise:
+            told = f"'{OTHERWISE}' is what the route of otherwise=True is called"
+            yield f"{told}. hint: give it another name, as in route='urgent'"
+            return
         if target in self.always or (route is None and target in self.targets):
             both = "is there twice" if route is None and target in self.always else "is taken always and on a condition"
             yield f"the edge {both}. hint: keep one of them"
@@ -261,7 +267,7 @@ class _Leaving:
 
     def left_over(self) -> Iterator[str]:
         """What shows only when all are read."""
-        if [*self.routes] == [OTHERWISE]:
+        if OTHERWISE in self.routes and not self.is_choice:
             hint = "give another edge a condition, when='…', or leave otherwise away"
             yield f"{self.routes[OTHERWISE]}: otherwise than what? No edge out of '{self.name}' has a condition. hint: {hint}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from crewgraph.edges import Edge, Graph
 from crewgraph.node import Interface, Problem
 from crewgraph.outputs import CrewOutput
 from crewgraph.router import Route, Router
@@ -125,7 +126,51 @@ def marked() -> Pipeline:
     return Pipeline(stages=[intake, [small_router, many], noted, long_router], name="Marked")
 
 
+def by_hand() -> Pipeline:
+    """Edges past others, conditional edges beside an unconditional one, a router whose routes lead on to two nodes."""
+    fetch, parse = (
+        Card("Fetch", ("Fetch page", "Clerk"), gives=["page"]),
+        Card("Parse", ("Extract", ""), gives=["facts"]),
+    )
+    rate, digest = Card("Rate", gives=["score"]), Card("Digest", ("Write it", "Writer"))
+    desk = Router({"legal": Route("'legal' in tags", small("legal"))}, small("press"), name="Desk")
+    edges = [
+        (fetch, parse, digest, "close"),
+        (fetch, rate, digest),
+        Edge(rate, small("alert"), when="score > 7", route="hot"),
+        Edge(rate, desk, when="score > 3"),
+        (desk, "close"),
+        (desk, "log"),
+    ]
+    return Graph(edges, nodes=[fetch, small("close"), small("log")], name="By hand")
+
+
+def by_hand_in_between() -> Pipeline:
+    """Graphs between stages, in a branch, and at the end, where a run may stop short of the last node."""
+    a, b, c, d = map(small, "abcd")
+    gate = "urgency > 7 and customer.tier in ['gold', 'silver']"
+    asked = [
+        Edge(small("ask"), small("call"), when=gate, route="urgent"),
+        Edge("ask", small("mail"), when=lambda v: True),
+    ]
+    first = [small("x"), small("y")] >> Graph([(a, c), (b, c), (b, d)]) >> [Graph(asked), small("z")]
+    last = Graph([(small("m"), small("n") >> [small("o"), small("p")]), Edge("m", small("q"), when="late")])
+    return first >> Graph([Edge(small("k"), last, when="open")])
+
+
 GALLERY = {
     make.__name__: make
-    for make in (newsroom, sorting_office, nested, open_router, open_at_the_end, hostile, empty, mistaken, marked)
+    for make in (
+        newsroom,
+        sorting_office,
+        nested,
+        open_router,
+        open_at_the_end,
+        hostile,
+        empty,
+        mistaken,
+        marked,
+        by_hand,
+        by_hand_in_between,
+    )
 }

@@ -8,8 +8,10 @@ from crewgraph import (
     Agent,
     Crew,
     CrewOutput,
+    Edge,
     Findings,
     Forecast,
+    Graph,
     MCPServer,
     OfflineLLM,
     Pipeline,
@@ -37,6 +39,11 @@ assert_type(crew >> crew, Pipeline)
 assert_type(crew >> [crew, double], Pipeline)
 assert_type([crew, double] >> crew, Pipeline)
 assert_type(crew >> router >> double, Pipeline)
+assert_type(
+    Graph([(crew, double), Edge(crew, router, when="n > 1", route="big")], nodes=[crew], name="g").check(), Findings
+)
+assert_type(crew >> Graph([(crew, double)]) >> router, Pipeline)
+assert_type(Graph(nodes=[crew]).edges, tuple[Edge, ...])
 assert_type(Procedure([crew]).crews, list[Any])
 assert_type(router.add_route("y", lambda values: values["n"] > 1, crew), Router)
 assert_type((crew >> crew).check(), Findings)

@@ -20,6 +20,7 @@ from crewgraph.trace import (
     Series,
     Shape,
     Span,
+    Wired,
     journey,
     journeys,
     moment,
@@ -27,6 +28,14 @@ from crewgraph.trace import (
 
 A, B, C, D = map(Leaf, "abcd")
 SPLIT = Choice("r", {"high": Series((C, D)), "default": Series((D,))})
+WIRED_ONE = Wired((A,), ((),), {}, (0,))
+BRIDGE = Wired((A, B, C, D), ((), (), ((0, None), (1, None)), ((1, None),)), {}, (2, 3))
+FORKED = Wired(
+    (Leaf("s"), A, Choice("f", {}), B, D),
+    ((), (), ((1, None),), ((2, "b"),), ((0, None), (3, None))),
+    {2: 1},
+    (2, 4),
+)
 
 
 def did(ran: str, *, found: dict[str, Shape] | None = None, **taken: str) -> Journey:
@@ -139,6 +148,45 @@ CASES: list[Any] = [
         did("ardb", r="default"),
         [["a", [{"route_taken": "default"}, "d"]], "b"],
         [([["a", [{"route_taken": "default"}, "d"]], "b"], "b")],
+    ),
+    ("a graph of one", WIRED_ONE, did("a"), ["a"], [(["a"], "a")]),
+    ("a graph in which nothing ran", WIRED_ONE, did(""), [], []),
+    (
+        "a graph that >> cannot say",
+        BRIDGE,
+        did("abcd"),
+        ["a", "b", "c", "d"],
+        [(["a", "b", "c"], "c"), (["b", "d"], "d")],
+    ),
+    ("a graph that stopped", BRIDGE, did("ab"), ["a", "b"], []),
+    (
+        "a graph between stages",
+        Series((Leaf("x"), BRIDGE, Leaf("y"))),
+        did("xabcdy"),
+        ["x", "a", "b", "c", "d", "y"],
+        [(["x", "a", "b", "c", "d", "y"], "y")],
+    ),
+    (
+        "conditional edges",
+        FORKED,
+        did("afbds", f="b"),
+        ["s", "a", {"route_taken": "b"}, "b", "d"],
+        [(["s", "a", {"route_taken": "b"}, "b", "d"], "d")],
+    ),
+    (
+        "a node that was not led to by what ran before it",
+        FORKED,
+        did("afds", f="default"),
+        ["s", "a", {"route_taken": "default"}, "d"],
+        [(["a", {"route_taken": "default"}], "a"), (["s", "d"], "d")],
+    ),
+    ("conditional edges that were not decided", FORKED, did("afs"), ["s", "a"], []),
+    (
+        "branches as a part, and the end of a run",
+        Wired((A, Parallel((B, C)), Choice("f", {}), D), ((), ((0, None),), ((1, None),), ((2, "d"),)), {2: 1}, (2, 3)),
+        did("abcf", f="default"),
+        ["a", ["b", "c"], {"route_taken": "default"}],
+        [(["a", "b", {"route_taken": "default"}], "b"), (["a", "c", {"route_taken": "default"}], "c")],
     ),
 ]
 

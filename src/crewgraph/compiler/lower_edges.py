@@ -140,12 +140,12 @@ class _Wiring:
             if len(back) <= MAX_CYCLES:
                 names = [self.wires.names[number] for number in way]
                 shown = names if len(names) <= MAX_NAMED else [*names[: MAX_NAMED - 1], "…", names[-1]]
-                told = f"cycle: {' → '.join([*shown, names[0]])}"
+                told = f"the edges lead in a circle: {' → '.join([*shown, names[0]])}"
                 self.laying.report(
                     "CG202", told, self.path, "take one of these edges away; a graph runs each node once"
                 )
         if len(back) > MAX_CYCLES:
-            self.laying.report("CG202", f"{len(back) - MAX_CYCLES} more edges close cycles", self.path)
+            self.laying.report("CG202", f"{len(back) - MAX_CYCLES} more edges lead in a circle", self.path)
         for edges in (*self.incoming, *self.outgoing) if back else ():
             edges[:] = [edge for edge in edges if self.wires.ends[edge] not in back]
 

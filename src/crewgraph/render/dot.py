@@ -49,6 +49,7 @@ class _Drawing:
         }
         self.clusters = dict[str, str]()
         self.members = dict[str, set[str]]()
+        self.edge_ids = set[str]()
         graphviz: Any = importlib.import_module("graphviz")
         self.digraph_class: Any = graphviz.Digraph
         self.dot: Any = graphviz.Digraph(
@@ -172,7 +173,7 @@ class _Drawing:
         tail, head = _key(line.source), _key(line.target)
         attributes = {
             "class": "route" if line.route else "flow",
-            "id": f"e-{tail}-{head}",
+            "id": self.edge_id(tail, head, line.route),
             "tooltip": _tooltip(f"{self.called(line.source)} → {self.called(line.target)}"),
         }
         attributes |= self.route_style(line) if line.hue else {}
@@ -186,6 +187,13 @@ class _Drawing:
         if self.is_point(line.target):
             attributes["arrowhead"] = "none"
         self.dot.edge(tail, head, _attributes=attributes)
+
+    def edge_id(self, tail: str, head: str, route: str | None) -> str:
+        """Unique in the picture: in a graph built by hand two routes may lead from one node to another."""
+        name = f"e-{tail}-{head}"
+        name = f"{name}-{identifier(route or '')}" if name in self.edge_ids else name
+        self.edge_ids.add(name)
+        return name
 
     def route_style(self, line: Line) -> dict[str, str]:
         assert line.hue

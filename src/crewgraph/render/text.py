@@ -71,7 +71,7 @@ class _Tree:
     def grouped(self, part: Shape, *, is_alone: bool) -> list[_Line]:
         """The lines of a stage; those of a graph built by hand hang together, as its arrows show."""
         lines = self.lines(part)
-        return [_Line(f"graph · {len(lines)}", lines)] if isinstance(part, Wired) and not is_alone else lines
+        return lines if is_alone or not isinstance(part, Wired) else [self.part(part, [])]
 
     def wired(self, wired: Wired) -> list[_Line]:
         """A graph that was built by hand: a line for each node, with what follows it."""
@@ -89,7 +89,8 @@ class _Tree:
 
     def part(self, shape: Shape, after: list[str]) -> _Line:
         lines = self.lines(shape)
-        line = lines[0] if len(lines) == 1 else _Line("pipeline", lines)
+        what = f"graph · {len(lines)}" if isinstance(shape, Wired) else "pipeline"
+        line = lines[0] if len(lines) == 1 else _Line(what, lines)
         return replace(line, text=f"{line.text} → {', '.join(after)}") if after else line
 
     def fork(self, shape: Shape, after: list[tuple[str | None, str]]) -> _Line:
@@ -99,7 +100,7 @@ class _Tree:
         switch, leads = self.graph.nodes[name], dict(after)
         assert isinstance(switch, Switch), "conditional edges are a switch"
         below = [_Line(f"{condition_label(switch, route)} → {leads.get(route, 'nothing')}") for route in switch.routes]
-        return _Line(f"◆ {shortened(name, MAX_NAME)}  (router)", below)
+        return _Line(f"◆ {shortened(name, MAX_NAME)}  (router){self.badge(name)}", below)
 
     def branch(self, number: int, shape: Shape) -> _Line:
         lines = self.lines(shape)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from crewgraph.graph import Edge, Graph, Join, Start, Switch, Work
+from crewgraph import graph as lowered
+from crewgraph.edges import Edge, Graph
+from crewgraph.graph import Join, Start, Switch, Work
 from crewgraph.node import Interface
 from crewgraph.render import encoded, to_dot, to_mermaid, to_text
 from crewgraph.render.escape import clean
@@ -21,8 +25,14 @@ def graph_of(pipeline):
 def by_hand():
     switch = Switch("s", None, (), {})
     work = [Work(name, name, None, Interface("step")) for name in ("a", "b", "c")]
-    edges = [Edge("start", "a"), Edge("start", "b"), Edge("a", "join"), Edge("b", "join"), Edge("join", "c")]
-    return Graph([Start("start"), *work, Join("join"), switch], edges)
+    edges = [
+        lowered.Edge("start", "a"),
+        lowered.Edge("start", "b"),
+        lowered.Edge("a", "join"),
+        lowered.Edge("b", "join"),
+        lowered.Edge("join", "c"),
+    ]
+    return lowered.Graph([Start("start"), *work, Join("join"), switch], edges)
 
 
 def test_joins_and_merges_with_one_way_out_are_not_drawn():
@@ -146,3 +156,59 @@ def test_a_thousand_nodes_and_deep_nesting_are_drawn(kind):
     picture = encoded(graph_of(Pipeline(stages=[stage, wide])), kind).decode()
     assert picture.count("core") >= 1
     assert "a449" in picture
+
+
+def test_points_into_and_out_of_the_nodes_of_a_graph():
+    """Where a router or stages stand before several nodes, their lines meet in a point; nothing else is one."""
+    a, b, c, d = map(small, "abcd")
+    desk = Router({"r": Route("x", small("r"))}, small("e"), name="desk")
+    for graph in (Graph([(a, desk, c), (desk, d), (b, d)]), [a, b] >> Graph([(c, desk), (d, desk)])):
+        sketch = sketch_of(graph_of(graph))
+        drawn = {*sketch.boxes.nodes(), "start", END}
+        assert {name for line in sketch.lines for name in (line.source, line.target)} == drawn
+        points = [name for name in drawn if name.startswith(("join", "merge"))]
+        assert len(points) == 1
+
+
+def test_nodes_of_a_graph_are_not_lined_up():
+    """A node may lead to two of which one leads to the other."""
+    a, b, c = map(small, "abc")
+    source = Graph([(a, b), (a, c), (b, c)]).to_dot()
+    assert "rank=same" not in source
+    assert "rank=same" in Graph([(a, c), (b, c)]).to_dot()
+
+
+def test_conditional_edges_are_lines_of_their_own():
+    """Numbered as they are tried, each with an id of its own; a line tells where a run may end."""
+    a, b, c = map(small, "abc")
+    graph = Graph([Edge(a, b, when="n > 7", route="x"), Edge(a, c, when="n > 3"), Edge(a, b, when="n > 2", route="y")])
+    lines = [(line.source, line.label, line.target) for line in sketch_of(graph_of(graph)).lines if line.route]
+    assert lines == [
+        ("after a", "1 · n > 7", "b"),
+        ("after a", "3 · n > 2", "b"),
+        ("after a", "2 · n > 3", "c"),
+        ("after a", "else", END),
+    ]
+    ids = re.findall(r'id="?(e-[^" \]]+)', graph.to_dot())
+    assert len(ids) == len(set(ids)) == 8
+    beside = Graph([Edge(a, b, when="n > 7"), (a, c)])
+    assert not [line for line in sketch_of(graph_of(beside)).lines if line.label == "else"]
+
+
+def test_a_graph_in_a_tree_of_text():
+    """What follows a node stands behind it."""
+    a, b, c = map(small, "abc")
+    inner = Graph([Edge(a, b, when="n > 7", route="x"), Edge(a, c >> small("d"), otherwise=True)])
+    assert to_text(graph_of(small("s") >> inner)).splitlines() == [
+        "pipeline",
+        "├─ s  (step)",
+        "└─ graph · 4",
+        "   ├─ a  (step) → after a",
+        "   ├─ ◆ after a  (router)",
+        "   │  ├─ 1 · n > 7 → b",
+        "   │  └─ else → c",
+        "   ├─ b  (step)",
+        "   └─ pipeline",
+        "      ├─ c  (step)",
+        "      └─ d  (step)",
+    ]

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from crewgraph.crew import Agent, Crew, Task
 from crewgraph.crew.tools.convert import BaseTool, as_tool, tool
 from crewgraph.crew.tools.node import node_tool
+from crewgraph.edges import Graph
 from crewgraph.errors import BudgetExceeded, PipelineInvalid, ToolError
 from crewgraph.llm import OfflineLLM, Reply, Request, ToolCall
 from crewgraph.node import Interface, Need
@@ -101,6 +102,12 @@ async def test_description_of_a_pipeline() -> None:
     made = (one >> [one, one] >> one >> one).as_tool()
     assert made.name == "pipeline"
     assert made.description == f"Has the pipeline 'pipeline' work on: {'; '.join(['market research'] * 4)}; …"
+
+
+async def test_description_of_a_graph() -> None:
+    """Its nodes are listed."""
+    made = Graph([(research(), Crew(name="b", agents=[], tasks=[]))], name="both").as_tool()
+    assert made.description == "Has the pipeline 'both' work on: market research; b"
 
 
 async def test_numbers_for_text() -> None:
