@@ -126,7 +126,7 @@ def test_warnings_can_be_errors(crewgraph, doubtful, option):
 def test_a_note_can_be_an_error(crewgraph, write):
     """By its code; leaving notes out does not hide it then."""
     write("noted.py", WRONG.replace("*more", "").replace("a, [], router", "router").replace(", name='a'", ""))
-    assert "1 note" in crewgraph("check", "noted.py:flow").stdout
+    assert "· CG403" in crewgraph("check", "noted.py:flow").stdout
     done = crewgraph("check", "noted.py:flow", "--error", "CG403", "--no-notes")
     assert done.exit_code == 3
     assert "✗ CG403" in done.stdout
@@ -177,7 +177,7 @@ def test_mistakes_are_explained(crewgraph, doubtful, option, told):
 def test_a_document_that_says_no_pipeline_has_findings_too(crewgraph, monkeypatch, name):
     """In every format, on standard output."""
 
-    def load(target):
+    def load(target, **options):
         raise PipelineInvalid([Diagnostic("CG702", "a key that nobody knows", source=("flow.yaml", 3))])
 
     monkeypatch.setattr(check, "load", load)
