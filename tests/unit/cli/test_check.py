@@ -21,7 +21,7 @@ WRONG = """
 
     other = step(lambda x: x, name="a")
     router = Router({"r": Route(lambda values: True, a)}, other)
-    flow = Pipeline([a, [], router], name="Wrong")
+    flow = Pipeline([a, router], name="Wrong")
 """
 
 DOUBTFUL = """
@@ -63,11 +63,11 @@ def test_findings_are_grouped(crewgraph, wrong):
         "errors",
         "warnings",
         "notes",
-        "Wrong: 3 errors, 1 warning, 1 note",
-        "more about them: crewgraph explain CG102 CG503",
+        "Wrong: 2 errors, 1 warning, 1 note",
+        "more about them: crewgraph explain CG503",
     ]
-    assert " ✗ CG102 empty: a parallel stage has no branches\n   at    stage 2\n   hint  put" in done.stdout
-    assert re.search(r"\n · CG403 opaque-condition: .* · at stage 3 'router' › route 'r'\n", done.stdout)
+    assert "has *more, which nothing can fill\n   at    stage 1 'a'\n   hint  name the values it takes" in done.stdout
+    assert re.search(r"\n · CG403 opaque-condition: .* · at stage 2 'router' › route 'r'\n", done.stdout)
 
 
 def test_notes_can_be_left_out(crewgraph, wrong):
@@ -84,15 +84,15 @@ def test_findings_as_json(crewgraph, wrong, option):
     assert done.exit_code == 3
     found = json.loads(done.stdout)
     assert {
-        "code": "CG102",
-        "name": "empty",
+        "code": "CG503",
+        "name": "unfillable-parameter",
         "severity": "error",
-        "path": ["stage 2"],
-        "node": None,
+        "path": ["stage 1 'a'"],
+        "node": "a",
         "witness": None,
         "source": None,
         "suppressed": None,
-    }.items() <= found[1].items()
+    }.items() <= found[0].items()
 
 
 @pytest.mark.parametrize("name", ["text", "json", "sarif", "github"])
@@ -100,10 +100,10 @@ def test_every_format_can_be_written_to_a_file(crewgraph, wrong, folder, name):
     """Without colours; what was written is told on standard error."""
     done = crewgraph("check", "wrong.py:flow", "--format", name, "-o", "found.txt")
     assert (done.exit_code, done.stdout) == (3, "")
-    assert done.stderr == "wrote found.txt: 3 errors, 1 warning, 1 note\n"
+    assert done.stderr == "wrote found.txt: 2 errors, 1 warning, 1 note\n"
     text = (folder / "found.txt").read_text(encoding="utf-8")
     assert text == crewgraph("check", "wrong.py:flow", "--format", name).stdout
-    assert "CG102" in text
+    assert "CG503" in text
     assert "\x1b" not in text
 
 
@@ -125,7 +125,7 @@ def test_warnings_can_be_errors(crewgraph, doubtful, option):
 
 def test_a_note_can_be_an_error(crewgraph, write):
     """By its code; leaving notes out does not hide it then."""
-    write("noted.py", WRONG.replace("*more", "").replace("a, [], router", "router").replace(", name='a'", ""))
+    write("noted.py", WRONG.replace("*more", "").replace("a, router", "router").replace(", name='a'", ""))
     assert "· CG403" in crewgraph("check", "noted.py:flow").stdout
     done = crewgraph("check", "noted.py:flow", "--error", "CG403", "--no-notes")
     assert done.exit_code == 3
