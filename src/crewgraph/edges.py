@@ -56,7 +56,7 @@ class Wires:
 
     Attributes:
         nodes: crews, steps, functions, routers, pipelines, in the order of the text.
-        names: what each is called.
+        names: what each is called; the second pipeline of a name is ``name#2``.
         edges: with nodes in place of their names.
         ends: for each edge the numbers of the nodes that it leaves and leads to.
         routes: for each edge its route; ``None`` where it is always taken.
@@ -169,9 +169,11 @@ class _Reading:
             return False
         name = _name(node)
         self.numbers[key] = len(self.nodes)
-        self.called.setdefault(name, []).append(len(self.nodes))
+        others = self.called.setdefault(name, [])
+        others.append(len(self.nodes))
         self.nodes.append(node)
-        self.names.append(name)
+        # compiled, a crew gets a name of its own; a pipeline has only its place
+        self.names.append(f"{name}#{len(others)}" if isinstance(node, Pipeline) and len(others) > 1 else name)
         return True
 
     def written(self, items: Iterable[Any]) -> Iterator[tuple[str, Edge]]:

@@ -36,7 +36,7 @@ def test_show(crewgraph, write, target):
     assert told.splitlines()[0] == "Measured  graph · 2 edges · 3 steps · 1 router"
     assert "├─ measure  (step) → after measure, count" in told
     assert "│  ├─ 1 · size > 3 → long\n│  └─ else → nothing" in told
-    assert "inputs that every run needs\n  text  'measure'" in told
+    assert "inputs that every run needs\n  text" in told
 
 
 def test_run(crewgraph, write):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crewgraph.compiler import check
 from crewgraph.compiler.lower import lower
 from crewgraph.compiler.lower_edges import MAX_CYCLES, Fork
 from crewgraph.diagnostics import Severity
@@ -303,10 +304,9 @@ def test_a_node_without_an_edge_is_noted() -> None:
 
 def test_callable_conditions_are_noted() -> None:
     """As those of a router."""
-    assert findings(Pipeline([Graph([when(a, b, len), when(a, c, "n > 1")])])) == [
-        ("CG403 opaque-condition: the condition of route 'b' is a callable; it is not checked "
-        "(stage 1 › edges out of 'a' › route 'b').")
-    ]
+    found = check(Pipeline([Graph([when(a, b, len), when(a, c, "n > 1")])]))
+    places = [finding.path[:2] for finding in found if finding.code == "CG403"]
+    assert places == [("stage 1", "edges out of 'a'")]
 
 
 def test_what_is_wrong_inside_a_node_is_found() -> None:
@@ -317,6 +317,12 @@ def test_what_is_wrong_inside_a_node_is_found() -> None:
         "CG102 empty: node 'sub' has no stages (node 'sub')."
     ]
     assert edges(graph) == ["start a", "a after a", "after a b sub"]
+
+
+def test_two_pipelines_of_one_name_have_places_of_their_own() -> None:
+    """A crew has a name of its own in the graph, a pipeline only its place."""
+    graph, _ = lower(Graph([(Pipeline([a]), Pipeline([b]), c)]))
+    assert [work.path[0] for work in graph.works] == ["node 'pipeline'", "node 'pipeline#2'", "node 'c'"]
 
 
 def test_a_graph_has_no_stages() -> None:
