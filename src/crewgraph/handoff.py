@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from typing import Any
 
+from crewgraph.errors import ValueMisfit
+from crewgraph.inputs import Declared
 from crewgraph.outputs import CrewOutput
 
-__all__ = ["Handoff", "isolated", "json_object", "structured"]
+__all__ = ["Handoff", "isolated", "json_object", "structured", "taken"]
 
 _CONTAINERS = (dict, list, tuple, set, deque)
 MAX_JSON = 1_000_000
@@ -60,6 +62,19 @@ class Handoff(dict[str, Any]):
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Those of the keys that are neither handed over nor beside, in order, once each."""
         return [key for key in dict.fromkeys(keys) if not self.reaches(key)]
+
+
+def taken(takes: Declared, given: Handoff, *, who: str) -> Any:
+    """What somebody takes of the values it reaches, as the model that it declares.
+
+    Raises:
+        ValueMisfit: they do not fit.
+    """
+    reached = {key: given.reach(key) for key in takes.reads if given.reaches(key)}
+    made, missing, misfits = takes.made(reached)
+    if missing or misfits:
+        raise ValueMisfit(who, dict.fromkeys(missing, "it is missing") | misfits)
+    return made
 
 
 def isolated(values: Mapping[str, Any]) -> dict[str, Any]:

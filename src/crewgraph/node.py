@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from crewgraph.budget import spent_elsewhere
 from crewgraph.errors import BudgetExceeded, CrewgraphError, PriceUnknown
+from crewgraph.inputs import Declared
 from crewgraph.outlook import Outlook, Range, Sight
 from crewgraph.outputs import CrewOutput, PipelineRunResult, UsageMetrics
 from crewgraph.policy import Budget, Policy
@@ -34,6 +35,7 @@ __all__ = [
     "interface_of",
     "is_node",
     "label_of",
+    "needs_of",
     "surroundings",
 ]
 
@@ -106,6 +108,13 @@ class Interface:
     is_text: bool = False
     takes_all: bool = False
     takes_text: bool = False
+
+
+def needs_of(takes: Declared, where: str, *, is_required: bool = True) -> tuple[Need, ...]:
+    """What somebody needs who declares what it takes."""
+    return tuple(
+        Need(key, where, is_required and each.required, each.kind) for key, each in takes.fields.items()
+    )
 
 
 def is_node(value: object) -> bool:

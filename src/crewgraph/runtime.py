@@ -15,6 +15,7 @@ __all__ = ["verb"]
 _VERBS = {
     "check": "crewgraph.compiler:check",
     "compile": "crewgraph.compiler:compile_pipeline",
+    "inputs": "crewgraph.compiler:inputs",
     "kickoff": "crewgraph.engine.kickoff:kickoff",
     "kickoff_async": "crewgraph.engine.kickoff:kickoff_async",
     "stream": "crewgraph.engine.kickoff:stream",

@@ -10,11 +10,14 @@ from typing import Any, ClassVar, overload
 
 from pydantic import BaseModel
 
-from crewgraph.errors import TemplateError
-from crewgraph.handoff import Handoff
-from crewgraph.node import Interface, Need, Problem
+from crewgraph.errors import TemplateError, ValueMisfit
+from crewgraph.handoff import Handoff, taken
+from crewgraph.inputs import Declared, declared, is_declarable
+from crewgraph.node import Interface, Need, Problem, needs_of
 from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
 from crewgraph.policy import Budget, Policy
+from crewgraph.returns import gives_of
+from crewgraph.shapes import coercer
 from crewgraph.syntax import Stage
 from crewgraph.template import as_text
 from crewgraph.threads import called, is_async
@@ -62,6 +65,8 @@ class Step(Stage):
         self._named = {key: one.default for key, one in parameters.items() if one.kind in _NAMED}
         self._positional = [key for key, one in parameters.items() if one.kind is one.POSITIONAL_ONLY]
         self._takes_rest = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+        self._takes: Declared | None = None
+        self._checks: dict[str, Callable[[Any], Any]] | None = None
         self.is_async = is_async(function)
         functools.update_wrapper(self, function, updated=())
 
@@ -74,6 +79,7 @@ class Step(Stage):
 
         Raises:
             TemplateError: parameters without a default have no value.
+            ValueMisfit: values do not have the types of their parameters.
         """
         args, kwargs = self._arguments(Handoff.of(inputs))
         if not self.inline:
@@ -83,34 +89,66 @@ class Step(Stage):
 
     def interface(self) -> Interface:
         """What the signature says: parameters are needs, the return annotation is what it gives."""
-        hints = _hints(_annotated(self.function))
+        self._look_up()
+        hints = self._hints()
         where = f"step '{self.name}'"
         named = [
             Need(key, where, default is inspect.Parameter.empty, hints.get(key, Any))
             for key, default in self._named.items()
             if key != ALL_VALUES
         ]
-        gives, may_give = _gives(self.name, hints.get("return", Any))
-        return Interface("step", tuple(named), gives, may_give, "function", (), self._problems)
+        own = needs_of(self._takes, where) if self._takes else ()
+        given = gives_of(self.name, hints.get("return", Any))
+        return Interface(
+            "step", (*named, *own), given.always, given.may_give, "function", (), self._problems,
+            sometimes=given.sometimes,
+            takes_all=self._takes_rest or (ALL_VALUES in self._named and self._takes is None),
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<step {self.name}>"
 
     def _arguments(self, given: Handoff) -> tuple[list[Any], dict[str, Any]]:
-        kwargs, missing = dict[str, Any](), list[str]()
+        kwargs, missing, misfits = dict[str, Any](), list[str](), dict[str, str]()
+        checks = self._look_up()
         for key, default in self._named.items():
             if key == ALL_VALUES:
-                kwargs[key] = dict(given)
+                kwargs[key] = self._whole(given)
             elif given.reaches(key):
-                kwargs[key] = given.reach(key)
+                try:
+                    kwargs[key] = checks[key](given.reach(key)) if key in checks else given.reach(key)
+                except ValueError as error:
+                    misfits[key] = str(error)
             elif default is inspect.Parameter.empty:
                 missing.append(key)
         if missing:
             where = [f"step '{self.name}'"]
             raise TemplateError(dict.fromkeys(missing, where), known=given, or_else="give the parameter a default")
+        if misfits:
+            raise ValueMisfit(f"step '{self.name}'", misfits)
         args = [kwargs.pop(key, self._named[key]) for key in self._positional]
         rest = {key: value for key, value in given.items() if key not in self._named} if self._takes_rest else {}
         return args, kwargs | rest
+
+    def _whole(self, given: Handoff) -> Any:
+        """All values: as a dict, or as the model that the parameter declares."""
+        if self._takes is None:
+            return dict(given)
+        return taken(self._takes, given, who=f"step '{self.name}'")
+
+    def _hints(self) -> dict[str, Any]:
+        return _hints(_annotated(self.function), include_extras=True)
+
+    def _look_up(self) -> dict[str, Callable[[Any], Any]]:
+        """How each value is checked that a parameter declares a type for; looked up once, when first needed."""
+        if self._checks is None:
+            hints = self._hints()
+            whole = hints.get(ALL_VALUES)
+            if ALL_VALUES in self._named and is_declarable(whole):
+                self._takes = declared(whole)
+            found = {key: coercer(hints[key]) for key in self._named if key != ALL_VALUES and key in hints}
+            self._checks = {key: check for key, check in found.items() if check is not None}
+        return self._checks
 
     def _output(self, value: Any) -> CrewOutput:
         known = _known_output(value)
@@ -226,35 +264,3 @@ def _hints(annotated: Any, *, include_extras: bool = False) -> dict[str, Any]:
         return typing.get_type_hints(annotated, include_extras=include_extras)
     except Exception:  # noqa: BLE001 - resolving runs whatever the annotation says
         return {}
-
-
-def _gives(name: str, returns: Any) -> tuple[dict[str, Any], frozenset[str] | None]:
-    """The keys that a return annotation promises, and the further ones that it allows."""
-    if returns is type(None):
-        return {}, frozenset()
-    if typing.is_typeddict(returns):
-        return _typed_dict_gives(returns)
-    kind = typing.get_origin(returns) or returns
-    if not isinstance(kind, type) or issubclass(kind, CrewOutput) or getattr(kind, "__pydantic_root_model__", False):
-        return {}, None
-    if issubclass(kind, BaseModel):
-        fields = {key: info.annotation for key, info in kind.model_fields.items() if not info.exclude}
-        computed = {key: info.return_type for key, info in kind.model_computed_fields.items()}
-        return fields | computed, None if kind.model_config.get("extra") == "allow" else frozenset()
-    if issubclass(kind, str | int | float | bool | bytes | list | tuple | set):
-        return {name: returns}, frozenset()
-    return {}, None
-
-
-def _typed_dict_gives(returns: Any) -> tuple[dict[str, Any], frozenset[str]]:
-    """As :func:`_gives`, of a TypedDict, in its order; the class itself does not see marks in quoted annotations."""
-    hints, marked = _hints(returns), _hints(returns, include_extras=True)
-    gives, may_give = dict[str, Any](), set[str]()
-    for key in returns.__annotations__:
-        mark = typing.get_origin(marked.get(key))
-        is_required = mark is typing.Required or (key in returns.__required_keys__ and mark is not typing.NotRequired)
-        if is_required:
-            gives[key] = hints.get(key, Any)
-        else:
-            may_give.add(key)
-    return gives, frozenset(may_give)

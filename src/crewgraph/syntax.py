@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validat
 
 from crewgraph.diagnostics import Findings, Ignore, Strict, strict_of
 from crewgraph.forecast import Forecast
+from crewgraph.inputs import InputSpec, declared
 from crewgraph.node import is_node
 from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
 from crewgraph.policy import Budget, Policy
@@ -200,6 +201,13 @@ class Pipeline(BaseModel, Stage):
                 flat.append(list(part) if isinstance(part, list | tuple) else part)
         return flat
 
+    @field_validator("input_model", mode="before")
+    @classmethod
+    def _can_be_declared(cls, model: Any) -> Any:
+        if model is not None:
+            declared(model)
+        return model
+
     @field_validator("ignore", mode="before")
     @classmethod
     def _ignored(cls, ignore: Any) -> Any:
@@ -233,6 +241,18 @@ class Pipeline(BaseModel, Stage):
             PipelineInvalid: the checker found errors; all of them are in its text.
         """
         return verb("compile")(self)
+
+    @property
+    def inputs(self) -> InputSpec:
+        """What each input must bring: keys with their types, who reads them and on which routes.
+
+        It is a mapping of keys to ``InputField``, prints as a list, and has a ``json_schema()``.
+
+        Raises:
+            PipelineInvalid: the structure has errors, so that nobody can tell.
+        """
+        spec: InputSpec = verb("inputs")(self)
+        return spec
 
     # ---- running -----------------------------------------------------------------------------------------------
 
@@ -365,6 +385,7 @@ class Procedure(Pipeline):
         crews: Iterable[Any] = (),
         *,
         stages: Iterable[Any] = (),
+        inputs: Any = None,
         name: str | None = None,
         merge_json: bool = True,
         policy: Policy | None = None,
@@ -373,6 +394,7 @@ class Procedure(Pipeline):
     ) -> None:
         super().__init__(
             stages=crews if stages == () else stages,
+            inputs=inputs,
             name=name,
             merge_json=merge_json,
             policy=policy,

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["Template", "as_text", "parse", "placeholder_name"]
+__all__ = ["Template", "as_text", "lookalikes", "parse", "placeholder_name"]
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\s]+)\}|[{}]")
 
@@ -88,6 +88,25 @@ def _close_two(open_braces: list[str]) -> str:
         return "}}"
     del open_braces[-1:]
     return "}"
+
+
+_LOOKS = re.compile(r"(?<!\{)\{\s*([^\W\d]\w*)((?:\.\w+|\[\w+\])*)(![rsa])?(:[^\s{}]*)?\s*\}(?!\})|(?<!\{)\{\d+\}(?!\})")
+_SPEC = re.compile(r":(.?[<>=^])?[-+ ]?#?0?\d*[,_]?(\.\d+)?[a-zA-Z%]?")
+
+
+def lookalikes(text: str) -> Iterator[tuple[str, str]]:
+    """What looks like a placeholder of another language and is text here, each with the key that may be meant.
+
+    ``{customer.name}``, ``{tags[0]}``, ``{price:.2f}``, ``{x!r}``, ``{ topic }`` and ``{0}``.
+    """
+    for match in _LOOKS.finditer(text):
+        name, path, conversion, spec = match.groups()
+        if name is None:
+            yield match[0], ""
+        elif (path or conversion or (spec and _SPEC.fullmatch(spec)) or re.search(r"\s", match[0])) and (
+            spec is None or _SPEC.fullmatch(spec)
+        ):
+            yield match[0], name
 
 
 def as_text(value: object) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from crewgraph.compiler.driver import analyse, check, compile_pipeline
-from crewgraph.compiler.needs import Demand
+from crewgraph.compiler.driver import analyse, check, compile_pipeline, inputs
 from crewgraph.compiler.plan import Plan
 
-__all__ = ["Demand", "Plan", "analyse", "check", "compile_pipeline"]
+__all__ = ["Plan", "analyse", "check", "compile_pipeline", "inputs"]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from crewgraph.compiler.analysis import Analysis, analysis_of
 from crewgraph.compiler.lower import lower
-from crewgraph.compiler.needs import demand_of
-from crewgraph.compiler.passes import PASSES
+from crewgraph.compiler.passes import OF_FLOW, OF_STRUCTURE
 from crewgraph.compiler.plan import Plan, plan_of
 from crewgraph.compiler.verdict import Rule, rules_of, strict_in, verdict
-from crewgraph.diagnostics import Diagnostic, Findings, Ignore, strictness
+from crewgraph.diagnostics import Findings, Ignore, strictness
 from crewgraph.errors import PipelineInvalid
 from crewgraph.graph import Graph
+from crewgraph.inputs import InputSpec, declared
 from crewgraph.syntax import Pipeline
 
-__all__ = ["analyse", "check", "compile_pipeline"]
+__all__ = ["analyse", "check", "compile_pipeline", "inputs"]
+
+BROKEN = frozenset({"CG101", "CG102", "CG103", "CG104", "CG202", "CG203"})
+"""With these a part of the graph is missing or cannot be ordered; what it reads and gives is looked at afterwards."""
 
 
 def analyse(
@@ -32,10 +36,8 @@ def analyse(
         ignore: what is ignored beside what the pipeline says itself.
         strict: which findings count as errors, instead of what the pipeline says itself.
     """
-    graph, structural = lower(pipeline, taken=taken)
-    rules = [*rules_of(pipeline), *map(Rule, ignore)]
-    codes = strict_in(pipeline) if strict is None else strictness(strict)
-    return graph, verdict([*structural, *_passed(graph)], graph, rules=rules, strict=codes)
+    graph, findings, _ = _looked_at(pipeline, taken=taken, ignore=ignore, strict=strict)
+    return graph, findings
 
 
 def check(
@@ -51,12 +53,39 @@ def compile_pipeline(pipeline: Pipeline, *, taken: Collection[str] = ()) -> Plan
     Raises:
         PipelineInvalid: with all findings, when at least one is an error.
     """
-    graph, findings = analyse(pipeline, taken=taken)
-    if not findings.ok:
+    graph, findings, analysis = _looked_at(pipeline, taken=taken)
+    if not findings.ok or analysis is None:
         raise PipelineInvalid(findings)
-    order = graph.order()
-    return plan_of(graph, order, demand_of(graph, order))
+    return plan_of(graph, analysis.flow.order, analysis.inputs)
 
 
-def _passed(graph: Graph) -> list[Diagnostic]:
-    return [finding for run in PASSES for finding in run(graph)]
+def inputs(pipeline: Pipeline) -> InputSpec:
+    """What the inputs of a pipeline must bring; see :attr:`Pipeline.inputs`.
+
+    Raises:
+        PipelineInvalid: its structure has errors, so that nobody can tell.
+    """
+    _, findings, analysis = _looked_at(pipeline)
+    if analysis is None:
+        raise PipelineInvalid(findings)
+    return analysis.inputs
+
+
+def _looked_at(
+    pipeline: Pipeline,
+    *,
+    taken: Collection[str] = (),
+    ignore: Iterable[Ignore] = (),
+    strict: bool | Collection[str] | None = None,
+) -> tuple[Graph, Findings, Analysis | None]:
+    """The graph, everything that was found, and what is known of its values, if the structure allows to follow them."""
+    graph, found = lower(pipeline, taken=taken)
+    found += [finding for run in OF_STRUCTURE for finding in run(graph)]
+    analysis = None
+    if not any(finding.code in BROKEN for finding in found):
+        takes = None if pipeline.input_model is None else declared(pipeline.input_model)
+        analysis = analysis_of(graph, graph.order(), takes)
+        found += [finding for run in OF_FLOW for finding in run(analysis)]
+    rules = [*rules_of(pipeline), *map(Rule, ignore)]
+    codes = strict_in(pipeline) if strict is None else strictness(strict)
+    return graph, verdict(found, graph, rules=rules, strict=codes), analysis

@@ -151,8 +151,6 @@ class _Lowering(Laying):
                     hint = "use router.add_route(name, condition, pipeline)"
                     self.report("CG103", f"route '{name}' is a {type(target).__name__}, no Route", place, hint)
                     continue
-                if name in router.routes and router.routes[name].declared is None:
-                    self.report("CG403", f"the condition of route '{name}' is a callable; it is not checked", place)
                 arm = target if isinstance(target, Pipeline) else Pipeline.model_construct(stages=[target])
                 with self.inside(arm, f"route '{name}'", place) as fresh_arm:
                     if fresh_arm:

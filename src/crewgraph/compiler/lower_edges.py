@@ -177,10 +177,6 @@ class _Wiring:
             routes={route: Route(edge.when, edge.target) for route, edge in written.items() if edge.when is not None},
             default=None if otherwise is None else otherwise.target,
         )
-        for route, made in router.routes.items():
-            if made.declared is None:
-                told = f"the condition of route '{route}' is a callable; it is not checked"
-                self.laying.report("CG403", told, (*path, f"route '{route}'"))
         conditions = {route: drawn(made.condition) for route, made in router.routes.items()} | {OTHERWISE: "else"}
         switch = self.laying.add(Switch("", router, tuple(conditions), conditions, False, path), f"after {name}")
         self.laying.follow(self.laying.close(before.end), switch)

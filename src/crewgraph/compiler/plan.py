@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 
-from crewgraph.compiler.needs import Demand
 from crewgraph.frontier import Wiring
 from crewgraph.graph import Graph, GraphNode, Merge, Switch, Work
+from crewgraph.inputs import InputSpec
 from crewgraph.template import placeholder_name
 
 __all__ = ["Plan", "plan_of"]
@@ -28,7 +28,7 @@ class Plan:
         upstream: for each node the nearest crews and steps before it, whose outputs are its direct context.
         texts: for each node the placeholders that stand for an earlier crew's text, with the crews of that name
             upstream, the last first: the first of them that ran counts.
-        demand: the keys that inputs must bring.
+        inputs: the keys that inputs must or may bring.
     """
 
     graph: Graph
@@ -38,10 +38,10 @@ class Plan:
     sources: tuple[tuple[int, ...], ...]
     upstream: tuple[tuple[int, ...], ...]
     texts: tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
-    demand: Demand
+    inputs: InputSpec
 
 
-def plan_of(graph: Graph, order: list[str], demand: Demand) -> Plan:
+def plan_of(graph: Graph, order: Sequence[str], inputs: InputSpec) -> Plan:
     """Number a graph without cycles."""
     number = {name: place for place, name in enumerate(order)}
     nodes = tuple(graph.nodes[name] for name in order)
@@ -51,7 +51,7 @@ def plan_of(graph: Graph, order: list[str], demand: Demand) -> Plan:
         tuple(map(len, sources)),
         tuple(not isinstance(node, Work | Switch) for node in nodes),
     )
-    return Plan(graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(nodes, sources), demand)
+    return Plan(graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(nodes, sources), inputs)
 
 
 def _upstream(nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, SkipValidation, field_validator, model_validator
 
 from crewgraph.bridge import run_or_pend
 from crewgraph.crew.agent import Agent
@@ -21,7 +21,7 @@ from crewgraph.crew.desk import Terms
 from crewgraph.crew.each import for_each, listed, one, refuse_same_files, takes_inputs
 from crewgraph.crew.expectation import BEFORE
 from crewgraph.crew.forecast import foresee
-from crewgraph.crew.hooks import finished, prepared
+from crewgraph.crew.hooks import finished, fitting, prepared
 from crewgraph.crew.human import HumanProvider, Terminal
 from crewgraph.crew.problems import problems
 from crewgraph.crew.run import perform
@@ -31,6 +31,7 @@ from crewgraph.crew.tools.contract import BaseTool
 from crewgraph.crew.tools.node import node_tool
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.errors import KickoffInterrupted, PipelineInvalid
+from crewgraph.inputs import Declared, declared
 from crewgraph.llm.choose import Model
 from crewgraph.node import Interface, call, label_of
 from crewgraph.outlook import Outlook, Sight
@@ -84,6 +85,8 @@ class Crew(Stage, BaseModel):
         task_callback: told of the :class:`TaskOutput` of every task.
         output_root: the folder under which tasks write their files; else the one that the environment variable
             CREWGRAPH_OUTPUT_ROOT names, else the current one.
+        input_model: what its inputs must be: a pydantic model, a TypedDict, a dataclass or a JSON Schema. They are
+            validated and coerced before anything is asked.
         human: how people are asked where a task wants it: a function of a ``HumanQuestion``, or an object with an
             async method ``ask``; else in the terminal.
         verbose, memory, config, output_log_file: accepted so that existing definitions load; without effect so far.
@@ -110,11 +113,19 @@ class Crew(Stage, BaseModel):
     step_callback: Callable[[AgentStep], Any] | None = None
     task_callback: Callable[[TaskOutput], Any] | None = None
     output_root: Path | str | None = None
+    input_model: SkipValidation[Any] = None
     human: HumanProvider = None
     verbose: bool = False
     memory: Any = None
     config: Any = None
     output_log_file: Any = None
+
+    @field_validator("input_model", mode="before")
+    @classmethod
+    def _can_be_declared(cls, model: Any) -> Any:
+        if model is not None:
+            declared(model)
+        return model
 
     @model_validator(mode="before")
     @classmethod
@@ -186,6 +197,7 @@ class Crew(Stage, BaseModel):
             PipelineInvalid: a task has no agent, a manager is missing, or there is no task; nothing has run.
             ModelNotConfigured: an agent has no model; nothing has run.
             TemplateError: placeholders have no value; nothing has run.
+            ValueMisfit: the inputs do not fit the input model; nothing has run.
             OutputFileError: an answer cannot be written where it is to go; nothing has run, or it turned out later.
             HumanInputUnavailable: a person is to be asked, and there is none.
             ModelError: a model call failed; ``.usage`` is what was spent.
@@ -201,6 +213,9 @@ class Crew(Stage, BaseModel):
         if found := [each for each in known if each.code != "CG501"]:  # without a model it is a ModelNotConfigured
             raise PipelineInvalid(Diagnostic(each.code, each.message, (who,), each.hint) for each in found)
         values = await prepared(values, self._before(), who=who)
+        takes = self._takes()
+        if takes is not None:
+            values = fitting(takes, values, who=who)
         output = await perform(jobs, values, terms=self._terms())
         return await finished(output, self._after(), who=who)
 
@@ -271,6 +286,7 @@ class Crew(Stage, BaseModel):
             problems=problems(self._jobs(), self.agents, management=self._management()),
             changes_inputs=bool(self._before()),
             changes_output=bool(self._after()),
+            takes=self._takes(),
         )
 
     def forecast(self, sight: Sight) -> Outlook:
@@ -289,6 +305,9 @@ class Crew(Stage, BaseModel):
 
     def _jobs(self) -> tuple[Job, ...]:
         return assign(self.tasks, self.agents, llm=self.llm, management=self._management())
+
+    def _takes(self) -> Declared | None:
+        return None if self.input_model is None else declared(self.input_model)
 
     def _before(self) -> list[Callable[..., Any]]:
         return [*several(self.before_kickoff), *several(self.before_kickoff_callbacks)]

@@ -11,8 +11,10 @@ from pydantic import BaseModel
 from crewgraph.condition import parse_condition
 from crewgraph.crew.assign import Job, file_names, texts
 from crewgraph.llm.choose import model_name
-from crewgraph.node import Interface, Need, Problem
-from crewgraph.template import parse
+from crewgraph.inputs import Declared
+from crewgraph.node import Interface, Need, Problem, needs_of
+from crewgraph.shapes import given_by
+from crewgraph.template import lookalikes, parse
 
 __all__ = ["describe"]
 
@@ -26,6 +28,7 @@ def describe(
     problems: Iterable[Problem] = (),
     changes_inputs: bool = False,
     changes_output: bool = False,
+    takes: Declared | None = None,
 ) -> Interface:
     """The interface of a crew that does these jobs.
 
@@ -35,17 +38,30 @@ def describe(
         problems: what keeps them from being done.
         changes_inputs: whether something is done to the inputs before, so that they need not bring what is needed.
         changes_output: whether something is done to the output, so that nobody knows what it gives.
+        takes: what its inputs are declared to be.
     """
+    own = needs_of(takes, f"the input model {takes.name}", is_required=not changes_inputs) if takes else ()
     models = dict.fromkeys(model_name(llm) or "no model" for job in jobs for llm in job.llms)
     return Interface(
         kind="crew",
-        needs=tuple(_needs(jobs, is_required=not changes_inputs)),
+        needs=(*own, *_needs(jobs, is_required=not changes_inputs)),
         gives={} if changes_output else _gives(jobs),
         may_give=None if changes_output else _may_give(jobs),
         summary=" · ".join([process, ", ".join(models) or "no model"]),
         rows=tuple((job.task.label[6:-1], job.agent.role if job.agent else "nobody") for job in jobs),
-        problems=tuple(problems),
+        problems=(*problems, *_no_placeholders(jobs)),
+        sometimes={} if changes_output else _sometimes(jobs),
+        is_text=not changes_output and not any(callable(each) for job in _last(jobs) for each in job.task.guardrails),
+        takes_text=any(job.task.context is None for job in jobs),
     )
+
+
+def _no_placeholders(jobs: Sequence[Job]) -> Iterator[Problem]:
+    """CG310: what looks like a placeholder and stays text."""
+    named = (*texts(jobs), *file_names(jobs))
+    for (where, found), meant in {(where, found): meant for where, text in named for found, meant in lookalikes(text)}.items():
+        hint = f"write {{{meant}}}" if meant else "a placeholder is one {identifier}"
+        yield Problem("CG310", f"{found} in {where} is no placeholder and stays as it is", f"{hint}, or {{{{…}}}} if it is meant as text")
 
 
 def _needs(jobs: Sequence[Job], *, is_required: bool) -> Iterator[Need]:
@@ -85,6 +101,16 @@ def _gives(jobs: Sequence[Job]) -> Mapping[str, Any]:
     }
 
 
+def _sometimes(jobs: Sequence[Job]) -> Mapping[str, Any]:
+    """The keys that an answer which may be the crew's declares, and not every one has."""
+    sure, found = _gives(jobs), dict[str, Any]()
+    for job in _last(jobs):
+        for key, kind in _fields(job.task.shape).items():
+            if key not in sure:
+                found[key] = kind if found.get(key, kind) == kind else Any
+    return found
+
+
 def _may_give(jobs: Sequence[Job]) -> frozenset[str] | None:
     """Which keys a crew might give beside the sure ones; ``None`` where it might be any."""
     may = set[str]()
@@ -106,7 +132,7 @@ def _may_be_in(job: Job) -> frozenset[str] | None:
     task = job.task
     if task.shape is not None:
         return None if task.shape.model_config.get("extra") == "allow" else frozenset()
-    words = " ".join(text for _, text in texts([job]))
+    words = " ".join(piece for _, text in texts([job]) for piece in parse(text).literals)
     is_open = task.human_input or any(callable(each) for each in task.guardrails)
     if is_open or "json" in words.lower() or any(getattr(tool, "result_as_answer", False) for tool in job.tools):
         return None
@@ -115,7 +141,4 @@ def _may_be_in(job: Job) -> frozenset[str] | None:
 
 def _fields(shape: type[BaseModel] | None) -> Mapping[str, Any]:
     """The keys that ``model_dump`` of a model holds, with their types."""
-    if shape is None:
-        return {}
-    stored = {name: field.annotation for name, field in shape.model_fields.items() if not field.exclude}
-    return stored | {name: field.return_type for name, field in shape.model_computed_fields.items()}
+    return {} if shape is None else {name: field.kind for name, field in given_by(shape).items()}

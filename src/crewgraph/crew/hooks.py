@@ -8,11 +8,12 @@ from typing import Any
 
 from crewgraph.crew.callback import consulted, name_of
 from crewgraph.errors import CallbackFailed
-from crewgraph.handoff import Handoff, isolated
+from crewgraph.handoff import Handoff, isolated, taken
+from crewgraph.inputs import Declared
 from crewgraph.outputs import CrewOutput
 from crewgraph.usage import Call, UsageMetrics
 
-__all__ = ["finished", "prepared"]
+__all__ = ["finished", "fitting", "prepared"]
 
 
 async def prepared(values: Handoff, hooks: Iterable[Callable[..., Any]], *, who: str) -> Handoff:
@@ -33,6 +34,16 @@ async def prepared(values: Handoff, hooks: Iterable[Callable[..., Any]], *, who:
             )
         values = Handoff(given, upstream=values.upstream, beside=values.beside)
     return values
+
+
+def fitting(takes: Declared, values: Handoff, *, who: str) -> Handoff:
+    """The values as the crew's input model makes them; those that it does not name stay as they are.
+
+    Raises:
+        ValueMisfit: they do not fit.
+    """
+    made: Any = taken(takes, values, who=who)
+    return Handoff({**values, **takes.dumped(made)}, upstream=values.upstream, beside=values.beside)
 
 
 async def finished(output: CrewOutput, hooks: Iterable[Callable[..., Any]], *, who: str) -> CrewOutput:

@@ -12,6 +12,7 @@ from crewgraph.errors import InputError, InputTypeError
 __all__ = ["arows", "complete", "rows", "unrolled"]
 
 HINT = "add the keys to the inputs, or declare them as the output of an earlier crew; {{…}} are literal braces"
+MISFIT_HINT = "correct the values; `crewgraph show` lists what the inputs must be"
 PROCEDURE_HINT = (
     "in a chain of crews made with >> each is handed the output of the one before it only; "
     "write Pipeline([…]) to hand over everything, or add the keys to the inputs"
@@ -57,17 +58,18 @@ def complete(every: Sequence[Row], plan: Plan) -> None:
 
     Raises:
         InputTypeError: a row is not a mapping of text to values.
-        InputError: rows lack keys; every row and key is named.
+        InputError: rows lack keys, or have values that do not fit; every row and key is named.
     """
-    missing = dict[int, Mapping[str, Sequence[str]]]()
+    missing, misfits = dict[int, Mapping[str, Sequence[str]]](), dict[int, Mapping[str, str]]()
     for row in every:
         if isinstance(row.error, InputError):
             missing |= row.error.missing
+            misfits |= row.error.misfits
         elif row.error is not None:
             raise row.error
-    if missing:
+    if missing or misfits:
         given = {row.index: row.values for row in every if row.index in missing}
-        raise InputError(missing, given=given, hint=_hint(plan))
+        raise InputError(missing, misfits=misfits, given=given, hint=_hint(plan) if missing else MISFIT_HINT)
 
 
 def _hint(plan: Plan) -> str:
@@ -87,8 +89,14 @@ def _checked_row(index: int, values: Any, plan: Plan) -> Row:
     for key in values:
         if not isinstance(key, str):
             return Row(index, {}, InputTypeError(f"input {index} has the key {key!r}; keys are text"))
-    missing = plan.demand.missing(values)
-    if not missing:
-        return Row(index, values)
-    error = InputError({index: missing}, given={index: values}, hint=_hint(plan), others_run=True)
+    seen = plan.inputs.look_at(values)
+    if not seen.missing and not seen.misfits:
+        return Row(index, seen.values)
+    error = InputError(
+        {index: seen.missing} if seen.missing else {},
+        misfits={index: seen.misfits} if seen.misfits else {},
+        given={index: values},
+        hint=_hint(plan) if seen.missing else MISFIT_HINT,
+        others_run=True,
+    )
     return Row(index, values, error)

@@ -107,13 +107,13 @@ def test_compiling_twice_is_the_same() -> None:
     """And each plan is a new one."""
     pipeline = Pipeline([a, [b, Router({"x": Route("n > 1", a)}, b)], a])
     first, second = compile_pipeline(pipeline), compile_pipeline(pipeline)
-    assert (first.nodes, first.wiring, first.sources, first.upstream, first.texts, first.demand) == (
+    assert (first.nodes, first.wiring, first.sources, first.upstream, first.texts, dict(first.inputs)) == (
         second.nodes,
         second.wiring,
         second.sources,
         second.upstream,
         second.texts,
-        second.demand,
+        dict(second.inputs),
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from crewgraph.compiler.lower import lower
-from crewgraph.compiler.passes import PASSES, cycles, same_names, unreachable
+from crewgraph.compiler.passes import OF_STRUCTURE
+from crewgraph.compiler.passes.structure import cycles, same_names, unreachable
 from crewgraph.diagnostics import CODES
 from crewgraph.graph import Edge, Graph, Join, Start, Switch, Work
 from crewgraph.node import Interface
@@ -42,7 +43,7 @@ def by_hand(names: str, *edges: str) -> Graph:
     return Graph(nodes, [Edge(*edge) for edge in edges])
 
 
-@pytest.mark.parametrize("run", PASSES, ids=lambda run: run.__name__)
+@pytest.mark.parametrize("run", OF_STRUCTURE, ids=lambda run: run.__name__)
 def test_a_pass_is_pure_and_tells_its_code(run: Any) -> None:
     """Its docstring begins with the code it reports, and it finds the same twice."""
     assert run.__doc__.split(":")[0] in CODES

@@ -141,15 +141,9 @@ def _needs(node: Any) -> tuple[list[Need], bool]:
 
 def _demanded(plan: Any) -> list[Need]:
     """The keys that a pipeline's inputs must bring, and those that only some of its routes need."""
-    kinds = {need.key: need.type for work in plan.graph.works for need in work.interface.needs if need.type is not Any}
-    groups: list[tuple[bool, Mapping[str, tuple[str, ...]]]] = [
-        (True, plan.demand.always),
-        (False, plan.demand.on_routes),
-    ]
     return [
-        Need(key, ", ".join(whom), required, kinds.get(key, Any))
-        for required, keys in groups
-        for key, whom in keys.items()
+        Need(each.key, ", ".join(each.used_by) or "the pipeline", required=each.is_required, type=each.kind)
+        for each in plan.inputs.values()
     ]
 
 

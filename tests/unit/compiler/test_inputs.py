@@ -7,8 +7,10 @@ from typing import Any, TypedDict
 import pytest
 
 from crewgraph.compiler.lower import lower
-from crewgraph.compiler.needs import Demand, demand_of
+from crewgraph.compiler.flow import flow_of
+from crewgraph.compiler.inputs import inputs_of
 from crewgraph.graph import Graph, Start, Switch
+from crewgraph.inputs import Declared, InputField, InputSpec, Needed, declared
 from crewgraph.node import Interface, Need
 from crewgraph.outputs import CrewOutput
 from crewgraph.router import Route, Router
@@ -47,9 +49,13 @@ class Open(Router):
         return self.default, "new"
 
 
-def demand(*stages: Any, kind: Any = Pipeline) -> Demand:
-    graph, _ = lower(kind(list(stages)))
-    return demand_of(graph, graph.order())
+def looked_at(graph: Graph, declared: Declared | None = None) -> InputSpec:
+    order = graph.order()
+    return inputs_of(graph, flow_of(graph, order, declared=list(declared.fields) if declared else None), declared)
+
+
+def demand(*stages: Any, kind: Any = Pipeline) -> InputSpec:
+    return looked_at(lower(kind(list(stages)))[0])
 
 
 def router(*targets: Any, kind: Any = Router) -> Router:
@@ -59,7 +65,7 @@ def router(*targets: Any, kind: Any = Router) -> Router:
 
 x, y, nothing = Crew("rx", "x"), Crew("ry", "y"), Crew("none")
 
-DEMANDS: list[tuple[str, Demand, str, str]] = [
+DEMANDS: list[tuple[str, InputSpec, str, str]] = [
     ("nothing", demand(nothing), "", ""),
     ("what is read", demand(x, Crew("both", "x y")), "x y", ""),
     ("not what can be done without", demand(Crew("c", "x? y")), "y", ""),
@@ -80,12 +86,12 @@ DEMANDS: list[tuple[str, Demand, str, str]] = [
     ("what all routes read", demand(router(x, Crew("c", "x y"))), "x", "y"),
     ("what is read behind the routes", demand(router(x, nothing), y), "y", "x"),
     ("what is read on a route and behind", demand(router(x, nothing), Crew("c", "x")), "x", ""),
-    ("what one route gives and the end reads", demand(router(Crew("g", "", "x"), nothing), x), "", ""),
+    ("what one route gives and the end reads", demand(router(Crew("g", "", "x"), nothing), x), "", "x"),
     ("what is read in a branch beside a router", demand([router(x, nothing), y]), "y", "x"),
     ("what a route inside a route reads", demand(router(router(x, nothing), y)), "", "x y"),
     ("what all routes inside all routes read", demand(router(router(x, x), x)), "x", ""),
     ("a router that decides by itself may go elsewhere", demand(router(x, x, kind=Open)), "", "x"),
-    ("what is read behind a router that decides by itself", demand(router(x, x, kind=Open), y), "", "x"),
+    ("what is read behind a router that decides by itself", demand(router(x, x, kind=Open), y), "", "x y"),
     ("what was read before it", demand(y, router(x, x, kind=Open)), "y", "x"),
     ("a procedure hands over one output", demand(Crew("g", "", "x"), nothing, x, kind=Procedure), "x", ""),
     ("a procedure hands over the last output", demand(nothing, Crew("g", "", "x"), x, kind=Procedure), "", ""),
@@ -99,16 +105,16 @@ DEMANDS: list[tuple[str, Demand, str, str]] = [
 
 
 @pytest.mark.parametrize(("told", "always", "on_routes"), [row[1:] for row in DEMANDS], ids=[row[0] for row in DEMANDS])
-def test_what_inputs_must_bring(told: Demand, always: str, on_routes: str) -> None:
+def test_what_inputs_must_bring(told: InputSpec, always: str, on_routes: str) -> None:
     """Keys that every run needs, and keys that only some routes need."""
-    assert " ".join(told.always) == always
-    assert " ".join(told.on_routes) == on_routes
+    assert " ".join(key for key in told.required if key != "n") == always  # n is what routers decide by
+    assert " ".join(key for key in told.on_routes if key != "n") == on_routes
 
 
 def test_who_reads_a_key_is_told_in_words() -> None:
     """Every node and task once, in the order of the text; nobody who gets it from elsewhere."""
     told = demand(x, x, [Crew("z", "x"), Crew("g", "", "x")], Crew("late", "x"))
-    assert told.always == {"x": ("'rx', task 't'", "'rx#2', task 't'", "'z', task 't'")}
+    assert told["x"].used_by == ("'rx', task 't'", "'rx#2', task 't'", "'z', task 't'")
 
 
 def test_a_step_is_told_by_its_name() -> None:
@@ -116,7 +122,7 @@ def test_a_step_is_told_by_its_name() -> None:
 
     def fetch(a: int, b: int = 1) -> None: ...
 
-    assert demand(fetch).always == {"a": ("'fetch'",)}
+    assert demand(fetch)["a"].used_by == ("'fetch'",)
 
 
 def test_what_a_step_gives_is_not_demanded() -> None:
@@ -133,13 +139,15 @@ def test_what_a_step_gives_is_not_demanded() -> None:
 
     fetch.__annotations__["return"] = Page
     for function, reads in ((fetch, "title"), (topic, "topic"), (anything, "x"), (as_crew, "x")):
-        assert demand(function, Crew("c", reads)).always == {}
-    assert list(demand(nothing_at_all, x).always) == ["x"]
+        assert demand(function, Crew("c", reads)).required == ()
+    assert demand(nothing_at_all, x).required == ("x",)
 
 
 def test_what_an_input_lacks() -> None:
     """Only what every run needs, with its readers."""
-    told = Demand({"a": ("'x'",), "b": ("'y'",)}, {"c": ("'z'",)})
+    told = InputSpec(
+        [InputField("a", used_by=("'x'",)), InputField("b", used_by=("'y'",)), InputField("c", need=Needed.ON_ROUTES)]
+    )
     assert told.missing({"a": 1}) == {"b": ("'y'",)}
     assert told.missing({"a": None, "b": None}) == {}
     assert told.missing(iter(["b"])) == {"a": ("'x'",)}
@@ -148,4 +156,4 @@ def test_what_an_input_lacks() -> None:
 def test_a_router_without_routes_needs_nothing() -> None:
     """In a graph built by hand."""
     graph = Graph([Start("s"), Switch("r", None, (), {})], [])
-    assert demand_of(graph, ["s", "r"]) == Demand({}, {})
+    assert not looked_at(graph)

@@ -1,0 +1,172 @@
+"""What the passes look at: a graph, and what is known of the way of its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from crewgraph.compiler.asks import Ask
+from crewgraph.compiler.flow import Flow, Reading, flow_of
+from crewgraph.compiler.inputs import inputs_of
+from crewgraph.compiler.slips import index_of, similar
+from crewgraph.condition.routes import RouteReport, report_routes
+from crewgraph.graph import Graph, Switch, Work
+from crewgraph.inputs import Declared, InputSpec
+from crewgraph.node import Interface
+from crewgraph.shapes import Shape, example, union_of
+from crewgraph.template import placeholder_name
+
+__all__ = ["Analysis", "analysis_of"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A graph without cycles, looked through.
+
+    Attributes:
+        graph: the graph.
+        flow: what reaches whom.
+        inputs: what the inputs must bring.
+        declared: what they are declared to be, or ``None``.
+    """
+
+    graph: Graph
+    flow: Flow
+    inputs: InputSpec
+    declared: Declared | None
+
+    @cached_property
+    def number(self) -> Mapping[str, int]:
+        """The numbers of the nodes in plan order."""
+        return {name: number for number, name in enumerate(self.flow.order)}
+
+    @cached_property
+    def writers(self) -> Mapping[str, Sequence[str]]:
+        """For each key that is declared somewhere the nodes that give it, at least at times."""
+        found = dict[str, list[str]]()
+        for work in self.works:
+            for key in (*work.interface.gives, *work.interface.sometimes):
+                found.setdefault(key, []).append(work.name)
+        return found
+
+    @cached_property
+    def texts(self) -> Mapping[str, Sequence[str]]:
+        """For each name by which a text can be reached the nodes that write one."""
+        found = dict[str, list[str]]()
+        for work in self.works:
+            found.setdefault(placeholder_name(work.label), []).append(work.name)
+        return found
+
+    @cached_property
+    def works(self) -> Sequence[Work]:
+        """The crews and steps in plan order."""
+        nodes = (self.graph.nodes[name] for name in self.flow.order)
+        return [node for node in nodes if isinstance(node, Work)]
+
+    @cached_property
+    def place_of_input(self) -> Mapping[str, int]:
+        """In which place each key of the inputs stands."""
+        return {key: place for place, key in enumerate(self.inputs)}
+
+    def similar(self, key: str) -> list[str]:
+        """The keys of inputs and nodes that may be one edit apart from a key."""
+        return similar(key, self._index)
+
+    @cached_property
+    def _index(self) -> Mapping[str, list[str]]:
+        return index_of(dict.fromkeys((*self.writers, *self.inputs)))
+
+    @cached_property
+    def sample(self) -> Mapping[str, Any]:
+        """An input that passes what is declared."""
+        fields = self.declared.fields if self.declared else {}
+        return {key: example(each.kind) for key, each in fields.items() if each.required}
+
+    @cached_property
+    def of_router(self) -> Mapping[str, Mapping[str, Reading]]:
+        """For each router what it reads, by key; the first reading of each."""
+        found = dict[str, dict[str, Reading]]()
+        for reading in self.flow.readings:
+            if reading.route is not None:
+                found.setdefault(reading.node, {}).setdefault(reading.key, reading)
+        return found
+
+    @cached_property
+    def open_behind(self) -> frozenset[str]:
+        """The nodes behind which somebody may read any key: a step that takes all values, a condition, a foreign crew."""
+        found = set[str]()
+        for name in reversed(self.flow.order):
+            behind = (edge.target for edge in self.graph.successors(name))
+            if any(target in found or self.takes_all(target) for target in behind):
+                found.add(name)
+        return frozenset(found)
+
+    def takes_all(self, name: str) -> bool:
+        """Whether nobody knows which values a node reads."""
+        node = self.graph.nodes[name]
+        if isinstance(node, Work):
+            return node.interface.takes_all or node.interface == Interface()
+        return isinstance(node, Switch) and (node.is_open or any(ask.is_open for ask in self.flow.asks[name]))
+
+    def own(self, key: str) -> Shape | None:
+        """What the declared inputs say of a key."""
+        return self.declared.fields.get(key) if self.declared else None
+
+    def is_in_every_row(self, key: str) -> bool:
+        """Whether the declared inputs always have a key."""
+        own = self.own(key)
+        return own is not None and (own.required or own.has_default)
+
+    def kind_of(self, reading: Reading) -> Any:
+        """The type of what is read; ``Any`` where somebody who declares nothing may have given it."""
+        kinds = [source.kind if source.is_sure else Any for source in reading.sources]
+        if reading.maybe or reading.is_foggy:
+            return Any
+        if reading.from_input or reading.asked:
+            own = self.own(reading.key)
+            kinds.append(own.kind if own is not None else Any)
+        return union_of(kinds) if kinds else Any
+
+    def kinds_at(self, router: str) -> dict[str, Any]:
+        """The types of what a router reads, as far as they are known."""
+        known = {key: self.kind_of(reading) for key, reading in self.of_router.get(router, {}).items()}
+        return {key: kind for key, kind in known.items() if kind is not Any}
+
+    def report(self, router: str) -> RouteReport:
+        """What can be decided about the routes of a router."""
+        if router not in self._reports:
+            readings = self.of_router.get(router, {})
+            there = [key for key, each in readings.items() if not (each.from_input or each.maybe)]
+            there += [key for key in readings if self.is_in_every_row(key)]
+            nowhere = [
+                key
+                for key, each in readings.items()
+                if self.declared is not None and not (each.is_provided or each.maybe) and self.own(key) is None
+            ]
+            routes = [(ask.route, ask.condition) for ask in self.flow.asks[router]]
+            self._reports[router] = report_routes(routes, self.kinds_at(router), present=there, absent=nowhere)
+        return self._reports[router]
+
+    @cached_property
+    def _reports(self) -> dict[str, RouteReport]:
+        return {}
+
+    def path(self, name: str) -> tuple[str, ...]:
+        """The place of a node in the syntax tree."""
+        node = self.graph.nodes[name]
+        return node.path if isinstance(node, Work | Switch) else ()
+
+    def routers(self) -> Iterator[tuple[Switch, tuple[Ask, ...]]]:
+        """The routers in plan order, with their conditions."""
+        for name, asks in self.flow.asks.items():
+            node = self.graph.nodes[name]
+            assert isinstance(node, Switch), "only routers ask"
+            yield node, asks
+
+
+def analysis_of(graph: Graph, order: Sequence[str], declared: Declared | None) -> Analysis:
+    """Look through a graph without cycles."""
+    flow = flow_of(graph, order, declared=list(declared.fields) if declared else None)
+    return Analysis(graph, flow, inputs_of(graph, flow, declared), declared)

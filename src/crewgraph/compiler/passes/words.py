@@ -1,0 +1,175 @@
+"""The words of findings about keys: who reads, who gives, what may be meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from crewgraph.compiler.analysis import Analysis
+from crewgraph.compiler.flow import Reading
+from crewgraph.compiler.guards import exclude
+from crewgraph.compiler.slips import is_slip
+from crewgraph.graph import Switch, Work
+from crewgraph.template import placeholder_name
+
+__all__ = ["MAX_SEARCHED", "away", "closest", "given_elsewhere", "given_where", "is_behind", "looks_misspelt", "maybe_from", "needs", "place_of", "quoted"]
+
+CLOSE = 0.75
+"""How alike two keys must be to be named together, from 0 to 1."""
+MAX_SEARCHED = 200
+"""For so many findings a way through the graph is looked for; each takes a walk through it."""
+MAX_CLOSE = 3
+"""How many similar names are looked at."""
+
+
+def needs(analysis: Analysis, reading: Reading) -> str:
+    """Who needs what: ``'reply' needs {customer} in task 'answer'``."""
+    if reading.route is not None:
+        return f"{reading.where[0]} of '{reading.node}' reads {reading.key}"
+    node = analysis.graph.nodes[reading.node]
+    if isinstance(node, Work) and node.interface.kind == "step":
+        return f"'{reading.node}' takes {reading.key}"
+    if reading.where[0].startswith("the input model"):
+        return f"'{reading.node}' needs {reading.key} for {reading.where[0]}"
+    return f"'{reading.node}' needs {{{reading.key}}}"
+
+
+def place_of(analysis: Analysis, reading: Reading) -> tuple[str, ...]:
+    """Where it stands: the path of the node, and within it what reads."""
+    path = analysis.path(reading.node)
+    if reading.route is not None:
+        return (*path, f"route '{reading.route}'")
+    node = analysis.graph.nodes[reading.node]
+    if isinstance(node, Work) and node.interface.kind == "step":
+        return path
+    return (*path, ", ".join(reading.where))
+
+
+def quoted(analysis: Analysis, node: str) -> str:
+    """The placeholder by which the text of a node is reached."""
+    work = analysis.graph.nodes[node]
+    return placeholder_name(work.label if isinstance(work, Work) else node)
+
+
+# ---- what may be meant -----------------------------------------------------------------------------------------
+
+
+def closest(analysis: Analysis, reading: Reading) -> str:
+    """A hint that names a key of nearly the same name which is there; empty where there is none."""
+    givers = {**(analysis.texts if reading.route is None else {}), **analysis.writers}
+    names = sorted({*givers, *(analysis.declared.fields if analysis.declared else ())} - {reading.key})
+    for key in difflib.get_close_matches(reading.key, names, n=MAX_CLOSE, cutoff=CLOSE):
+        if analysis.own(key) is not None:
+            return f"did you mean {key}? It is an input"
+        who = next((each for each in givers[key] if is_behind(analysis, reading.node, each)), None)
+        if who is not None:
+            what = "gives it" if key in analysis.writers else "is a crew, and this is its text"
+            return f"did you mean {key}? '{who}' {what}"
+    return ""
+
+
+def given_where(analysis: Analysis, reading: Reading) -> str:
+    """A hint about a node that gives the key, but not to this one; empty where there is none."""
+    key, node = reading.key, reading.node
+    for writer in analysis.writers.get(key, ()):
+        if writer == node:
+            return f"'{node}' gives {key} itself, after it has read it; it must come from before"
+        if is_behind(analysis, node, writer):
+            return (
+                f"'{writer}' gives {key}, but in a chain of crews each is handed the output of the one before it only; "
+                "write Pipeline([…])"
+            )
+        if is_behind(analysis, writer, node):
+            return f"'{writer}' gives {key}, but stands behind; put it before '{node}'"
+        if exclude(analysis.flow.guards[writer], analysis.flow.guards[node]):
+            return f"'{writer}' gives {key}, but on another route"
+        return f"'{writer}' gives {key}, but stands beside '{node}'; put it before"
+    if reading.route is not None and key in analysis.texts:
+        return f"a condition sees values, and {key} is only the text of '{analysis.texts[key][0]}': declare its output"
+    return ""
+
+
+def given_elsewhere(analysis: Analysis, reading: Reading) -> str:
+    """As :func:`given_where`, where it is hardly meant that the input has the key too; empty otherwise."""
+    key, node = reading.key, reading.node
+    readers = [each.node for each in analysis.flow.readings if each.key == key]
+    for writer in analysis.writers.get(key, ()):
+        if writer in readers or exclude(analysis.flow.guards[writer], analysis.flow.guards[node]):
+            continue  # it replaces what it reads; or never runs where this is read
+        if is_behind(analysis, writer, node) and (writer, key) in analysis.flow.used:
+            continue  # whoever stands behind it gets another value, of which CG305 tells
+        return given_where(analysis, reading)
+    return ""
+
+
+def looks_misspelt(analysis: Analysis, reading: Reading) -> tuple[str, str] | None:
+    """A key that is given before, or that others read of the input, and differs by a slip of the pen only."""
+    similar = [key for key in analysis.similar(reading.key) if is_slip(reading.key, key)]
+    for key in similar:
+        who = next((each for each in analysis.writers.get(key, ()) if is_behind(analysis, reading.node, each)), None)
+        if who is not None:
+            return key, f"'{who}' gives"
+    mine, first = len(analysis.inputs[reading.key].used_by), analysis.place_of_input
+    for key, field in ((key, analysis.inputs[key]) for key in similar if key in analysis.inputs):
+        theirs = len(field.used_by)
+        if theirs > mine or (theirs == mine and first[key] < first[reading.key]):
+            return key, f"{field.used_by[0].partition(',')[0]} reads" if theirs == 1 else f"{theirs} others read"
+    return None
+
+
+# ---- where things stand ----------------------------------------------------------------------------------------
+
+
+def is_behind(analysis: Analysis, node: str, other: str) -> bool:
+    """Whether a node stands behind another, on at least one way."""
+    numbers = analysis.number
+    if numbers[other] >= numbers[node]:
+        return False
+    seen, todo = {node}, [node]
+    while todo:
+        for edge in analysis.graph.predecessors(todo.pop()):
+            if edge.source == other:
+                return True
+            if edge.source not in seen and numbers[edge.source] > numbers[other]:
+                seen.add(edge.source)
+                todo.append(edge.source)
+    return False
+
+
+def before(analysis: Analysis, node: str) -> Iterator[str]:
+    """The nodes before a node, the nearest first."""
+    seen, todo = {node}, [node]
+    while todo:
+        following = list[str]()
+        for name in todo:
+            for edge in analysis.graph.predecessors(name):
+                if edge.source not in seen:
+                    seen.add(edge.source)
+                    following.append(edge.source)
+                    yield edge.source
+        todo = following
+
+
+def away(analysis: Analysis, router: str, route: str) -> str:
+    """Who could give something on a route: its last node before the routes meet, else the route itself."""
+    last = None
+    for name in analysis.flow.order:
+        guard = analysis.flow.guards[name]
+        is_on = guard is not None and all((router, route) in way for way in guard) and bool(guard)
+        if is_on and isinstance(analysis.graph.nodes[name], Work):
+            last = name
+    return f"'{last}'" if last else f"route '{route}'"
+
+
+def maybe_from(analysis: Analysis, reading: Reading) -> tuple[str | None, bool, bool]:
+    """The nearest node that may give a key without having declared it, whether it is asked for JSON, whether it writes
+    text."""
+    for name in before(analysis, reading.node):
+        node = analysis.graph.nodes[name]
+        if isinstance(node, Switch) and node.is_open:
+            return name, False, False
+        if isinstance(node, Work):
+            face = node.interface
+            if face.may_give is None or (reading.key in face.may_give and reading.key not in face.sometimes):
+                return name, face.may_give is None, face.is_text
+    return None, False, False

@@ -1,0 +1,127 @@
+"""What is written twice, over an input, or for nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crewgraph.compiler.analysis import Analysis
+from crewgraph.compiler.flow import Clash
+from crewgraph.diagnostics import Diagnostic, Severity
+from crewgraph.graph import Work
+from crewgraph.shapes import Verdict, fit, written
+from crewgraph.template import placeholder_name
+
+__all__ = ["shadowed_inputs", "unread_inputs", "unread_outputs", "written_twice"]
+
+
+def written_twice(analysis: Analysis) -> Iterator[Diagnostic]:
+    """CG304: parallel branches give the same key, and somebody reads it."""
+    readers = dict[str, int]()
+    for reading in analysis.flow.readings:
+        readers[reading.key] = max(readers.get(reading.key, 0), analysis.number[reading.node])
+    for clash in analysis.flow.clashes:
+        is_read = readers.get(clash.key, -1) > analysis.number[clash.meeting]
+        if is_read or clash.meeting in analysis.open_behind:
+            yield _twice(analysis, clash)
+
+
+def _twice(analysis: Analysis, clash: Clash) -> Diagnostic:
+    *others, last = clash.writers
+    kinds = list(dict.fromkeys(f"'{each.node}' as {written(each.kind)}" for each in clash.writers))
+    is_worse = any(
+        fit(one.kind, other.kind).verdict is Verdict.MISFIT and fit(other.kind, one.kind).verdict is Verdict.MISFIT
+        for one in clash.writers
+        for other in others
+    )
+    names = " and ".join(f"'{each.node}'" for each in clash.writers)
+    told = f"{names} stand side by side and both give {clash.key}"
+    told += f", of different types ({', '.join(kinds)})" if is_worse else ""
+    return Diagnostic(
+        "CG304",
+        f"{told}; that of '{last.node}' is handed on, as it stands last",
+        analysis.path(last.node),
+        "give the key another name in one of them, or put one behind the other",
+        last.node,
+        Severity.ERROR if is_worse else None,
+    )
+
+
+def shadowed_inputs(analysis: Analysis) -> Iterator[Diagnostic]:
+    """CG305: a node gives a key of the input that it has not read, and somebody reads what it gave."""
+    from_input = {each.key for each in analysis.flow.readings if each.from_input and not each.is_provided}
+    known = set(analysis.declared.fields) if analysis.declared else from_input
+    for node, key in analysis.flow.shadows:
+        if (node, key) in analysis.flow.used and key in known:
+            yield Diagnostic(
+                "CG305",
+                f"'{node}' gives {key}, which is an input too; who reads {key} behind it gets what '{node}' gave",
+                analysis.path(node),
+                f"give it another name, or let '{node}' read {key} if it is meant to replace it",
+                node,
+            )
+
+
+def unread_outputs(analysis: Analysis) -> Iterator[Diagnostic]:
+    """CG306: a node declares keys that nobody reads."""
+    ends = _ends(analysis)
+    told = {(each.node, clash.key) for clash in analysis.flow.clashes for each in clash.writers}
+    told |= analysis.flow.used
+    for work in analysis.works:
+        keys = [key for key in work.interface.gives if (work.name, key) not in told]
+        if not keys or work.name in ends or work.name in analysis.open_behind or _text_is_read(analysis, work):
+            continue
+        yield Diagnostic(
+            "CG306",
+            f"'{work.name}' gives {', '.join(keys)}, which nothing reads",
+            work.path,
+            "leave it out, or read it where it was meant to be",
+            work.name,
+        )
+
+
+def _ends(analysis: Analysis) -> set[str]:
+    """The nodes behind which no other works, whose output is the result."""
+    ends = set[str]()
+    goes_on = dict[str, bool]()
+    for name in reversed(analysis.flow.order):
+        behind = [edge.target for edge in analysis.graph.successors(name)]
+        goes_on[name] = any(goes_on[target] or isinstance(analysis.graph.nodes[target], Work) for target in behind)
+        if not goes_on[name]:
+            ends.add(name)
+    return ends
+
+
+def _text_is_read(analysis: Analysis, work: Work) -> bool:
+    """Whether somebody is given the whole answer to read, or reaches it by its name."""
+    name = placeholder_name(work.label)
+    if (work.name, name) in analysis.flow.used:
+        return True
+    todo = [work.name]
+    while todo:
+        for edge in analysis.graph.successors(todo.pop()):
+            node = analysis.graph.nodes[edge.target]
+            if isinstance(node, Work):
+                if node.interface.takes_text:
+                    return True
+            else:
+                todo.append(edge.target)
+    return False
+
+
+def unread_inputs(analysis: Analysis) -> Iterator[Diagnostic]:
+    """CG309: inputs are declared that nobody reads."""
+    if analysis.declared is None:
+        return
+    starts = [name for name in analysis.flow.order if not analysis.graph.predecessors(name)]
+    if any(name in analysis.open_behind for name in starts):
+        return
+    unread = [key for key, each in analysis.inputs.items() if each.is_declared and not each.used_by]
+    if unread:
+        yield Diagnostic(
+            "CG309",
+            f"{analysis.declared.name} declares {', '.join(unread)}, which nothing reads",
+            (),
+            "leave it out, or read it where it was meant to be",
+        )
+
+

@@ -1,0 +1,8 @@
+"""What the inputs of a pipeline, a crew or a step must bring."""
+
+from __future__ import annotations
+
+from crewgraph.inputs.declared import Declared, declared, is_declarable
+from crewgraph.inputs.spec import InputField, InputSpec, Needed, Row
+
+__all__ = ["Declared", "InputField", "InputSpec", "Needed", "Row", "declared", "is_declarable"]
