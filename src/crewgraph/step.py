@@ -17,7 +17,7 @@ from crewgraph.node import Interface, Need, Problem, needs_of
 from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
 from crewgraph.policy import Budget, Policy
 from crewgraph.returns import gives_of
-from crewgraph.shapes import coercer
+from crewgraph.kinds import coercer
 from crewgraph.syntax import Stage
 from crewgraph.template import as_text
 from crewgraph.threads import called, is_async

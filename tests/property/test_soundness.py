@@ -29,7 +29,7 @@ from crewgraph.outputs import CrewOutput
 from crewgraph.policy import UNDECLARED
 from crewgraph.router import Route, Router
 from crewgraph.scope import Scope
-from crewgraph.shapes import coercer
+from crewgraph.kinds import coercer
 from crewgraph.syntax import Pipeline, Stage
 
 TYPES: dict[Any, list[Any]] = {

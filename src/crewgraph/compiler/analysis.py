@@ -15,7 +15,7 @@ from crewgraph.condition.routes import RouteReport, report_routes
 from crewgraph.graph import Graph, Switch, Work
 from crewgraph.inputs import Declared, InputSpec
 from crewgraph.node import Interface
-from crewgraph.shapes import Shape, example, union_of
+from crewgraph.kinds import Shape, example, union_of
 from crewgraph.template import placeholder_name
 
 __all__ = ["Analysis", "analysis_of"]

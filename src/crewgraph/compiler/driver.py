@@ -82,7 +82,7 @@ def _looked_at(
     graph, found = lower(pipeline, taken=taken)
     found += [finding for run in OF_STRUCTURE for finding in run(graph)]
     analysis = None
-    if not any(finding.code in BROKEN for finding in found):
+    if not any(finding.code in BROKEN and finding.is_error for finding in found):
         takes = None if pipeline.input_model is None else declared(pipeline.input_model)
         analysis = analysis_of(graph, graph.order(), takes)
         found += [finding for run in OF_FLOW for finding in run(analysis)]

@@ -15,7 +15,7 @@ from crewgraph.compiler.flow import Flow, Reading
 from crewgraph.compiler.guards import ALWAYS, Guard
 from crewgraph.graph import ANY_ROUTE, Graph, Switch, Work
 from crewgraph.inputs import Declared, InputField, InputSpec, Needed
-from crewgraph.shapes import Verdict, fit
+from crewgraph.kinds import Verdict, fit
 
 __all__ = ["guarded_by", "inputs_of"]
 

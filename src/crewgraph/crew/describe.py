@@ -13,7 +13,7 @@ from crewgraph.crew.assign import Job, file_names, texts
 from crewgraph.llm.choose import model_name
 from crewgraph.inputs import Declared
 from crewgraph.node import Interface, Need, Problem, needs_of
-from crewgraph.shapes import given_by
+from crewgraph.kinds import given_by
 from crewgraph.template import lookalikes, parse
 
 __all__ = ["describe"]
