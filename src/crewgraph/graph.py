@@ -72,7 +72,11 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Where the branches of a parallel stage meet: it waits for all that can still arrive."""
+    """Where the branches of a parallel stage meet: it waits for all that can still arrive.
+
+    In a graph built by hand some may not arrive; and one with a single predecessor is a gate, which tells whether a route
+    was taken that leads straight to where ways meet.
+    """
 
     name: str
 

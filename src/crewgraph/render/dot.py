@@ -210,7 +210,8 @@ class _Drawing:
         """The heads of each parallel stage and of each router's routes: they stand in one line."""
         heads = dict[str, list[str]]()
         for line in self.sketch.lines:
-            is_head = line.target not in {END, *self.sketch.loose} and not self.is_point(line.target)
+            is_loose = line.target == END or line.target in self.sketch.loose
+            is_head = not is_loose and not self.is_point(line.target)
             if is_head and (line.box is None or self.enters(line)):
                 heads.setdefault(line.source, []).append(f'"{_key(line.target)}"')
         yield from (several for several in heads.values() if len(several) > 1)
