@@ -26,7 +26,7 @@ class Card(Stage):
     ) -> None:
         self.name = name
         problems = tuple(Problem(code, f"{code} of {name}") for code in wrong)
-        self.described = Interface("crew", (), dict.fromkeys(gives, str), None, summary, rows, problems)
+        self.described = Interface("crew", (), dict.fromkeys(gives, Any), None, summary, rows, problems)
 
     async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
         return CrewOutput(raw=self.name)
