@@ -53,6 +53,8 @@ class Rule:
 
     def covers(self, finding: Diagnostic) -> bool:
         """Whether a finding is ignored by it."""
+        if finding.is_error and is_fatal(finding.code):
+            return False
         is_meant = self.ignore.code == finding.code and self.ignore.node in {None, finding.node, _label(finding.node)}
         return is_meant and _is_inside(finding.path, self.inside)
 
@@ -68,7 +70,9 @@ def verdict(found: Iterable[Diagnostic], graph: Graph, *, rules: Sequence[Rule],
     """
     docket = _Docket(rules)
     docket.sort(_placed(found, graph))
-    if not any(finding.is_error and is_fatal(finding.code) for finding in docket.kept):  # else not everything could be looked for
+    if not any(
+        finding.is_error and is_fatal(finding.code) for finding in docket.kept
+    ):  # else not everything could be looked for
         docket.sort(docket.useless(graph, of_useless=False))
         docket.kept += docket.useless(graph, of_useless=True)
     raised = [_raised(finding, strict) for finding in docket.kept]

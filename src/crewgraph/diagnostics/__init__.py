@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from crewgraph.diagnostics.codes import CODES, Severity, code_of
 from crewgraph.diagnostics.finding import Diagnostic, Findings, Suppressed, Witness, counted
-from crewgraph.diagnostics.ignore import WARNINGS, Ignore, Strict, is_fatal, strict_of, strictness
+from crewgraph.diagnostics.ignore import WARNINGS, Ignore, Strict, can_be_ignored, is_fatal, strict_of, strictness
 
 __all__ = [
     "CODES",
@@ -20,6 +20,7 @@ __all__ = [
     "Strict",
     "Suppressed",
     "Witness",
+    "can_be_ignored",
     "code_of",
     "counted",
     "is_fatal",

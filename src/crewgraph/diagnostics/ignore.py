@@ -8,7 +8,7 @@ from typing import Any
 
 from crewgraph.diagnostics.codes import CODES, code_of
 
-__all__ = ["WARNINGS", "Ignore", "Strict", "is_fatal", "strict_of", "strictness"]
+__all__ = ["WARNINGS", "Ignore", "Strict", "can_be_ignored", "is_fatal", "strict_of", "strictness"]
 
 WARNINGS = "warnings"
 """The word that stands for every warning among the codes that count as errors."""
@@ -18,11 +18,18 @@ Strict = bool | frozenset[str]
 
 
 _FATAL = frozenset({"CG202", "CG203", "CG701", "CG702", "CG703", "CG704", "CG705"})
+_MAY_BE_MILD = frozenset({"CG203"})
+"""A node that stands alone can run; such a warning may be meant so."""
 
 
 def is_fatal(code: str) -> bool:
-    """Whether nothing could run, or be checked to its end, with such a finding."""
+    """Whether nothing could run, or be checked to its end, with an error of this code."""
     return code.startswith(("CG1", "CG5")) or code in _FATAL
+
+
+def can_be_ignored(code: str) -> bool:
+    """Whether a finding of this code can be ignored; of one that is fatal only what is no error."""
+    return not is_fatal(code) or code in _MAY_BE_MILD
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ class Ignore:
             raise ValueError(f'Ignore takes a code, such as "CG305", got {self.code!r}')
         code = code_of(self.code)
         object.__setattr__(self, "code", code)
-        if is_fatal(code):
+        if not can_be_ignored(code):
             name, _ = CODES[code]
             raise ValueError(f"{code} {name} cannot be ignored: nothing could run. hint: `crewgraph explain {code}`")
         if not _is_text(self.reason):

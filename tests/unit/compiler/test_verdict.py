@@ -85,6 +85,13 @@ def test_an_ignored_error_keeps_nothing_from_running() -> None:
     assert told([ERROR], Ignore("CG302", "the desk fills it in")).ok
 
 
+def test_only_what_can_run_is_ignored() -> None:
+    """A node that stands alone is a warning; one that nothing reaches is an error."""
+    alone = Diagnostic("CG203", "alone", node="tidy", level=Severity.WARNING)
+    assert told([alone], Ignore("CG203", "it runs by itself")) == ()
+    assert told([Diagnostic("CG203", "unreached")], Ignore("CG203", "why")).codes == ("CG203",)
+
+
 def test_the_first_of_several_that_cover_a_finding_gives_the_reason() -> None:
     """None of them is useless."""
     findings = told([WARNING], Ignore("CG305", "first"), Ignore("CG305", "second"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crewgraph.diagnostics import CODES, Ignore, is_fatal, strict_of, strictness
+from crewgraph.diagnostics import CODES, Ignore, can_be_ignored, is_fatal, strict_of, strictness
 
 
 def test_an_ignore_has_a_code_and_a_reason() -> None:
@@ -44,6 +44,7 @@ def test_nothing_could_run_with_some_findings() -> None:
     fatal = {"CG101", "CG102", "CG103", "CG104", "CG202", "CG203", "CG501", "CG502", "CG503"}
     fatal |= {"CG701", "CG702", "CG703", "CG704", "CG705"}
     assert {code for code in CODES if is_fatal(code)} == fatal
+    assert {code for code in CODES if not can_be_ignored(code)} == fatal - {"CG203"}
 
 
 @pytest.mark.parametrize(
