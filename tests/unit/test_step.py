@@ -37,7 +37,7 @@ def named(a: int, b: int) -> dict[str, Any]:
     return {"got": (a, b)}
 
 
-def with_default(a: int, b: int = 20) -> dict[str, Any]:
+def with_default(a: int, b: int | None = 20) -> dict[str, Any]:
     return {"got": (a, b)}
 
 
@@ -494,16 +494,20 @@ ANYTHING: Any = ({}, None)
         (CrewOutput, ANYTHING),
         (Numbers, ANYTHING),
         (Table, ANYTHING),
-        (Optional[Person], ANYTHING),  # noqa: UP045 - people write it
-        (Person | None, ANYTHING),
-        (Literal["a"], ANYTHING),
+        (Optional[Person], ({}, frozenset({"name", "born"}))),  # noqa: UP045 - people write it
+        (Person | None, ({}, frozenset({"name", "born"}))),
+        (Person | str, ({}, frozenset({"name", "born", "f"}))),
+        (Person | Rich, ({"name": str}, frozenset({"born", "size"}))),
+        (Person | dict, ({}, None)),
+        (str | int, ({"f": str | int}, frozenset())),
+        (Literal["a"], ({"f": Literal["a"]}, frozenset())),
         (object, ANYTHING),
-        (Record, ANYTHING),
+        (Record, ({"f": Record}, frozenset())),
         (Iterator[int], ANYTHING),
         (str, ({"f": str}, frozenset())),
         (bool, ({"f": bool}, frozenset())),
         (list[int], ({"f": list[int]}, frozenset())),
-        (Annotated[int, "unit"], ({"f": int}, frozenset())),
+        (Annotated[int, "unit"], ({"f": Annotated[int, "unit"]}, frozenset())),
         (Point, ({"f": Point}, frozenset())),
         (Person, ({"name": str, "born": date}, frozenset())),
         (Rich, ({"name": str, "size": int}, frozenset())),

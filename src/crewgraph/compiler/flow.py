@@ -316,6 +316,8 @@ class _Walk:
         if variable is None or variable.writers.get(number) is not TEXT:
             return state
         over, bit = ABSENT | MAYBE | variable.texts, variable.bits[number]
+        if work.interface.may_give is None and not work.interface.is_text:
+            bit <<= 1  # it may give a value of that name, too
         self.texts = variable.put(self.texts, variable.read(self.texts) & ~over | bit)
         return variable.put(state, variable.read(state) & ~over | bit)
 

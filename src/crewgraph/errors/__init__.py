@@ -4,9 +4,12 @@
 
     CrewgraphError
     ├── PipelineInvalid          the checker found errors; nothing has run
+    │   └── DocumentInvalid      … of a document, or of a pipeline that cannot be written as one
+    ├── DocumentError            the file of a document cannot be read or written here
     ├── InputError               inputs are missing or of the wrong kind; nothing has run
     │   └── InputTypeError       … and they are not mappings at all (also a TypeError)
     ├── TemplateError            a placeholder has no value
+    ├── ValueMisfit              a value handed over does not have the declared type (also a TypeError)
     ├── ConditionError           a condition of a route or task cannot be parsed, or raised while it ran
     ├── NodeError                a node of a run failed; the cause is chained
     ├── KickoffError             some runs of a kickoff failed; ``.result`` holds everything
@@ -48,12 +51,15 @@ from __future__ import annotations
 
 from crewgraph.errors.building import (
     ConditionError,
+    DocumentError,
+    DocumentInvalid,
     InputError,
     InputTypeError,
     PipelineInvalid,
     RenderError,
     TargetError,
     TemplateError,
+    ValueMisfit,
 )
 from crewgraph.errors.models import (
     ModelAccessDenied,
@@ -101,6 +107,8 @@ __all__ = [
     "ConditionError",
     "CrewgraphError",
     "DeadlineExceeded",
+    "DocumentError",
+    "DocumentInvalid",
     "GuardrailFailed",
     "HumanInputUnavailable",
     "InputError",
@@ -127,5 +135,6 @@ __all__ = [
     "TargetError",
     "TemplateError",
     "ToolError",
+    "ValueMisfit",
     "WorkStopped",
 ]

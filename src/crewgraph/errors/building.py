@@ -9,12 +9,15 @@ from crewgraph.errors.root import MAX_NAMED, CrewgraphError, and_more
 
 __all__ = [
     "ConditionError",
+    "DocumentError",
+    "DocumentInvalid",
     "InputError",
     "InputTypeError",
     "PipelineInvalid",
     "RenderError",
     "TargetError",
     "TemplateError",
+    "ValueMisfit",
 ]
 
 LITERAL_BRACES = "write {{…}} for literal braces"
@@ -27,35 +30,64 @@ class PipelineInvalid(CrewgraphError):
         findings: all findings, warnings included, in the checker's order.
     """
 
-    def __init__(self, findings: Iterable[Any]) -> None:
+    def __init__(self, findings: Iterable[Any], *, head: str = "the pipeline is invalid") -> None:
         self.findings = tuple(findings)
         errors = [str(finding) for finding in self.findings if finding.is_error]
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-        super().__init__("\n".join([f"the pipeline is invalid: {count}", *errors]))
+        super().__init__("\n".join([f"{head}: {count}", *errors]))
+
+
+class DocumentInvalid(PipelineInvalid):
+    """Raised when a document does not say a pipeline, or a pipeline cannot be written as one.
+
+    Attributes:
+        findings: everything that stands in the way, each with its place in the document.
+    """
+
+
+class DocumentError(CrewgraphError):
+    """Raised when the file of a document cannot be read or written here, with what would make it possible."""
 
 
 class InputError(CrewgraphError, ValueError):
-    """Raised before the first model call when inputs lack keys that the pipeline needs.
+    """Raised before the first model call when inputs lack keys that the pipeline needs, or hold what it cannot take.
 
     Where the other inputs run all the same, it is recorded on the runs of those that cannot.
 
     Attributes:
-        missing: for each bad input, its index and the keys it lacks, each with those who need it.
+        missing: for each incomplete input, its index and the keys it lacks, each with those who need it.
+        misfits: for each input with unfit values, its index and the keys, each with what is wrong with its value.
     """
 
     def __init__(
         self,
         missing: Mapping[int, Mapping[str, Sequence[str]]],
         *,
+        misfits: Mapping[int, Mapping[str, str]] | None = None,
         given: Mapping[int, Iterable[str]] | None = None,
         hint: str = "",
         others_run: bool = False,
     ) -> None:
         self.missing = missing
-        rows = [f"input {index} lacks {_lacking(keys, (given or {}).get(index))}" for index, keys in missing.items()]
+        self.misfits = misfits or {}
+        bad = sorted({*missing, *self.misfits})
+        rows = [f"input {index} {_told(index, missing, self.misfits, (given or {}).get(index))}" for index in bad]
         head = "1 input is" if len(rows) == 1 else f"{len(rows)} inputs are"
-        lines = [] if others_run else [f"{head} incomplete; nothing has run"]
+        what = "unfit" if not missing else "incomplete" if not self.misfits else "incomplete or unfit"
+        lines = [] if others_run else [f"{head} {what}; nothing has run"]
         super().__init__("\n".join([*lines, *and_more(rows, "inputs"), *([f"hint: {hint}"] if hint else [])]))
+
+
+def _told(
+    index: int,
+    missing: Mapping[int, Mapping[str, Sequence[str]]],
+    misfits: Mapping[int, Mapping[str, str]],
+    given: Iterable[str] | None,
+) -> str:
+    """All that is wrong with one input."""
+    parts = [f"lacks {_lacking(missing[index], given)}"] if index in missing else []
+    parts += [f"has an unfit '{key}': {why}" for key, why in misfits.get(index, {}).items()]
+    return "; it ".join(parts)
 
 
 def _lacking(keys: Mapping[str, Sequence[str]], given: Iterable[str] | None) -> str:
@@ -88,6 +120,19 @@ class TemplateError(CrewgraphError, ValueError):
             f"no value for {wanted}. There is: {offered}. hint: add it to the inputs, "
             f"let an earlier crew give it, or {or_else}"
         )
+
+
+class ValueMisfit(CrewgraphError, TypeError):
+    """Raised by a step or a crew when values it is handed do not have the types that it declares.
+
+    Attributes:
+        misfits: for each key what is wrong with its value.
+    """
+
+    def __init__(self, who: str, misfits: Mapping[str, str]) -> None:
+        self.misfits = misfits
+        told = "; ".join(f"{key}: {why}" for key, why in misfits.items())
+        super().__init__(f"{who} cannot take {told}. hint: let whoever gives it declare that type, or take another")
 
 
 class ConditionError(CrewgraphError, ValueError):

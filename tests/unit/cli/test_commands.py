@@ -79,7 +79,7 @@ def test_show_tells_what_it_is(crewgraph, flow):
     """Counts, tree, inputs and findings."""
     told = crewgraph("show", "flow.py").stdout
     assert told.startswith("flow.py  pipeline · 2 stages · 3 steps · 1 router\n")
-    assert "inputs that every run needs\n  text  'measure'" in told
+    assert "inputs that every run needs\n  text: str  'measure'" in told
     assert "findings: no findings" in told
 
 
@@ -93,10 +93,10 @@ def test_show_tells_what_only_some_routes_need(crewgraph, write):
         def a(customer: str) -> None: ...
         @step
         def b() -> None: ...
-        flow = Router({"r": Route("True", a)}, b)
+        flow = Router({"r": Route(lambda values: True, a)}, b)
     """,
     )
-    assert "inputs that some routes need\n  customer  'a'" in crewgraph("show", "one:flow").stdout
+    assert "inputs that some routes need\n  customer: str  'a'  on route 'r' of 'router'" in crewgraph("show", "one:flow").stdout
     assert "inputs: none are needed" in crewgraph("show", "one:b").stdout
 
 

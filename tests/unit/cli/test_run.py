@@ -55,8 +55,8 @@ def test_all_well_is_code_0(crewgraph, flow):
 
 def test_values_may_be_json(crewgraph, flow):
     """``:=`` for other than text."""
-    done = crewgraph("run", "flow.py:short", "--input", "size:=[1, 2]")
-    assert lines(done.stdout)[0]["raw"] == "only [1, 2]"
+    done = crewgraph("run", "flow.py:short", "--input", "size:=12")
+    assert lines(done.stdout)[0]["raw"] == "only 12"
 
 
 def test_standard_input_with_bad_lines(crewgraph, flow):

@@ -44,7 +44,7 @@ class Node(Stage):
         self.sights = list[Sight]()
         self.face = Interface(
             needs=tuple(Need(key, "a task") for key in reads.split()),
-            gives=dict.fromkeys(gives.split(), str),
+            gives=dict.fromkeys(gives.split(), int),
             may_give=may_give,
         )
         load = Load(
