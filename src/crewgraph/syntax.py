@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator, model_validator
 
-from crewgraph.diagnostics import Findings, Ignore, Strict, strict_of
+from crewgraph.diagnostics import Findings, Ignore, Strict, ignores_of, strict_of
 from crewgraph.forecast import Forecast
 from crewgraph.inputs import InputSpec, declared
 from crewgraph.node import is_node
@@ -211,13 +211,7 @@ class Pipeline(BaseModel, Stage):
     @field_validator("ignore", mode="before")
     @classmethod
     def _ignored(cls, ignore: Any) -> Any:
-        if isinstance(ignore, str | Ignore) or not isinstance(ignore, Iterable):
-            raise ValueError(f'ignore is a list, got {ignore!r}. hint: ignore=[Ignore("CG305", "why")]')  # noqa: TRY004
-        every = tuple(ignore)
-        for each in every:
-            if isinstance(each, str):
-                raise ValueError(f'ignore wants a reason. hint: Ignore("{each}", "why it is meant so")')  # noqa: TRY004
-        return every
+        return ignores_of(ignore)
 
     @field_validator("strict", mode="before")
     @classmethod

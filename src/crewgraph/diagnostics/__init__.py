@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from crewgraph.diagnostics.codes import CODES, Severity, code_of
 from crewgraph.diagnostics.finding import Diagnostic, Findings, Suppressed, Witness, counted
-from crewgraph.diagnostics.ignore import WARNINGS, Ignore, Strict, can_be_ignored, is_fatal, strict_of, strictness
+from crewgraph.diagnostics.ignore import (
+    WARNINGS,
+    Ignore,
+    Strict,
+    can_be_ignored,
+    ignores_of,
+    is_fatal,
+    strict_of,
+    strictness,
+)
 
 __all__ = [
     "CODES",
@@ -23,6 +32,7 @@ __all__ = [
     "can_be_ignored",
     "code_of",
     "counted",
+    "ignores_of",
     "is_fatal",
     "strict_of",
     "strictness",

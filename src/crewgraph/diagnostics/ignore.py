@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from crewgraph.diagnostics.codes import CODES, code_of
 
-__all__ = ["WARNINGS", "Ignore", "Strict", "can_be_ignored", "is_fatal", "strict_of", "strictness"]
+__all__ = ["WARNINGS", "Ignore", "Strict", "can_be_ignored", "ignores_of", "is_fatal", "strict_of", "strictness"]
 
 WARNINGS = "warnings"
 """The word that stands for every warning among the codes that count as errors."""
@@ -64,6 +64,21 @@ class Ignore:
 
     def __str__(self) -> str:
         return f'Ignore("{self.code}", node="{self.node}")' if self.node else f'Ignore("{self.code}")'
+
+
+def ignores_of(ignore: Any) -> tuple[Any, ...]:
+    """What a pipeline is told to ignore, as a tuple; what is in it is looked at by pydantic.
+
+    Raises:
+        ValueError: it is no list, or holds a code without a reason; pydantic makes its ValidationError of it.
+    """
+    if isinstance(ignore, str | Ignore) or not isinstance(ignore, Iterable):
+        raise ValueError(f'ignore is a list, got {ignore!r}. hint: ignore=[Ignore("CG305", "why")]')  # noqa: TRY004
+    every = tuple(ignore)
+    for each in every:
+        if isinstance(each, str):
+            raise ValueError(f'ignore wants a reason. hint: Ignore("{each}", "why it is meant so")')  # noqa: TRY004
+    return every
 
 
 def strictness(strict: bool | Collection[str]) -> frozenset[str]:  # noqa: FBT001 - it is the value itself
