@@ -38,7 +38,11 @@ class Witness:
 
     def __str__(self) -> str:
         given, gives = (json.dumps(dict(each), ensure_ascii=False, default=repr) for each in (self.inputs, self.gives))
-        way = [f"input {given}", *([f"with {gives}"] if self.gives else []), *(f"route '{route}' of '{router}'" for router, route in self.routes)]
+        way = [
+            f"input {given}",
+            *([f"with {gives}"] if self.gives else []),
+            *(f"route '{route}' of '{router}'" for router, route in self.routes),
+        ]
         return ", ".join(way) + (f" → fails at '{self.node}'" if self.node else "")
 
 
