@@ -14,7 +14,7 @@ from crewgraph.edges import Graph as HandMade
 from crewgraph.errors import PipelineInvalid
 from crewgraph.graph import Graph, Switch
 from crewgraph.inputs import InputSpec
-from crewgraph.render import to_text
+from crewgraph.render import marks_of, to_text
 from crewgraph.render.escape import clean
 from crewgraph.kinds import written
 from crewgraph.syntax import Procedure
@@ -31,7 +31,7 @@ def show(target: str, *, names: tuple[str, ...]) -> None:
     graph, findings = analyse(loaded.pipeline)
     click.echo(f"{click.style(loaded.title, bold=True)}  {_counts(loaded, graph)}")
     click.echo()
-    click.echo(to_text(graph), nl=False)
+    click.echo(to_text(graph, marks=marks_of(findings)), nl=False)
     click.echo()
     try:
         _echo_inputs(loaded.pipeline.inputs)

@@ -107,6 +107,7 @@ def test_show_tells_of_mistakes(crewgraph, write):
     assert done.exit_code == 0
     assert "inputs: known once the errors are mended" in done.stdout
     assert "findings: 3 errors" in done.stdout
+    assert "a  (step)  ✗ CG503\n" in done.stdout
 
 
 def test_a_bug_is_told_in_two_lines(crewgraph, flow, monkeypatch):
