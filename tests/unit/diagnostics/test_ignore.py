@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crewgraph.diagnostics import CODES, Ignore, can_be_ignored, is_fatal, strict_of, strictness
+from crewgraph.diagnostics import CODES, Ignore, can_be_ignored, ignores_of, is_fatal, strict_of, strictness
 
 
 def test_an_ignore_has_a_code_and_a_reason() -> None:
@@ -37,6 +37,29 @@ def test_what_cannot_be_ignored_is_refused(arguments: Any, told: str) -> None:
     """With the edit that mends it."""
     with pytest.raises(ValueError, match=re.escape(told)):
         Ignore(*arguments)
+
+
+def test_what_is_ignored_is_a_tuple() -> None:
+    """Whatever it was told in; what is in it is looked at by the pipeline."""
+    ignore = Ignore("CG305", "why")
+    assert ignores_of([ignore]) == ignores_of(iter([ignore])) == (ignore,)
+    assert ignores_of([7]) == (7,)
+
+
+@pytest.mark.parametrize(
+    ("ignore", "told"),
+    [
+        ("CG305", "ignore is a list, got 'CG305'. hint: ignore=[Ignore("),
+        (Ignore("CG305", "why"), "ignore is a list, got Ignore"),
+        (7, "ignore is a list, got 7"),
+        (["CG305"], 'ignore wants a reason. hint: Ignore("CG305", "why it is meant so")'),
+    ],
+    ids=["a code", "one", "a number", "a code in it"],
+)
+def test_what_is_no_list_of_ignores_is_refused(ignore: Any, told: str) -> None:
+    """With the edit that mends it."""
+    with pytest.raises(ValueError, match=re.escape(told)):
+        ignores_of(ignore)
 
 
 def test_nothing_could_run_with_some_findings() -> None:
