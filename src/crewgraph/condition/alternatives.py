@@ -157,7 +157,7 @@ def _alternatives(form: Form, depth: int) -> Iterator[Read]:
 
 def _container(form: Form) -> Alternative:
     match form:
-        case Choice(values=values):
+        case Choice(values=values) if not any(isinstance(value, Mapping | list | tuple) for value in values):
             return Constants(values)
         case Items(kind="list" | "tuple" | "set" | "frozenset" as kind, item=item, least=least, most=most):
             maker = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[kind]

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from crewgraph.condition.alternatives import read
 from crewgraph.condition.answer import Answer, Known, Verdict
-from crewgraph.condition.condition import Condition
-from crewgraph.condition.domains import Domain, domain
-from crewgraph.condition.samples import MISSING
-from crewgraph.condition.search import Effort, Spent, groups, search
+from crewgraph.condition.condition import Condition, Path
+from crewgraph.condition.domains import Domain
+from crewgraph.condition.places import places
+from crewgraph.condition.search import Effort, Kept, Search, Spent, assembled
 from crewgraph.condition.spots import Spots
 from crewgraph.condition.terms import Goal, atoms, goals, paths
 from crewgraph.errors import ConditionError
 
-__all__ = ["satisfiable"]
+__all__ = ["Ground", "Part", "satisfiable"]
 
-MAX_WORK = 400_000
+MAX_WORK = 1_000_000
 """So many steps of evaluation are made to find an example, and for the proof that there is none as many again."""
+SURVEY = 300
+"""What it takes to make samples for one key, in such steps."""
 
 TOO_MUCH = "there are too many combinations to try"
-NOT_UNDERSTOOD = "what is asked of {} is more than can be decided"
-ODD = "the only values that come here are odd: not a number (NaN), or refused by what their type checks beside"
+NOT_UNDERSTOOD = "what {} asks is more than can be decided"
+ODD = "only odd values come here: NaN, which is no number, or what a pattern or validator may refuse"
+Part = tuple[Condition, bool]
+"""A condition, and what it must come to."""
 
 
 def satisfiable(
-    parts: Sequence[tuple[Condition, bool]],
+    parts: Sequence[Part],
     kinds: Mapping[str, Any] | Known,
     *,
     present: Collection[str] = (),
@@ -46,113 +49,144 @@ def satisfiable(
         effort: the work that may be done; what is done is taken off.
     """
     known = kinds if isinstance(kinds, Known) else Known(kinds, present, absent)
-    effort = effort or Effort(2 * MAX_WORK)
-    try:
-        question = _Question(
-            known, [goal for each, wanted in parts for goal in goals(each.tree, wanted=wanted)], effort
-        )
-        answers = [question.answer(group) for group in groups(question.goals)]
-    except Spent:
-        return Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
-    if any(answer.verdict is Verdict.NO for answer in answers):
-        return Answer(Verdict.NO)
-    unknown = next((answer for answer in answers if answer.verdict is Verdict.UNKNOWN), None)
-    if unknown is not None:
-        return unknown
-    example = {key: value for answer in answers for key, value in (answer.example or {}).items()}
-    return Answer(Verdict.YES, example) if _comes_out(parts, example) else Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
+    return Ground(known, parts, effort or Effort(2 * MAX_WORK)).ask(parts)
 
 
-def _comes_out(parts: Iterable[tuple[Condition, bool]], values: Mapping[str, Any]) -> bool:
+class Ground:
+    """What some conditions look at, and samples of it: for one question, or for all questions about a router."""
+
+    def __init__(self, known: Known, parts: Iterable[Part], effort: Effort) -> None:
+        self.known = known
+        self.effort = effort
+        self._goals = dict[tuple[str, bool], Goal]()
+        self.plain = set[ast.expr]()
+        self.domains = dict[Path, Domain]()
+        self._samples = dict[bool, dict[Path, Sequence[Any]]]()
+        self._parts = dict[Part, tuple[Goal, ...]]()
+        self._kept = Kept()
+        self._spots = Spots()
+        try:
+            self._survey(dict.fromkeys(parts))
+        except Spent:
+            self.effort.left = 0  # and nothing can be asked
+
+    def _survey(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            condition, wanted = part
+            asked = list[Goal]()
+            for each in goals(condition.tree, wanted=wanted):
+                self.effort.spend(10 * each.size)
+                goal = self._goals.setdefault((ast.unparse(each.condition.tree), each.wanted), each)
+                asked.append(goal)
+                self.plain |= {atom for atom in atoms(goal.condition.tree) if self._spots.note(atom)}
+            self._parts[part] = tuple(asked)
+        self._spots.mix()
+        for path, alternative in self.known.pinned.items():
+            self._spots.at(path).pinned = alternative
+        for path, found in places(self._spots.roots, self.known):
+            self.effort.spend(SURVEY + len(found.values))
+            self.domains[path] = found
+        self._samples = {
+            False: {path: found.sure for path, found in self.domains.items()},
+            True: {path: found.values for path, found in self.domains.items()},
+        }
+
+    def ask(self, parts: Sequence[Part]) -> Answer:
+        """Whether there are values for which some of the conditions come out as wanted."""
+        asked = dict.fromkeys(goal for part in parts for goal in self._parts.get(part, ()))
+        example, unknown = dict[Path, Any](), list[Answer]()
+        try:
+            self.effort.spend(len(asked))
+            together = self._search(Effort(0), odd=False).groups(asked)
+        except Spent:
+            return Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
+        for group in together:
+            answer = self._answer(group)
+            if isinstance(answer, dict):
+                example |= answer
+            elif answer.verdict is Verdict.NO:
+                return answer
+            else:
+                unknown.append(answer)
+        if unknown:
+            return unknown[0]
+        values = assembled(example)
+        return Answer(Verdict.YES, values) if _comes_out(parts, values) else Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
+
+    def _answer(self, group: Sequence[Goal]) -> dict[Path, Any] | Answer:
+        """Values that meet some goals that have nothing to do with the others, or that there are none, or unknown."""
+        is_over = True
+        try:
+            example = self._found(group, odd=False)
+        except Spent:
+            example, is_over = None, False
+        if example is not None:
+            return example
+        hidden = dict[str, None]()
+        proof = [self._hide(goal, hidden) for goal in group]
+        looked = (place for goal in group for place in self._search(Effort(0), odd=False).places(goal))
+        if not hidden and not (is_over and any(self.domains[place].doubtful for place in looked)):
+            return Answer(Verdict.NO) if is_over else Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
+        return self._proven(proof, hidden)
+
+    def _proven(self, proof: Sequence[Goal], hidden: Mapping[str, None]) -> Answer:
+        """That goals cannot be met, whatever that comes to which is not understood; or that this is unknown."""
+        try:
+            search = self._search(Effort(0), odd=True, hidden=hidden)
+            if any(self._found(group, odd=True, hidden=hidden) is None for group in search.groups(proof)):
+                return Answer(Verdict.NO)
+        except Spent:
+            return Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
+        reason = NOT_UNDERSTOOD.format(f"`{next(iter(hidden))}`") if hidden else ODD
+        return Answer(Verdict.UNKNOWN, reason=reason)
+
+    def _hide(self, goal: Goal, hidden: dict[str, None]) -> Goal:
+        """A goal in which what cannot be decided stands for itself: it may be true or false."""
+        odd = [atom for atom in atoms(goal.condition.tree) if not self._is_decided(atom)]
+        hidden |= dict.fromkeys(ast.unparse(atom) for atom in odd)
+        return goal.of(_hidden(goal.condition.tree, odd)) if odd else goal
+
+    def _is_decided(self, atom: ast.expr) -> bool:
+        """Whether the samples show everything that an atom can come to."""
+        found = [self.domains[place] for path in paths(atom) for place in _on_the_way(path) if place in self.domains]
+        if atom in self.plain and all(each.is_all for each in found):
+            return True
+        return all(each.is_every for each in found)
+
+    def _found(self, group: Sequence[Goal], *, odd: bool, hidden: Iterable[str] = ()) -> dict[Path, Any] | None:
+        """Values that meet some goals; ``None`` where no combination of samples does."""
+        try:
+            return self._tried(lambda search: search.values(group), odd=odd, hidden=hidden)
+        except Spent:
+            return self._tried(lambda search: search.by_cases(group), odd=odd, hidden=hidden)
+
+    def _tried(
+        self, how: Callable[[Search], dict[Path, Any] | None], *, odd: bool, hidden: Iterable[str]
+    ) -> dict[Path, Any] | None:
+        """What a search finds with half of the work that may be done for one question."""
+        part = self.effort.part(MAX_WORK // 2)
+        before = part.left
+        try:
+            return how(self._search(part, odd=odd, hidden=hidden))
+        finally:
+            self.effort.left -= before - part.left
+
+    def _search(self, effort: Effort, *, odd: bool, hidden: Iterable[str] = ()) -> Search:
+        """A search among the samples; what is hidden may be true or false."""
+        either: dict[Path, Sequence[Any]] = {(name,): (True, False) for name in hidden}
+        samples = self._samples.get(odd, {})
+        return Search({**samples, **either} if either else samples, effort, self._kept)
+
+
+def _on_the_way(path: Path) -> Iterator[Path]:
+    return (path[:end] for end in range(1, len(path) + 1))
+
+
+def _comes_out(parts: Iterable[Part], values: Mapping[str, Any]) -> bool:
     try:
         return all(condition(values) is wanted for condition, wanted in parts)
     except ConditionError:  # pragma: no cover - each was evaluated before, with the same values
         return False
-
-
-class _Question:
-    """Goals that must all be met, and samples of the values that they look at."""
-
-    def __init__(self, known: Known, asked: Sequence[Goal], effort: Effort) -> None:
-        self.effort = effort
-        self.goals = _once(asked)
-        self.plain = set[ast.expr]()
-        spots = Spots()
-        for goal in self.goals:
-            effort.spend(goal.size)
-            self.plain |= {atom for atom in atoms(goal.condition.tree) if spots.note(atom)}
-        spots.mix()
-        for path, alternative in known.pinned.items():
-            spots.at(path).pinned = alternative
-        self.domains = {root: self._domain(known, root, spots) for root in spots.roots}
-
-    def _domain(self, known: Known, root: str, spots: Spots) -> Domain:
-        if root in known.absent:
-            return Domain((MISSING,))
-        found = domain(spots.roots[root], read(known.kinds.get(root, Any)))
-        if root in known.present:
-            return found
-        return Domain((*found.sure, MISSING), found.doubtful, found.is_all, found.is_every)
-
-    def answer(self, group: Sequence[Goal]) -> Answer:
-        """Whether some goals can be met that have nothing to do with the others."""
-        try:
-            example = self.search(group, odd=False)
-        except Spent:
-            example, is_over = None, False
-        else:
-            is_over = True
-        if example is not None:
-            return Answer(Verdict.YES, example)
-        hidden = dict[str, ast.expr]()
-        proof = [self.hide(goal, hidden) for goal in group]
-        if not is_over and not hidden:
-            return Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
-        if is_over and not hidden and not any(self.domains[root].doubtful for goal in group for root in goal.roots):
-            return Answer(Verdict.NO)
-        return self.proven(proof, hidden)
-
-    def proven(self, proof: Sequence[Goal], hidden: Mapping[str, ast.expr]) -> Answer:
-        """That goals cannot be met, whatever that comes to which is not understood; or that this is unknown."""
-        try:
-            if any(self.search(group, odd=True) is None for group in groups(proof)):
-                return Answer(Verdict.NO)
-        except Spent:
-            return Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
-        if not hidden:
-            return Answer(Verdict.UNKNOWN, reason=ODD)
-        return Answer(Verdict.UNKNOWN, reason=NOT_UNDERSTOOD.format(f"`{next(iter(hidden))}`"))
-
-    def hide(self, goal: Goal, hidden: dict[str, ast.expr]) -> Goal:
-        """A goal in which what cannot be decided stands for itself: it may be true or false."""
-        odd = [atom for atom in atoms(goal.condition.tree) if not self.is_decided(atom)]
-        hidden |= {ast.unparse(atom): atom for atom in odd}
-        return goal.of(_hidden(goal.condition.tree, odd)) if odd else goal
-
-    def is_decided(self, atom: ast.expr) -> bool:
-        """Whether the samples show everything that an atom can come to."""
-        domains = [self.domains[str(path[0])] for path in paths(atom)]
-        if atom in self.plain and all(each.is_all for each in domains):
-            return True
-        return all(each.is_every for each in domains)
-
-    def search(self, group: Sequence[Goal], *, odd: bool) -> dict[str, Any] | None:
-        """Values that meet some goals; ``None`` where no combination of samples does."""
-        samples = dict[str, Sequence[Any]]()
-        for root in dict.fromkeys(root for goal in group for root in goal.roots):
-            found = self.domains.get(root, Domain((True, False)))  # what is hidden may be either
-            samples[root] = found.values if odd else found.sure
-        part = self.effort.part(MAX_WORK)
-        before = part.left
-        try:
-            return search(group, samples, part)
-        finally:
-            self.effort.left -= before - part.left
-
-
-def _once(asked: Iterable[Goal]) -> list[Goal]:
-    """Goals without repetition."""
-    return [*{(ast.unparse(goal.condition.tree), goal.wanted): goal for goal in asked}.values()]
 
 
 def _hidden(tree: ast.expr, odd: Collection[ast.expr]) -> ast.expr:

@@ -26,10 +26,12 @@ from crewgraph.condition.spots import Numbers, Spot
 from crewgraph.condition.texts import MAX_SIZE, texts
 from crewgraph.shapes.forms import ANYTHING, Form
 
-__all__ = ["Domain", "domain"]
+__all__ = ["Domain", "domain", "joined", "plain_samples", "samples_of"]
 
 MAX_VALUES = 1_500
 """Of one value not more samples are made."""
+MAX_PLAIN = 12
+"""A type of which nothing is asked has no more samples than these."""
 MAX_ITEMS = 60_000
 """All samples of a container together have not many more items than these."""
 MAX_POOL = 8
@@ -65,25 +67,32 @@ def domain(spot: Spot, form: Form) -> Domain:
         found = () if value is MISSING else (value,)
         return Domain(found if is_sure else (), () if is_sure else found, is_all=bool(found), is_every=False)
     choices = alternatives(form) if spot.pinned is None else (Read(spot.pinned),)
-    parts = [_doubted(_domain(each.alternative, spot), is_sure=each.is_sure) for each in choices]
-    return _cut(
-        Domain(
-            _distinct(value for part in parts for value in part.sure),
-            _distinct(value for part in parts for value in part.doubtful),
-            is_all=all(part.is_all for part in parts),
-            is_every=all(part.is_every for part in parts),
-        )
+    return joined(samples_of(each, spot) for each in choices)
+
+
+def joined(parts: Iterable[Domain]) -> Domain:
+    """The samples of several alternatives."""
+    every = list(parts)
+    sure = _distinct(value for part in every for value in part.sure)
+    doubtful = _distinct(value for part in every for value in part.doubtful)
+    is_cut = len(sure) > MAX_VALUES or len(doubtful) > MAX_VALUES
+    return Domain(
+        sure[:MAX_VALUES],
+        doubtful[:MAX_VALUES],
+        is_all=not is_cut and all(part.is_all for part in every),
+        is_every=not is_cut and all(part.is_every for part in every),
     )
 
 
-def _doubted(found: Domain, *, is_sure: bool) -> Domain:
-    return found if is_sure else Domain((), found.values, found.is_all, found.is_every)
+def samples_of(each: Read, spot: Spot) -> Domain:
+    """The samples of one alternative; those that may be refused are doubtful."""
+    found = _domain(each.alternative, spot)
+    return found if each.is_sure else Domain((), found.values, found.is_all, found.is_every)
 
 
-def _cut(found: Domain) -> Domain:
-    if len(found.sure) <= MAX_VALUES and len(found.doubtful) <= MAX_VALUES:
-        return found
-    return Domain(found.sure[:MAX_VALUES], found.doubtful[:MAX_VALUES], is_all=False, is_every=False)
+def plain_samples(alternative: Alternative) -> tuple[Any, ...]:
+    """A few values of an alternative, of which nothing is asked."""
+    return _domain(alternative, Spot(is_used=True)).sure[:MAX_PLAIN]
 
 
 def _distinct(values: Iterable[Any]) -> tuple[Any, ...]:
@@ -176,11 +185,13 @@ def _items(alternative: Items, spot: Spot) -> Domain:
     sizes, is_all = _sizes(spot.sizes, alternative.low, alternative.high, *places, *(-place for place in places), *more)
     wholes = [[*whole] for whole in spot.wholes if type(whole) is alternative.maker]
     made = [whole for whole in wholes if all(any(_equal(each, value) for value in found.values) for each in whole)]
+    room = MAX_ITEMS
     for size in sizes:
-        most = min(MAX_VALUES, 1 + MAX_ITEMS // (size or 1))
-        lists = list(islice(_lists(places, wanted, others, size), most))
+        most = min(MAX_VALUES - len(made), 1 + room // (size or 1))
+        lists = list(islice(_lists(places, wanted, others, size), max(0, most)))
         is_all = is_all and len(lists) < most
         made += lists
+        room -= size * len(lists)
     return _sorted(alternative, made, found, is_all=is_all and (bool(others) or not wholes))
 
 
@@ -261,13 +272,14 @@ def _row(alternative: Items, spot: Spot) -> Domain:
 
 def _combined(parts: Sequence[Domain], make: Callable[[tuple[Any, ...]], Any], spot: Spot) -> Domain:
     """Everything that can be made of the samples of the parts."""
-    sure = tuple(make(values) for values in islice(product(*(part.sure for part in parts)), MAX_VALUES + 1))
+    every = chain(_likely([part.sure for part in parts]), product(*(part.sure for part in parts)))
+    sure = tuple(make(values) for values in islice(every, MAX_VALUES + 1))
     doubtful = list[Any]()
     if any(part.doubtful for part in parts):
         odd = {id(value) for part in parts for value in part.doubtful}
-        every = product(*(part.values for part in parts))
+        all_of_them = product(*(part.values for part in parts))
         doubtful = [
-            make(values) for values in islice(every, MAX_VALUES + 1) if any(id(value) in odd for value in values)
+            make(values) for values in islice(all_of_them, MAX_VALUES + 1) if any(id(value) in odd for value in values)
         ]
     is_cut = math.prod(len(part.values) for part in parts) > MAX_VALUES
     return Domain(
@@ -276,6 +288,13 @@ def _combined(parts: Sequence[Domain], make: Callable[[tuple[Any, ...]], Any], s
         is_all=all(part.is_all for part in parts) and not is_cut,
         is_every=all(part.is_every for part in parts) and not is_cut and not spot.wholes,
     )
+
+
+def _likely(parts: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    """Where not everything can be tried: samples that stand at the same place among those of each part."""
+    if math.prod(map(len, parts)) > MAX_VALUES:
+        for number in range(max(map(len, parts))):
+            yield tuple(values[min(number, len(values) - 1)] for values in parts)
 
 
 # ---- dicts and models ------------------------------------------------------------------------------------------

@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from enum import Enum
 from typing import Any
 
 from crewgraph.condition.alternatives import Alternative, Constants, Number, Text, alternatives, read
 from crewgraph.condition.answer import Known
 from crewgraph.condition.condition import Condition
-from crewgraph.condition.numbers import Cell, cells
+from crewgraph.condition.numbers import Cell, Whole, cells
 from crewgraph.condition.spots import Spot, Spots
 from crewgraph.condition.terms import atoms, paths
 from crewgraph.condition.texts import fresh
+from crewgraph.condition.words import listed, shown
 from crewgraph.errors import ConditionError
 
-__all__ = ["left_over", "shown"]
-
-MAX_NAMED = 8
-"""So many values are named; of the others it is only said how many there are."""
+__all__ = ["left_over"]
 
 
 def left_over(conditions: Sequence[Condition], known: Known) -> str:
@@ -41,7 +38,7 @@ def left_over(conditions: Sequence[Condition], known: Known) -> str:
         if words is None or not each.is_sure or not all(is_plain):
             return ""
         named += words
-    return f"{key} is {_either(named)}" if named else ""
+    return f"{key} is {listed(named)}" if named else ""
 
 
 def _is_left(conditions: Iterable[Condition], key: str, value: Any) -> bool:
@@ -58,7 +55,8 @@ def _words(alternative: Alternative, spot: Spot, is_left: Callable[[Any], bool])
         case Number(kind=kind):
             found, is_all = cells(kind, spot.numbers.targets, spot.numbers.turns)
             left = [cell for cell in found if is_left(cell.sample)]
-            return [_span(cell) for cell in _joined(left, found)] if is_all else None
+            is_whole = isinstance(kind, Whole)
+            return [_span(cell, is_whole=is_whole) for cell in _joined(left, found)] if is_all else None
         case Text():
             is_known = not (spot.sizes or spot.text.ordered or spot.text.pieces or any(spot.folded.values()))
             return _texts(spot, is_left) if is_known else None
@@ -72,7 +70,7 @@ def _texts(spot: Spot, is_left: Callable[[Any], bool]) -> list[str]:
     odd = [text for text in named if is_left(text) is not is_open]
     if not is_open:
         return [shown(text) for text in odd]
-    return [f"anything but {_listed(map(shown, odd), 'and')}" if odd else "anything"]
+    return [f"anything but {listed(map(shown, odd), 'and')}" if odd else "anything"]
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------
@@ -94,9 +92,8 @@ def _joined(left: Sequence[Cell], every: Sequence[Cell]) -> Iterator[Cell]:
         yield span
 
 
-def _span(cell: Cell) -> str:
+def _span(cell: Cell, *, is_whole: bool) -> str:
     low, high = (None if end is None or abs(end) == math.inf else end for end in (cell.low, cell.high))
-    is_whole = cell.has_low and cell.has_high and isinstance(cell.sample, int)
     if low is None and high is None:
         return shown(cell.low) if cell.low is not None and cell.low == cell.high else "any number"
     if low == high:
@@ -110,26 +107,3 @@ def _span(cell: Cell) -> str:
     start = f"from {shown(low)}" if cell.has_low else f"above {shown(low)}"
     end = f"to {shown(high)}" if cell.has_high else f"to below {shown(high)}"
     return f"everything {start} {end}"
-
-
-# ---- words -----------------------------------------------------------------------------------------------------
-
-
-def shown(value: Any) -> str:
-    """A value as a person writes it in a condition, where that is possible."""
-    if isinstance(value, Enum):
-        return repr(value.value) if isinstance(value, str | int) else str(value)
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return repr(value)
-
-
-def _either(words: Sequence[str]) -> str:
-    if len(words) > MAX_NAMED:
-        words = [*words[:MAX_NAMED], f"{len(words) - MAX_NAMED} more"]
-    return _listed(words, "or")
-
-
-def _listed(words: Iterable[str], last: str) -> str:
-    *most, end = words
-    return f"{', '.join(most)} {last} {end}" if most else end

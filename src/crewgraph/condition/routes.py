@@ -9,13 +9,13 @@ from typing import Any
 
 from crewgraph.condition.answer import Answer, Known, Verdict
 from crewgraph.condition.condition import Condition
-from crewgraph.condition.decide import satisfiable
+from crewgraph.condition.decide import Ground, Part, satisfiable
 from crewgraph.condition.left_over import left_over
 from crewgraph.condition.search import Effort
 
 __all__ = ["Overlap", "RouteFate", "RouteReport", "report_routes"]
 
-MAX_WORK = 4_000_000
+MAX_WORK = 1_500_000
 """So many steps of evaluation are made for one router."""
 OPAQUE = "the condition of route '{}' cannot be looked into"
 
@@ -90,60 +90,67 @@ def report_routes(
         present: the keys that are surely there.
         absent: the keys that are surely not there.
     """
-    known, effort = Known(kinds, present, absent), Effort(MAX_WORK)
-    before = list[Named]()
-    fates = list[RouteFate]()
-    for name, condition in routes:
-        fates.append(_fate(name, condition, before, known, effort))
-        before.append((name, condition))
-    default = _past(before, [], known, effort)
+    router = _Router(routes, Known(kinds, present, absent))
+    default = router.past(len(routes), [])
     clear = [condition for _, condition in routes if condition is not None]
     is_told = default.verdict is Verdict.YES and len(clear) == len(routes)
-    words = left_over(clear, known) if is_told else ""
-    return RouteReport(tuple(fates), default, words, tuple(_overlaps(routes, known, effort)))
+    return RouteReport(
+        routes=tuple(router.fate(number) for number in range(len(routes))),
+        default=default,
+        left_over=left_over(clear, router.known) if is_told else "",
+        overlaps=tuple(router.overlaps()),
+    )
 
 
-def _fate(name: str, condition: Condition | None, before: Sequence[Named], known: Known, effort: Effort) -> RouteFate:
-    if condition is None:
-        reachable = _past(before, [], known, effort)
-        unknown = Answer(Verdict.UNKNOWN, reason=OPAQUE.format(name))
-        return RouteFate(name, unknown, reachable if reachable.verdict is Verdict.NO else unknown)
-    own = satisfiable([(condition, True)], known, effort=effort)
-    reachable = own if own.verdict is Verdict.NO else _past(before, [(condition, True)], known, effort)
-    shadows = list[str]()
-    if reachable.verdict is Verdict.NO and own.verdict is not Verdict.NO:
-        shadows = [
-            earlier
-            for earlier, other in before
-            if other is not None and _within(condition, other, known, effort) is Verdict.YES
-        ]
-    return RouteFate(name, own, reachable, tuple(shadows))
+class _Router:
+    """Routes, and the ground on which all questions about them are asked."""
 
+    def __init__(self, routes: Sequence[Named], known: Known) -> None:
+        self.routes = routes
+        self.known = known
+        self.effort = Effort(MAX_WORK)
+        every = [(condition, wanted) for _, condition in routes if condition is not None for wanted in (True, False)]
+        self.ground = Ground(known, every, self.effort)
 
-def _past(before: Sequence[Named], last: list[tuple[Condition, bool]], known: Known, effort: Effort) -> Answer:
-    """Whether all these conditions can be false, and then something else as wanted."""
-    clear = [(condition, False) for _, condition in before if condition is not None]
-    answer = satisfiable([*clear, *last], known, effort=effort)
-    opaque = next((name for name, condition in before if condition is None), None)
-    if opaque is None or answer.verdict is Verdict.NO:
-        return answer
-    return Answer(Verdict.UNKNOWN, reason=OPAQUE.format(opaque))
+    def ask(self, parts: Sequence[Part]) -> Answer:
+        """Whether conditions can come out so; what cannot be told among all others may still be told alone."""
+        answer = self.ground.ask(parts)
+        if answer.verdict is not Verdict.UNKNOWN:
+            return answer
+        return satisfiable(parts, self.known, effort=self.effort)
 
+    def fate(self, number: int) -> RouteFate:
+        """What can be told of one route."""
+        name, condition = self.routes[number]
+        if condition is None:
+            reachable, unknown = self.past(number, []), Answer(Verdict.UNKNOWN, reason=OPAQUE.format(name))
+            return RouteFate(name, unknown, reachable if reachable.verdict is Verdict.NO else unknown)
+        own = self.ask([(condition, True)])
+        reachable = own if own.verdict is Verdict.NO else self.past(number, [(condition, True)])
+        if reachable.verdict is not Verdict.NO or own.verdict is Verdict.NO:
+            return RouteFate(name, own, reachable)
+        before = [(earlier, other) for earlier, other in self.routes[:number] if other is not None]
+        shadows = [earlier for earlier, other in before if self.within(condition, other) is Verdict.YES]
+        return RouteFate(name, own, reachable, tuple(shadows))
 
-def _within(inner: Condition, outer: Condition, known: Known, effort: Effort) -> Verdict:
-    """Whether one condition is true wherever another is, as far as neither fails."""
-    beyond = satisfiable([(outer, False), (inner, True)], known, effort=effort).verdict
-    return {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES}.get(beyond, Verdict.UNKNOWN)
+    def past(self, number: int, last: list[Part]) -> Answer:
+        """Whether the conditions of the first routes can all be false, and then something else as wanted."""
+        before = self.routes[:number]
+        clear = [(condition, False) for _, condition in before if condition is not None]
+        answer = self.ask([*clear, *last])
+        opaque = next((name for name, condition in before if condition is None), None)
+        if opaque is None or answer.verdict is Verdict.NO:
+            return answer
+        return Answer(Verdict.UNKNOWN, reason=OPAQUE.format(opaque))
 
+    def within(self, inner: Condition, outer: Condition) -> Verdict:
+        """Whether one condition is true wherever another is, as far as neither fails."""
+        beyond = self.ask([(outer, False), (inner, True)]).verdict
+        return {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES}.get(beyond, Verdict.UNKNOWN)
 
-def _overlaps(routes: Sequence[Named], known: Known, effort: Effort) -> Iterator[Overlap]:
-    for (first, one), (second, other) in combinations(routes, 2):
-        if one is not None and other is not None:
-            both = satisfiable([(one, True), (other, True)], known, effort=effort)
-            yield Overlap(
-                first,
-                second,
-                both,
-                _within(one, other, known, effort),
-                _within(other, one, known, effort),
-            )
+    def overlaps(self) -> Iterator[Overlap]:
+        """Each two routes of which the conditions are known."""
+        clear = [(name, condition) for name, condition in self.routes if condition is not None]
+        for (first, one), (second, other) in combinations(clear, 2):
+            both = self.ask([(one, True), (other, True)])
+            yield Overlap(first, second, both, self.within(one, other), self.within(other, one))

@@ -21,7 +21,7 @@ from crewgraph.condition.numbers import Real, Whole, cells
 from crewgraph.condition.texts import MAX_SIZE, PLAIN
 from crewgraph.shapes.forms import Form
 
-__all__ = ["MISSING", "ordered", "sample"]
+__all__ = ["MISSING", "ordered", "sample", "sample_of"]
 
 MAX_DEPTH = 8
 """How deep a value is made up: a type may contain itself."""
@@ -42,14 +42,15 @@ def sample(form: Form, depth: int = MAX_DEPTH) -> tuple[Any, bool]:
     made = [
         (value, is_sure and each.is_sure)
         for each in alternatives(form)
-        for value, is_sure in (_sample(each.alternative, depth),)
+        for value, is_sure in (sample_of(each.alternative, depth),)
         if value is not MISSING
     ]
     made.sort(key=lambda each: (not each[1], each[0] is None))
     return made[0] if made else (MISSING, False)
 
 
-def _sample(alternative: Alternative, depth: int) -> tuple[Any, bool]:  # noqa: C901 - one case per kind
+def sample_of(alternative: Alternative, depth: int = MAX_DEPTH) -> tuple[Any, bool]:  # noqa: C901 - one case per kind
+    """A value of one alternative, and whether it is surely one."""
     match alternative:
         case Constants(values=values):
             return (values[0], True) if values else (MISSING, False)

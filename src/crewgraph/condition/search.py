@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from crewgraph.condition.condition import Path
 from crewgraph.condition.samples import MISSING
-from crewgraph.condition.terms import Goal
+from crewgraph.condition.terms import Goal, cases
 from crewgraph.errors import ConditionError
 
-__all__ = ["Effort", "Spent", "groups", "search"]
+__all__ = ["Effort", "Here", "Kept", "Search", "Spent", "assembled"]
+
+MAX_CASES = 150
+"""So many times one goal is split into cases, one inside the other."""
+
+
+OVERHEAD = 4
+"""What it takes to put values together for one evaluation, in its steps."""
 
 
 class Spent(Exception):
@@ -39,71 +47,183 @@ class Effort:
         return Effort(min(most, self.left))
 
 
-def groups(goals: Iterable[Goal]) -> list[list[Goal]]:
-    """Goals that have no key in common with those of other groups."""
-    found = list[tuple[set[str], list[Goal]]]()
-    for goal in goals:
-        roots, mine, apart = set(goal.roots), [goal], list[tuple[set[str], list[Goal]]]()
-        for theirs, group in found:
-            if roots.isdisjoint(theirs):
-                apart.append((theirs, group))
-            else:
-                roots |= theirs
-                mine = [*group, *mine]
-        found = [*apart, (roots, mine)]
-    return [group for _, group in found]
+@dataclass(frozen=True, slots=True, eq=False)
+class Here:
+    """Stands for a dict whose members have samples of their own.
 
-
-def search(goals: Sequence[Goal], samples: Mapping[str, Sequence[Any]], effort: Effort) -> dict[str, Any] | None:
-    """Values that meet the goals, or ``None``.
-
-    Raises:
-        Spent: there are too many combinations.
+    Attributes:
+        filled: the members that nobody looks at.
     """
-    fitting = {root: [*values] for root, values in samples.items()}
-    for goal in goals:
-        if not goal.roots and not _is_met(goal, {}, effort):
-            return None
-        if len(goal.roots) == 1:
-            (root,) = goal.roots
-            fitting[root] = [value for value in fitting[root] if _is_met(goal, {root: value}, effort)]
-    if not all(fitting.values()):
-        return None
-    return _combined([goal for goal in goals if len(goal.roots) > 1], fitting, effort)
+
+    filled: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def _combined(goals: Sequence[Goal], fitting: Mapping[str, Sequence[Any]], effort: Effort) -> dict[str, Any] | None:
-    """A combination that meets the goals that look at more than one key; keys with few samples come first."""
-    order = sorted(fitting, key=lambda root: len(fitting[root]))
-    place = {root: number for number, root in enumerate(order)}
-    due = defaultdict[int, list[Goal]](list)  # a goal is looked at as soon as all its keys have a value
-    for goal in goals:
-        due[max(place[root] for root in goal.roots)].append(goal)
-    values, ways = dict[str, Any](), [iter(fitting[root]) for root in order[:1]]
-    while ways and len(values) < len(order):
-        depth = len(ways) - 1
-        root = order[depth]
-        for value in ways[-1]:
-            values[root] = value
-            effort.spend(1)
-            if all(_is_met(goal, values, effort) for goal in due[depth]):
-                break
-        else:
-            values.pop(root, None)
-            ways.pop()
-            values.pop(order[depth - 1], None)
+def assembled(values: Mapping[Path, Any]) -> dict[str, Any]:
+    """Values at their paths as one dict; what is below a value that is no dict is left out."""
+    whole = dict[Any, Any]()
+    dicts = dict[Path, dict[Any, Any]]({(): whole})
+    for path in sorted(values, key=len):
+        above, value = dicts.get(path[:-1]), values[path]
+        if above is None or value is MISSING:
             continue
-        if len(values) < len(order):
-            ways.append(iter(fitting[order[depth + 1]]))
-    if len(values) < len(order):
-        return None
-    return {root: values[root] for root in fitting if values[root] is not MISSING}
+        above[path[-1]] = value
+        if isinstance(value, Here):
+            above[path[-1]] = dicts[path] = {**value.filled}
+    return whole
 
 
-def _is_met(goal: Goal, values: Mapping[str, Any], effort: Effort) -> bool:
-    """Whether a goal comes out as wanted; one that fails does not."""
-    effort.spend(goal.size)
+@dataclass(slots=True)
+class Kept:
+    """What was tried, by the identity of the samples.
+
+    Attributes:
+        met: whether a goal is met by samples of its places.
+        fit: which of so many samples of its one place meet a goal.
+    """
+
+    met: dict[tuple[Any, ...], bool] = field(default_factory=dict[tuple[Any, ...], bool])
+    fit: dict[tuple[Goal, int], frozenset[int]] = field(default_factory=dict[tuple[Goal, int], frozenset[int]])
+
+
+Found = dict[Path, Any] | None
+
+
+@dataclass(slots=True)
+class Search:
+    """Tries samples of some places.
+
+    Attributes:
+        samples: of each place.
+        effort: the work that may be done.
+        kept: what was tried before, for other questions about the same samples.
+        looked: at which places a goal looks.
+    """
+
+    samples: Mapping[Path, Sequence[Any]]
+    effort: Effort
+    kept: Kept
+    looked: dict[Goal, tuple[Path, ...]] = field(default_factory=dict[Goal, tuple[Path, ...]])
+
+    def places(self, goal: Goal) -> tuple[Path, ...]:
+        """The places that decide about a goal: those that it names, and those on the way there."""
+        if goal not in self.looked:
+            ways = dict.fromkeys(path[:end] for path in goal.paths for end in range(1, len(path) + 1))
+            self.looked[goal] = tuple(way for way in ways if way in self.samples)
+        return self.looked[goal]
+
+    def groups(self, goals: Iterable[Goal]) -> list[list[Goal]]:
+        """Goals that look at no place at which those of other groups look."""
+        found = list[tuple[set[Path], list[Goal]]]()
+        for goal in goals:
+            places, mine, apart = set(self.places(goal)), [goal], list[tuple[set[Path], list[Goal]]]()
+            for theirs, group in found:
+                if places.isdisjoint(theirs):
+                    apart.append((theirs, group))
+                else:
+                    places |= theirs
+                    mine = [*group, *mine]
+            found = [*apart, (places, mine)]
+        return [group for _, group in found]
+
+    # ---- trying ------------------------------------------------------------------------------------------------
+
+    def values(self, goals: Sequence[Goal]) -> Found:
+        """Values that meet the goals, or ``None``.
+
+        Raises:
+            Spent: there are too many combinations.
+        """
+        fitting = {place: [*self.samples[place]] for goal in goals for place in self.places(goal)}
+        for goal in goals:
+            match self.places(goal):
+                case ():
+                    if not self.is_met(goal, {}):
+                        return None
+                case (place,):
+                    fit = self.fit(goal, place)
+                    fitting[place] = [value for value in fitting[place] if id(value) in fit]
+                case _:
+                    pass
+        if not all(fitting.values()):
+            return None
+        return self.combined([goal for goal in goals if len(self.places(goal)) > 1], fitting)
+
+    def by_cases(self, goals: Sequence[Goal], most: int = MAX_CASES) -> Found:
+        """The same, one case after the other: of ``a or b``, that ``a`` is true, and that ``b`` is and ``a`` is not.
+
+        Raises:
+            Spent: there are too many cases.
+        """
+        self.effort.spend(len(goals))
+        split = next((goal for goal in goals if cases(goal)), None)
+        if split is None:
+            return self.together(goals)
+        if most == 0:
+            raise Spent
+        others = [goal for goal in goals if goal is not split]
+        if self.together([goal for goal in others if not cases(goal)]) is None:
+            return None
+        ways = (self.by_cases([*others, *case], most - 1) for case in cases(split))
+        return next((way for way in ways if way is not None), None)
+
+    def together(self, goals: Collection[Goal]) -> Found:
+        """Values that meet goals, one group after the other."""
+        found = dict[Path, Any]()
+        for group in self.groups(goals):
+            values = self.values(group)
+            if values is None:
+                return None
+            found |= values
+        return found
+
+    def combined(self, goals: Sequence[Goal], fitting: Mapping[Path, Sequence[Any]]) -> Found:
+        """A combination that meets the goals that look at more than one place; places with few samples come first."""
+        order = sorted(fitting, key=lambda place: len(fitting[place]))
+        number = {place: count for count, place in enumerate(order)}
+        due = defaultdict[int, list[Goal]](list)  # a goal is looked at as soon as all its places have a value
+        for goal in goals:
+            due[max(number[place] for place in self.places(goal))].append(goal)
+        values = dict[Path, Any]()
+        ways = [iter(fitting[place]) for place in order[:1]]
+        while ways:
+            depth = len(ways) - 1
+            if not self.advance(values, order[depth], ways[-1], due[depth]):
+                ways.pop()
+            elif len(ways) < len(order):
+                ways.append(iter(fitting[order[depth + 1]]))
+            else:
+                break
+        return values if len(ways) == len(order) else None
+
+    def advance(self, values: dict[Path, Any], place: Path, way: Iterator[Any], due: Sequence[Goal]) -> bool:
+        """Go on to the next sample of a place that meets the goals; false where there is none."""
+        for value in way:
+            values[place] = value
+            self.effort.spend(1)
+            if all(self.is_met(goal, values) for goal in due):
+                return True
+        return False
+
+    def fit(self, goal: Goal, place: Path) -> frozenset[int]:
+        """The samples that meet a goal, where it looks at one place."""
+        values = self.samples[place]
+        key = (goal, len(values))
+        if key not in self.kept.fit:
+            self.kept.fit[key] = frozenset(id(value) for value in values if self.is_met(goal, {place: value}))
+        return self.kept.fit[key]
+
+    def is_met(self, goal: Goal, values: Mapping[Path, Any]) -> bool:
+        """Whether a goal comes out as wanted; one that fails does not."""
+        mine = {place: values[place] for place in self.places(goal)}
+        key = (goal, *map(id, mine.values()))
+        if key not in self.kept.met:
+            self.effort.spend(OVERHEAD + goal.size)
+            self.kept.met[key] = _is_met(goal, assembled(mine))
+        return self.kept.met[key]
+
+
+def _is_met(goal: Goal, values: Mapping[str, Any]) -> bool:
     try:
-        return goal.condition({key: value for key, value in values.items() if value is not MISSING}) is goal.wanted
+        return goal.condition(values) is goal.wanted
     except ConditionError:
         return False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from crewgraph.condition.alternatives import Alternative
@@ -16,7 +17,7 @@ from crewgraph.condition.texts import TextUses
 
 __all__ = ["Numbers", "Spot", "Spots"]
 
-MAX_SUBSTRINGS = 60
+MAX_SUBSTRINGS = 200
 """Of more parts of a text than these not each is tried."""
 _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
@@ -125,7 +126,7 @@ class Spots:
 
     def __init__(self) -> None:
         self.roots = dict[str, Spot]()
-        self._met = list[list[Path]]()
+        self._met = list[Sequence[Path]]()
 
     def at(self, path: Path) -> Spot:
         """The place of a path."""
@@ -140,7 +141,7 @@ class Spots:
 
     def note(self, atom: ast.expr) -> bool:
         """Note what an atom asks; false where more than one value decides it, or nobody can tell how."""
-        every = list(paths(atom))
+        every = paths(atom)
         for path in every:
             self.at(path)
         is_plain = self._note(atom)
@@ -196,10 +197,10 @@ class Spots:
             return _compared(spot, term, op, before if after is NO_VALUE else after)
         return _among(spot, term, after) if after is not NO_VALUE else _within(spot, term, before)
 
-    def _guess(self, atom: ast.expr, every: Iterable[Path]) -> None:
+    def _guess(self, atom: ast.expr, every: Sequence[Path]) -> None:
         """Values worth trying where an atom is not understood: its constants, and what comes near them."""
         found = [node.value for node in ast.walk(atom) if isinstance(node, ast.Constant)]
-        self._met.append(list(every))
+        self._met.append(every)
         for path in every:
             spot = self.use(path)
             spot.is_raw = True
@@ -237,9 +238,10 @@ def _among(spot: Spot, term: Term, values: Any) -> bool:
     if isinstance(values, str):
         if term.side == "size" or not term.is_bare:
             return True  # a number is in no text
-        parts = {values[start:end] for start in range(len(values)) for end in range(start + 1, len(values) + 1)}
-        some = sorted(parts)[:MAX_SUBSTRINGS]
-        return _equals(spot, term, some) and len(some) == len(parts)
+        spans = ((start, end) for start in range(len(values)) for end in range(start + 1, len(values) + 1))
+        few = {values[start:end] for start, end in islice(spans, MAX_SUBSTRINGS)}
+        is_all = len(values) * (len(values) + 1) // 2 <= MAX_SUBSTRINGS
+        return _equals(spot, term, sorted(few)) and is_all
     if not isinstance(values, list | tuple | set):
         return True  # nothing is in it
     return _equals(spot, term, values)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from crewgraph.condition.condition import Condition, Path, path_of, value_of
 from crewgraph.errors import ConditionError
 
-__all__ = ["NO_VALUE", "Goal", "Term", "atoms", "constant", "goals", "pairs", "paths", "term_of"]
+__all__ = ["NO_VALUE", "Goal", "Term", "atoms", "cases", "constant", "goals", "pairs", "paths", "term_of"]
 
 Side = Literal["value", "size", "lower", "upper"]
 _SIDES: dict[str, Side] = {"len": "size", "lower": "lower", "upper": "upper"}
@@ -55,20 +55,20 @@ class Term:
         return value_of(self.computed, {HOLE.id: number})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Goal:
     """An expression that must come out true or false.
 
     Attributes:
         condition: the expression.
         wanted: what it must come to.
-        roots: the top-level keys that matter.
+        paths: what it looks at.
         size: how much work it is to evaluate.
     """
 
     condition: Condition
     wanted: bool
-    roots: tuple[str, ...]
+    paths: tuple[Path, ...]
     size: int
 
     def of(self, tree: ast.expr) -> Goal:
@@ -90,9 +90,28 @@ def goals(tree: ast.expr, *, wanted: bool) -> Iterator[Goal]:
             yield _goal(tree, wanted=wanted)
 
 
+@lru_cache(maxsize=4096)
+def cases(goal: Goal) -> tuple[tuple[Goal, ...], ...]:
+    """The ways to meet a goal: ``a or b`` is true where ``a`` is, or where ``b`` is and ``a`` is not."""
+    match goal.condition.tree:
+        case ast.BoolOp(values=parts):
+            pass
+        case ast.Compare(ops=[_, _, *_]) as chain:
+            parts = list[ast.expr](pairs(chain))
+        case _:
+            return ()
+    found, before = list[tuple[Goal, ...]](), list[Goal]()
+    for part in parts:
+        found.append((*before, *goals(part, wanted=goal.wanted)))
+        before += goals(part, wanted=not goal.wanted)
+    return tuple(found)
+
+
 def _goal(tree: ast.expr, *, wanted: bool) -> Goal:
-    roots = dict.fromkeys(str(path[0]) for path in paths(tree))
-    return Goal(Condition("", (), tree), wanted, tuple(roots), sum(1 for _ in ast.walk(tree)))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr)]
+    constants = sum(isinstance(node, ast.Constant) for node in nodes)
+    size = len(nodes) - constants + constants // 4 + 1
+    return Goal(Condition("", (), tree), wanted, paths(tree), size)
 
 
 @lru_cache(maxsize=4096)
@@ -119,14 +138,14 @@ def atoms(tree: ast.expr) -> Iterator[ast.expr]:
             yield tree
 
 
-def paths(tree: ast.expr) -> Iterator[Path]:
-    """Every path in an expression, those that ``has`` asks for included."""
+@lru_cache(maxsize=16_384)
+def paths(tree: ast.expr) -> tuple[Path, ...]:
+    """Every path in an expression, once each, those that ``has`` asks for included."""
     match tree:
         case ast.Name() | ast.Attribute() | ast.Subscript():
-            yield path_of(tree)
+            return (path_of(tree),)
         case _:
-            for part in operands(tree):
-                yield from paths(part)
+            return tuple(dict.fromkeys(path for part in operands(tree) for path in paths(part)))
 
 
 def operands(tree: ast.expr) -> Sequence[ast.expr]:
@@ -138,7 +157,7 @@ def operands(tree: ast.expr) -> Sequence[ast.expr]:
 
 def constant(tree: ast.expr) -> Any:
     """What an expression always is; ``NO_VALUE`` where it reads something, or cannot be computed."""
-    if next(paths(tree), None) is not None:
+    if paths(tree):
         return NO_VALUE
     try:
         value = value_of(tree, {})

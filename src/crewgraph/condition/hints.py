@@ -1,0 +1,141 @@
+"""Mistakes in words, and the edit that mends each."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from crewgraph.condition.alternatives import Alternative, Constants, Number, Text
+from crewgraph.condition.condition import Path, path_of
+from crewgraph.condition.fails import Failure
+from crewgraph.condition.nodes import Holder, Place
+from crewgraph.condition.terms import operands
+from crewgraph.condition.words import a, dotted, kind_of, near, shown, type_of, values_of
+
+__all__ = ["Told", "about_failure", "about_member", "about_truth", "hint_for_equal"]
+
+Told = tuple[str, str]
+"""A message and a hint."""
+NONE = Constants((None,))
+
+_TAKES = {"lower": "a str", "upper": "a str", "abs": "a number", "round": "a number"}
+
+
+def about_member(holder: Holder, key: str | int, piece: str) -> Told:
+    """A value that has no such member."""
+    above = dotted(holder.path)
+    if holder.alternative == NONE:
+        return f"{_is(above, holder.alternative, holder.is_only)} and has no '{key}'", _not_none(above, piece, holder)
+    message = f"{_is(above, holder.alternative, holder.is_only)} and has no '{key}'"
+    close = near(str(key), holder.names)
+    if close is not None:
+        return message, f"write {dotted((*holder.path, close))}"
+    return message, f"there is: {', '.join(holder.names)}" if holder.names else ""
+
+
+def _not_none(above: str, piece: str, holder: Holder) -> str:
+    return "" if holder.is_only else f"write {above} is not None and {piece}"
+
+
+def _is(name: str, alternative: Alternative, is_only: bool) -> str:  # noqa: FBT001 - a private helper's only flag
+    return f"'{name}' {'is' if is_only else 'may be'} {a(kind_of(alternative))}"
+
+
+# ---- failures --------------------------------------------------------------------------------------------------
+
+
+def about_failure(node: ast.expr, failure: Failure, places: Mapping[Path, Place]) -> Told:
+    """An operation that fails."""
+    parts = operands(node)
+    said = [_said(part, value, failure, places) for part, value in zip(parts, failure.values, strict=True)]
+    none = next((part for part, value in zip(parts, failure.values, strict=True) if value is None), None)
+    piece = ast.unparse(node)
+    return f"{_why(node, said, failure)}: `{piece}` fails", _mend(parts, failure, none, piece)
+
+
+def _said(part: ast.expr, value: Any, failure: Failure, places: Mapping[Path, Place]) -> str:
+    """What an operand is."""
+    match part:
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            path = path_of(part)
+            return _is(dotted(path), failure.types[path], len(places[path].alternatives) == 1)
+        case ast.Constant():
+            return f"{shown(value)} is {a(type_of(value))}"
+        case _:
+            return f"`{ast.unparse(part)}` is {a(type_of(value))}"
+
+
+def _why(node: ast.expr, said: Sequence[str], failure: Failure) -> str:
+    odd = [each for each, value in zip(said, failure.values, strict=True) if not isinstance(value, int | float)]
+    match node:
+        case ast.Compare(ops=[ast.In() | ast.NotIn()]):
+            if isinstance(failure.values[1], str):
+                return f"{said[0]}, and only a str can be in a str"
+            return f"{said[1]}, and nothing can be in it"
+        case ast.Compare():
+            return f"{said[0]} and {said[1]}, and these have no order"
+        case ast.BinOp() | ast.UnaryOp() if odd:
+            return f"{odd[0]}, and arithmetic is for numbers"
+        case ast.Call(func=ast.Name(id="len")) if len(said) == 1:
+            return f"{said[0]}, which has no length"
+        case ast.Call(func=ast.Name(id=name)) if name in _TAKES and len(said) == 1:
+            return f"{said[0]}, and {name}() takes {_TAKES[name]}"
+        case _:
+            return failure.error
+
+
+def _mend(parts: Iterable[ast.expr], failure: Failure, none: ast.expr | None, piece: str) -> str:
+    match none:
+        case ast.Name() | ast.Attribute() | ast.Subscript() if not failure.is_sure:
+            return f"write {ast.unparse(none)} is not None and {piece}"
+        case _:
+            pass
+    numbers = any(isinstance(value, int | float) for value in failure.values)
+    quoted = next((part.value for part in parts if isinstance(part, ast.Constant) and _is_number(part.value)), None)
+    return f"write {quoted!s} instead of {quoted!r}" if numbers and quoted is not None else ""
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a text would be a number without its quotes."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return value.isascii() and value.strip() == value and "_" not in value and value[-1].isdigit()
+
+
+# ---- what is never or always true --------------------------------------------------------------------------------
+
+
+def about_truth(piece: str, path: Path, place: Place, *, always: bool) -> str:
+    """A comparison that comes out the same for all values."""
+    when = "always" if always else "never"
+    return f"`{piece}` is {when} true: '{dotted(path)}' is {values_of(place.alternatives)}"
+
+
+def hint_for_equal(value: Any, place: Place) -> str:
+    """What may have been meant by a constant that a value is never equal to."""
+    alternatives = place.alternatives
+    constants = [each for one in alternatives if isinstance(one, Constants) for each in one.values]
+    texts = [str(each.value) if isinstance(each, Enum) else each for each in constants if isinstance(each, str)]
+    if isinstance(value, str):
+        close = near(value, texts)
+        if close is not None:
+            return f"write {close!r}"
+        if _is_number(value) and any(isinstance(one, Number) or _counts(one) for one in alternatives):
+            return f"write {value} instead of '{value}'"
+        members = [each for each in constants if isinstance(each, Enum) and each.value == value]
+        if members:
+            name = type(members[0]).__name__
+            return f"a member of an Enum is not equal to its value; write class {name}(StrEnum)"
+    if isinstance(value, int | float) and (texts or any(isinstance(one, Text) for one in alternatives)):
+        return f"write '{value}' instead of {value}"
+    return ""
+
+
+def _counts(alternative: Alternative) -> bool:
+    return isinstance(alternative, Constants) and any(isinstance(value, int) for value in alternative.values)
