@@ -15,8 +15,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from crewgraph.outputs import CrewOutput
 from crewgraph.kinds import given_by, is_union, peeled, union_of
+from crewgraph.outputs import CrewOutput
 
 __all__ = ["Given", "gives_of"]
 

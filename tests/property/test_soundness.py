@@ -24,12 +24,12 @@ from crewgraph.engine.port import Job
 from crewgraph.engine.run import Run
 from crewgraph.errors import ConditionError, NodeError
 from crewgraph.inputs import declared
+from crewgraph.kinds import coercer
 from crewgraph.node import Interface, Need
 from crewgraph.outputs import CrewOutput
 from crewgraph.policy import UNDECLARED
 from crewgraph.router import Route, Router
 from crewgraph.scope import Scope
-from crewgraph.kinds import coercer
 from crewgraph.syntax import Pipeline, Stage
 
 TYPES: dict[Any, list[Any]] = {
@@ -126,7 +126,7 @@ class Built:
     def __init__(self, root: Any, inputs: dict[str, Any]) -> None:
         self.nodes = list[Node]()
         self.inputs = inputs
-        model = TypedDict("In", dict(inputs))  # type: ignore[operator]
+        model: Any = TypedDict("In", dict(inputs))  # type: ignore[operator]  # noqa: UP013 - its keys are random
         self.pipeline = Pipeline([self.stage(root)], inputs=model)
 
     def stage(self, tree: Any) -> Any:
@@ -162,7 +162,8 @@ def plan_unchecked(pipeline: Pipeline) -> Plan:
     """The plan of a pipeline, errors or not."""
     graph, _ = lower(pipeline)
     order = graph.order()
-    return plan_of(graph, order, analysis_of(graph, order, declared(pipeline.input_model)).inputs)
+    analysis = analysis_of(graph, order, declared(pipeline.input_model))
+    return plan_of(graph, order, analysis.inputs, analysis.flow.guards)
 
 
 def ran_unchecked(pipeline: Pipeline, inputs: Mapping[str, Any]) -> Run:

@@ -14,9 +14,9 @@ from crewgraph.edges import Graph as HandMade
 from crewgraph.errors import PipelineInvalid
 from crewgraph.graph import Graph, Switch
 from crewgraph.inputs import InputSpec
+from crewgraph.kinds import written
 from crewgraph.render import marks_of, to_text
 from crewgraph.render.escape import clean
-from crewgraph.kinds import written
 from crewgraph.syntax import Procedure
 
 __all__ = ["show"]

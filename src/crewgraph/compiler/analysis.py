@@ -10,15 +10,22 @@ from typing import Any
 from crewgraph.compiler.asks import Ask
 from crewgraph.compiler.flow import Flow, Reading, flow_of
 from crewgraph.compiler.inputs import inputs_of
+from crewgraph.compiler.memory import Memory
 from crewgraph.compiler.slips import index_of, similar
+from crewgraph.condition import Condition
+from crewgraph.condition.mistakes import Mistake, mistakes
 from crewgraph.condition.routes import RouteReport, report_routes
 from crewgraph.graph import Graph, Switch, Work
 from crewgraph.inputs import Declared, InputSpec
-from crewgraph.node import Interface
 from crewgraph.kinds import Shape, example, union_of
+from crewgraph.node import Interface
 from crewgraph.template import placeholder_name
 
 __all__ = ["Analysis", "analysis_of"]
+
+MAX_REMEMBERED = 2_000
+_REPORTS = Memory[RouteReport](MAX_REMEMBERED)
+_MISTAKES = Memory[Sequence[Mistake]](MAX_REMEMBERED)
 
 
 @dataclass(frozen=True)
@@ -145,13 +152,24 @@ class Analysis:
                 for key, each in readings.items()
                 if self.declared is not None and not (each.is_provided or each.maybe) and self.own(key) is None
             ]
-            routes = [(ask.route, ask.condition) for ask in self.flow.asks[router]]
-            self._reports[router] = report_routes(routes, self.kinds_at(router), present=there, absent=nowhere)
+            self._reports[router] = self._decided(router, frozenset(there), frozenset(nowhere))
         return self._reports[router]
+
+    def _decided(self, router: str, there: frozenset[str], nowhere: frozenset[str]) -> RouteReport:
+        routes, kinds = [(ask.route, ask.condition) for ask in self.flow.asks[router]], self.kinds_at(router)
+        texts = tuple((route, condition and condition.text) for route, condition in routes)
+        return _REPORTS.of(
+            (texts, there, nowhere), kinds, lambda: report_routes(routes, kinds, present=there, absent=nowhere)
+        )
 
     @cached_property
     def _reports(self) -> dict[str, RouteReport]:
         return {}
+
+    def mistakes(self, router: str, condition: Condition) -> Sequence[Mistake]:
+        """What a condition of a router does that its types do not allow."""
+        kinds = self.kinds_at(router)
+        return _MISTAKES.of(condition.text, kinds, lambda: mistakes(condition, kinds))
 
     def path(self, name: str) -> tuple[str, ...]:
         """The place of a node in the syntax tree."""

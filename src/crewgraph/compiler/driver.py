@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from crewgraph.compiler.analysis import Analysis, analysis_of
 from crewgraph.compiler.lower import lower
-from crewgraph.compiler.passes import OF_FLOW, OF_STRUCTURE
+from crewgraph.compiler.passes import ERRORS, OF_FLOW, OF_STRUCTURE
 from crewgraph.compiler.plan import Plan, plan_of
 from crewgraph.compiler.verdict import Rule, rules_of, strict_in, verdict
 from crewgraph.diagnostics import Findings, Ignore, strictness
@@ -53,10 +53,10 @@ def compile_pipeline(pipeline: Pipeline, *, taken: Collection[str] = ()) -> Plan
     Raises:
         PipelineInvalid: with all findings, when at least one is an error.
     """
-    graph, findings, analysis = _looked_at(pipeline, taken=taken)
+    graph, findings, analysis = _looked_at(pipeline, taken=taken, is_check=False)
     if not findings.ok or analysis is None:
-        raise PipelineInvalid(findings)
-    return plan_of(graph, analysis.flow.order, analysis.inputs)
+        raise PipelineInvalid(analyse(pipeline, taken=taken)[1])
+    return plan_of(graph, analysis.flow.order, analysis.inputs, analysis.flow.guards)
 
 
 def inputs(pipeline: Pipeline) -> InputSpec:
@@ -77,15 +77,19 @@ def _looked_at(
     taken: Collection[str] = (),
     ignore: Iterable[Ignore] = (),
     strict: bool | Collection[str] | None = None,
+    is_check: bool = True,
 ) -> tuple[Graph, Findings, Analysis | None]:
-    """The graph, everything that was found, and what is known of its values, if the structure allows to follow them."""
+    """The graph, everything that was found, and what is known of its values, if the structure allows to follow them.
+
+    Who does not check but wants to run looks for what keeps it from running only.
+    """
+    codes = strict_in(pipeline) if strict is None else strictness(strict)
     graph, found = lower(pipeline, taken=taken)
     found += [finding for run in OF_STRUCTURE for finding in run(graph)]
     analysis = None
     if not any(finding.code in BROKEN and finding.is_error for finding in found):
         takes = None if pipeline.input_model is None else declared(pipeline.input_model)
         analysis = analysis_of(graph, graph.order(), takes)
-        found += [finding for run in OF_FLOW for finding in run(analysis)]
+        found += [finding for run in (OF_FLOW if is_check or codes else ERRORS) for finding in run(analysis)]
     rules = [*rules_of(pipeline), *map(Rule, ignore)]
-    codes = strict_in(pipeline) if strict is None else strictness(strict)
     return graph, verdict(found, graph, rules=rules, strict=codes), analysis

@@ -15,7 +15,7 @@ from crewgraph.compiler.flow import Flow, Reading
 from crewgraph.compiler.guards import ALWAYS, Guard
 from crewgraph.graph import ANY_ROUTE, Graph, Switch, Work
 from crewgraph.inputs import Declared, InputField, InputSpec, Needed
-from crewgraph.kinds import Verdict, fit
+from crewgraph.kinds import Shape, Verdict, fit
 
 __all__ = ["guarded_by", "inputs_of"]
 
@@ -38,7 +38,7 @@ def inputs_of(graph: Graph, flow: Flow, declared: Declared | None) -> InputSpec:
     always = _always(graph, flow, readers)
     own = declared.fields if declared else {}
     keys = own if declared else readers
-    fields = [_field(graph, flow, key, readers.get(key, []), key in always, own.get(key)) for key in keys]
+    fields = [_field(graph, flow, key, readers.get(key, []), is_always=key in always, own=own.get(key)) for key in keys]
     return InputSpec(fields, declared=declared)
 
 
@@ -73,11 +73,16 @@ def _needed_after(graph: Graph, name: str, below: Mapping[str, int]) -> int:
     return reduce(and_, by_route.values()) if by_route else 0
 
 
-def _field(graph: Graph, flow: Flow, key: str, readers: Sequence[Reading], is_always: bool, own: Any) -> InputField:  # noqa: FBT001
+def _field(
+    graph: Graph, flow: Flow, key: str, readers: Sequence[Reading], *, is_always: bool, own: Shape | None
+) -> InputField:
+    """What is known of one key."""
     needy = [reading for reading in readers if reading.required and reading.from_input]
     need = Needed.ALWAYS if is_always else Needed.ON_ROUTES if needy else Needed.OPTIONAL
     sure = [reading for reading in needy if reading.is_sure and flow.guards[reading.node] == ALWAYS]
-    checks = [reading.kind for reading in sure if not (reading.is_provided or reading.maybe) and reading.kind is not Any]
+    checks = [
+        reading.kind for reading in sure if not (reading.is_provided or reading.maybe) and reading.kind is not Any
+    ]
     if own is not None:
         need = Needed.ALWAYS if own.required else Needed.OPTIONAL
     return InputField(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 
+from crewgraph.compiler.guards import Guard, covers
 from crewgraph.frontier import Wiring
 from crewgraph.graph import Graph, GraphNode, Merge, Switch, Work
 from crewgraph.inputs import InputSpec
@@ -41,8 +42,15 @@ class Plan:
     inputs: InputSpec
 
 
-def plan_of(graph: Graph, order: Sequence[str], inputs: InputSpec) -> Plan:
-    """Number a graph without cycles."""
+def plan_of(graph: Graph, order: Sequence[str], inputs: InputSpec, guards: Mapping[str, Guard]) -> Plan:
+    """Number a graph without cycles.
+
+    Args:
+        graph: the graph.
+        order: its nodes in plan order.
+        inputs: what its inputs must bring.
+        guards: on which ways each node runs.
+    """
     number = {name: place for place, name in enumerate(order)}
     nodes = tuple(graph.nodes[name] for name in order)
     sources = tuple(tuple(number[edge.source] for edge in graph.predecessors(name)) for name in order)
@@ -51,7 +59,9 @@ def plan_of(graph: Graph, order: Sequence[str], inputs: InputSpec) -> Plan:
         tuple(map(len, sources)),
         tuple(not isinstance(node, Work | Switch) for node in nodes),
     )
-    return Plan(graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(nodes, sources), inputs)
+    return Plan(
+        graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(nodes, sources, guards), inputs
+    )
 
 
 def _upstream(nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
@@ -72,7 +82,7 @@ def _gives(node: GraphNode) -> bool:
 
 
 def _texts(
-    nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...]
+    nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...], guards: Mapping[str, Guard]
 ) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]:
     """Bind each placeholder that is a crew's name to the crews of that name upstream, back to one that ran for sure.
 
@@ -89,7 +99,7 @@ def _texts(
     behind, certain = list[int](), list[int]()  # before each node: crews that may have run, and that ran for sure
     bound = list[tuple[tuple[str, tuple[int, ...]], ...]]()
     for place, node in enumerate(nodes):
-        ran = [certain[source] for source in sources[place]]
+        ran = [certain[source] for source in sources[place] if _arrives(nodes[source], node, guards)]
         surely = reduce(and_ if isinstance(node, Merge) else or_, ran, ran[0] if ran else 0)
         before = reduce(or_, [behind[source] for source in sources[place]], 0)
         behind.append(before | bit.get(place, 0))
@@ -99,6 +109,11 @@ def _texts(
             tuple((key, tuple(writers[n][1] for n in _latest(texts, surely))) for key, texts in found if texts)
         )
     return tuple(bound)
+
+
+def _arrives(source: GraphNode, meeting: GraphNode, guards: Mapping[str, Guard]) -> bool:
+    """Whether a node has run whenever one behind it does; of the routes that meet in a merge each is asked."""
+    return isinstance(meeting, Merge) or covers(guards[source.name], guards[meeting.name])
 
 
 def _latest(bits: int, enough: int) -> Iterator[int]:

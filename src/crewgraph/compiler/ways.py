@@ -15,8 +15,8 @@ from crewgraph.compiler.asks import Ask
 from crewgraph.compiler.flow import Reading
 from crewgraph.compiler.guards import Choice, Way, covers
 from crewgraph.condition import Condition
-from crewgraph.condition.callables import identity
 from crewgraph.condition.answer import Answer, Verdict
+from crewgraph.condition.callables import identity
 from crewgraph.condition.decide import satisfiable
 from crewgraph.condition.rename import renamed
 from crewgraph.diagnostics import Witness
@@ -143,7 +143,12 @@ class _Walked:
 
     def __init__(self, analysis: Analysis, reading: Reading, way: Way, writer: str | None) -> None:
         graph, routes, number = analysis.graph, dict(way), analysis.number
-        keys = {key for router, _ in way for ask in analysis.flow.asks.get(router, ()) for key in (*ask.asked, *ask.sure, *ask.maybe)}
+        keys = {
+            key
+            for router, _ in way
+            for ask in analysis.flow.asks.get(router, ())
+            for key in (*ask.asked, *ask.sure, *ask.maybe)
+        }
         self.is_so = False
         self.present, self.absent = dict[str, set[str]](), dict[str, set[str]]()
         there = {key for key in keys if analysis.is_in_every_row(key)}

@@ -161,9 +161,7 @@ class InputSpec(Mapping[str, InputField]):
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            "<tr>"
-            + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in _cells(each))
-            + "</tr>"
+            "<tr>" + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in _cells(each)) + "</tr>"
             for each in self._fields.values()
         )
         head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("input", "type", "needed", "read by"))

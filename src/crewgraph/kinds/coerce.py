@@ -9,9 +9,9 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from crewgraph.kinds.relation import in_words
 from crewgraph.shapes.adapter import adapter
 from crewgraph.shapes.peel import by_identity, members_of, peeled
-from crewgraph.kinds.relation import in_words
 
 __all__ = ["coercer"]
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import reprlib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any, Union
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from crewgraph.kinds.values import Sample, hints_of, samples
 from crewgraph.shapes.adapter import adapter, core_of
 from crewgraph.shapes.code import is_pure
 from crewgraph.shapes.peel import by_identity, members_of, peeled
-from crewgraph.kinds.values import hints_of, samples
 
 __all__ = ["NOTHING", "Fit", "Verdict", "example", "fit", "in_words", "refused", "union_of"]
 
@@ -83,19 +83,24 @@ MAX_KNOWN = 10_000
 
 
 def _decided(source: Any, target: Any) -> Fit:
-    if peeled(source).kind in (Any, object):
-        return Fit(Verdict.UNKNOWN, "it may be anything")
-    check = adapter(target)
-    if check is None:
-        return Fit(Verdict.UNKNOWN, "nobody can look into the type")
     classes = _fit_of_classes(source, target)
     if classes is not None:
         return classes
-    if runs_code(core_of(target)):
-        return Fit(Verdict.UNKNOWN, "code of its own decides what it takes")
-    found = samples(source, hints_of(target))
-    if not found:
-        return Fit(Verdict.UNKNOWN, "nobody can make a value of the type")
+    check, found = adapter(target), samples(source, hints_of(target))
+    reason = (
+        "it may be anything" if peeled(source).kind in (Any, object)
+        else "nobody can look into the type" if check is None
+        else "code of its own decides what it takes" if runs_code(core_of(target))
+        else "" if found
+        else "nobody can make a value of the type"
+    )  # fmt: skip
+    if reason or check is None:
+        return Fit(Verdict.UNKNOWN, reason)
+    return _tried(found, check, target)
+
+
+def _tried(found: Sequence[Sample], check: TypeAdapter[Any], target: Any) -> Fit:
+    """What pydantic says of values of one type."""
     answers = [(each, _refusal(check, each.value)) for each in found]
     known = [(each.value, error) for each, error in answers if error is not None and not each.is_wild]
     worst = next(((value, error) for value, error in known if not _is_of_bounds(error)), None)

@@ -24,8 +24,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from crewgraph.shapes.adapter import adapter
 from crewgraph.kinds.fields import given_by
+from crewgraph.shapes.adapter import adapter
 from crewgraph.shapes.peel import is_union, peeled
 
 __all__ = ["Hints", "Sample", "hints_of", "samples"]

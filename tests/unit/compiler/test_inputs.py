@@ -6,11 +6,11 @@ from typing import Any, TypedDict
 
 import pytest
 
-from crewgraph.compiler.lower import lower
 from crewgraph.compiler.flow import flow_of
 from crewgraph.compiler.inputs import inputs_of
+from crewgraph.compiler.lower import lower
 from crewgraph.graph import Graph, Start, Switch
-from crewgraph.inputs import Declared, InputField, InputSpec, Needed, declared
+from crewgraph.inputs import Declared, InputField, InputSpec, Needed
 from crewgraph.node import Interface, Need
 from crewgraph.outputs import CrewOutput
 from crewgraph.router import Route, Router

@@ -18,8 +18,8 @@ from crewgraph.compiler.passes.conditions import (
     unreachable_routes,
 )
 from crewgraph.compiler.passes.missing import (
-    misspelt_keys,
     missing_keys,
+    misspelt_keys,
     sometimes_missing_keys,
     unproven_keys,
 )
@@ -29,12 +29,21 @@ from crewgraph.compiler.passes.writes import shadowed_inputs, unread_inputs, unr
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.graph import Graph
 
-__all__ = ["OF_FLOW", "OF_STRUCTURE", "FlowPass", "StructurePass"]
+__all__ = ["ERRORS", "OF_FLOW", "OF_STRUCTURE", "FlowPass", "StructurePass"]
 
 StructurePass = Callable[[Graph], Iterable[Diagnostic]]
 FlowPass = Callable[[Analysis], Iterable[Diagnostic]]
 
 OF_STRUCTURE: tuple[StructurePass, ...] = (same_names, cycles, unreachable)
+ERRORS: tuple[FlowPass, ...] = (
+    missing_keys,
+    sometimes_missing_keys,
+    misfits,
+    written_twice,
+    missing_in_conditions,
+    unfit_conditions,
+)
+"""Those of the flow that may find an error."""
 OF_FLOW: tuple[FlowPass, ...] = (
     missing_keys,
     sometimes_missing_keys,

@@ -12,7 +12,7 @@ from crewgraph.compiler.passes.words import closest, given_where, needs, place_o
 from crewgraph.compiler.ways import witness_of
 from crewgraph.condition import Condition
 from crewgraph.condition.answer import Verdict
-from crewgraph.condition.mistakes import Misuse, mistakes
+from crewgraph.condition.mistakes import Misuse
 from crewgraph.condition.routes import Overlap, RouteReport
 from crewgraph.diagnostics import Diagnostic, Severity
 from crewgraph.errors import ConditionError
@@ -57,11 +57,11 @@ def missing_in_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
 def unreachable_routes(analysis: Analysis) -> Iterator[Diagnostic]:
     """CG402: a route that can never be taken."""
     for switch, asks, report in _reports(analysis):
-        kinds = analysis.kinds_at(switch.name)
         for ask, route in zip(asks, report.routes, strict=True):
             if route.reachable.verdict is not Verdict.NO:
                 continue
-            never = [each for each in mistakes(ask.condition, kinds) if each.kind is Misuse.NEVER_TRUE] if ask.condition else []
+            found = analysis.mistakes(switch.name, ask.condition) if ask.condition else ()
+            never = [each for each in found if each.kind is Misuse.NEVER_TRUE]
             if route.shadowed_by:
                 why = f"whatever fits it is taken by route '{route.shadowed_by[0]}' before"
                 hint = f"put it before '{route.shadowed_by[0]}', or take it away"
@@ -156,9 +156,8 @@ def _is_partial(overlap: Overlap) -> bool:
 def unfit_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
     """CG406: a condition does with values what their types do not allow."""
     for switch, asks in analysis.routers():
-        kinds = analysis.kinds_at(switch.name)
         for ask in asks:
-            for each in mistakes(ask.condition, kinds) if ask.condition else ():
+            for each in analysis.mistakes(switch.name, ask.condition) if ask.condition else ():
                 if each.kind is Misuse.FAILS:
                     yield Diagnostic(
                         "CG406",

@@ -23,7 +23,7 @@ from crewgraph.compiler.passes.words import (
 from crewgraph.compiler.ways import Gap, gap_of, witness_of
 from crewgraph.diagnostics import Diagnostic, Severity
 
-__all__ = ["misspelt_keys", "missing_keys", "sometimes_missing_keys", "unproven_keys"]
+__all__ = ["missing_keys", "misspelt_keys", "sometimes_missing_keys", "unproven_keys"]
 
 
 def missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -32,7 +32,7 @@ def missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
         yield from _given_elsewhere(analysis)
         return
     found = 0
-    for reading in _together(analysis, analysis.flow.readings):
+    for reading in _together(analysis.flow.readings):
         nobody = reading.from_input and not reading.is_provided and not reading.maybe
         if reading.required and reading.route is None and nobody and analysis.own(reading.key) is None:
             found += 1
@@ -53,7 +53,7 @@ def missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
 
 def _given_elsewhere(analysis: Analysis) -> Iterator[Diagnostic]:
     """Where the inputs are not declared, they may have every key; but one that a node beside gives is hardly meant."""
-    for reading in _together(analysis, analysis.flow.readings):
+    for reading in _together(analysis.flow.readings):
         if reading.required and reading.from_input and not reading.is_provided and not reading.maybe:
             where = given_elsewhere(analysis, reading)
             if where:
@@ -72,7 +72,7 @@ def sometimes_missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
     if analysis.declared is None:
         return
     found = 0
-    for reading in _together(analysis, analysis.flow.readings):
+    for reading in _together(analysis.flow.readings):
         if not reading.required or not reading.from_input or analysis.is_in_every_row(reading.key):
             continue
         own = analysis.own(reading.key)
@@ -103,7 +103,7 @@ def misspelt_keys(analysis: Analysis) -> Iterator[Diagnostic]:
     """CG307: a key that only the input could provide looks like another one, that is given."""
     if analysis.declared is not None:
         return
-    for reading in _together(analysis, analysis.flow.readings):
+    for reading in _together(analysis.flow.readings):
         if not reading.required or not reading.from_input or reading.is_provided:
             continue
         other = looks_misspelt(analysis, reading)
@@ -120,7 +120,7 @@ def misspelt_keys(analysis: Analysis) -> Iterator[Diagnostic]:
 
 def unproven_keys(analysis: Analysis) -> Iterator[Diagnostic]:
     """CG308: a key is read that an earlier node may only give without having declared it."""
-    for reading in _together(analysis, analysis.flow.readings):
+    for reading in _together(analysis.flow.readings):
         if not reading.required or not reading.maybe or analysis.is_in_every_row(reading.key):
             continue
         if reading.from_input and analysis.declared is None:
@@ -142,7 +142,7 @@ def unproven_keys(analysis: Analysis) -> Iterator[Diagnostic]:
         )
 
 
-def _together(analysis: Analysis, readings: Iterable[Reading]) -> Iterator[Reading]:
+def _together(readings: Iterable[Reading]) -> Iterator[Reading]:
     """The readings, each key of a node once; conditions of a router one by one."""
     seen = set[tuple[str, str]]()
     for reading in readings:

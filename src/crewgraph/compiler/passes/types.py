@@ -7,8 +7,8 @@ from typing import Any
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
-from crewgraph.compiler.passes.words import MAX_SEARCHED, place_of
 from crewgraph.compiler.guards import Way
+from crewgraph.compiler.passes.words import MAX_SEARCHED, place_of
 from crewgraph.compiler.ways import Gap, gap_of, witness_of
 from crewgraph.diagnostics import Diagnostic, Severity, Witness
 from crewgraph.graph import Work
@@ -43,7 +43,7 @@ def _given(analysis: Analysis, reading: Reading) -> Iterator[tuple[str, Any]]:
         yield "", own.kind
 
 
-def _misfit(analysis: Analysis, reading: Reading, giver: str, kind: Any, found: Fit, gap: Gap) -> Diagnostic:  # noqa: PLR0913, PLR0917 - all that is told
+def _misfit(analysis: Analysis, reading: Reading, giver: str, kind: Any, found: Fit, gap: Gap) -> Diagnostic:  # noqa: PLR0917 - all that is told
     key, wanted = reading.key, written(reading.kind)
     own = analysis.declared.name if analysis.declared else "the input"
     is_text = any(source.node == giver and source.is_text for source in reading.sources)

@@ -12,7 +12,19 @@ from crewgraph.compiler.slips import is_slip
 from crewgraph.graph import Switch, Work
 from crewgraph.template import placeholder_name
 
-__all__ = ["MAX_SEARCHED", "away", "closest", "given_elsewhere", "given_where", "is_behind", "looks_misspelt", "maybe_from", "needs", "place_of", "quoted"]
+__all__ = [
+    "MAX_SEARCHED",
+    "away",
+    "closest",
+    "given_elsewhere",
+    "given_where",
+    "is_behind",
+    "looks_misspelt",
+    "maybe_from",
+    "needs",
+    "place_of",
+    "quoted",
+]
 
 CLOSE = 0.75
 """How alike two keys must be to be named together, from 0 to 1."""
@@ -162,8 +174,7 @@ def away(analysis: Analysis, router: str, route: str) -> str:
 
 
 def maybe_from(analysis: Analysis, reading: Reading) -> tuple[str | None, bool, bool]:
-    """The nearest node that may give a key without having declared it, whether it is asked for JSON, whether it writes
-    text."""
+    """The nearest node that may give a key undeclared; whether it may give any key, and whether it does so in text."""
     for name in before(analysis, reading.node):
         node = analysis.graph.nodes[name]
         if isinstance(node, Switch) and node.is_open:

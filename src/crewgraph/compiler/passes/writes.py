@@ -123,5 +123,3 @@ def unread_inputs(analysis: Analysis) -> Iterator[Diagnostic]:
             (),
             "leave it out, or read it where it was meant to be",
         )
-
-
