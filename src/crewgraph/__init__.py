@@ -34,6 +34,7 @@ from crewgraph.errors import (
     RenderError,
 )
 from crewgraph.forecast import Forecast, ForecastRow
+from crewgraph.inputs import InputField, InputSpec
 from crewgraph.llm import LLM, LiteLLM, OfflineLLM, Price
 from crewgraph.llm.recording.cache import ResponseCache
 from crewgraph.llm.recording.cassette import Cassette, record, replay
@@ -77,6 +78,8 @@ __all__ = [
     "HumanQuestion",
     "Ignore",
     "InputError",
+    "InputField",
+    "InputSpec",
     "KickoffError",
     "KickoffInterrupted",
     "Limit",

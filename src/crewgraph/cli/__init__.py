@@ -1,4 +1,4 @@
-"""The command line: ``crewgraph check | draw | plan | run | show TARGET``, and ``crewgraph explain CODE``.
+"""The command line: ``crewgraph check | convert | draw | plan | run | show TARGET``, and ``crewgraph explain CODE``.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from crewgraph.cli import check, draw, explain, plan, run, show
+from crewgraph.cli import check, convert, draw, explain, plan, run, show
 from crewgraph.cli.trouble import TroubleGroup
 from crewgraph.cli.version import crewgraph_version
 
@@ -26,12 +26,13 @@ def cli(*, debug: bool) -> None:
 
     TARGET is a pipeline in your code: module:attribute or path/file.py:attribute. The attribute can be left out where
     the module has exactly one pipeline. A crew or a step alone will do, and so will a function that is annotated to
-    return a Pipeline.
+    return a Pipeline. It may also be a document, pipeline.yaml or .json; and for check, convert, draw, plan and show the
+    folder of a crewAI project.
     """
     del debug  # TroubleGroup reads it from the context
 
 
-for command in (check.check, draw.draw, explain.explain, plan.plan, run.run, show.show):
+for command in (check.check, convert.convert, draw.draw, explain.explain, plan.plan, run.run, show.show):
     cli.add_command(command)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from crewgraph.cli.files import names_option
 from crewgraph.cli.findings import echo_findings, plain, summary
 from crewgraph.cli.github import findings_github
 from crewgraph.cli.records import findings_json
@@ -41,6 +42,8 @@ FORMATS: dict[str, Callable[[Target, Findings], str]] = {
 @click.option("--error", "errors", multiple=True, metavar="CODE", help="This finding is an error. Repeatable.")
 @click.option("--ignore", "ignored", multiple=True, metavar="CODE[:NODE]", help="Leave this out. Repeatable.")
 @click.option("--no-notes", is_flag=True, help="Leave notes out.")
+@click.option("--inputs", metavar="KEY,…", help="What a kickoff of a crewAI project brings; any key if not given.")
+@names_option
 def check(
     target: str,
     *,
@@ -50,7 +53,7 @@ def check(
     no_notes: bool,
     **options: Any,
 ) -> None:
-    """Check a pipeline without running it.
+    """Check a pipeline without running it. TARGET may also be a document, or the folder of a crewAI project.
 
     CODE is the code of a finding or its short name; `crewgraph explain` lists them. Exit code 3 where there are
     errors, 0 where the pipeline can run.
@@ -67,22 +70,37 @@ def check(
         echo_findings(shown)
         gap = "\n" if shown else ""
         click.echo(f"{gap}{loaded.title}: {summary(shown)}")
+        if loaded.project is not None and options["inputs"] is None:
+            click.echo(f"inputs it needs: {', '.join(loaded.project.needs) or 'none'}")
     else:
         text = FORMATS[chosen](loaded, shown)
         click.echo(text, nl=bool(text))
     sys.exit(Exit.OK if findings.ok else Exit.INVALID)
 
 
-def _checked(target: str, *, strict: bool, errors: Iterable[str], ignored: Iterable[str]) -> tuple[Target, Findings]:
+def _checked(
+    target: str,
+    *,
+    names: Sequence[str],
+    inputs: str | None,
+    strict: bool,
+    errors: Iterable[str],
+    ignored: Iterable[str],
+) -> tuple[Target, Findings]:
     try:
         ignore = [_ignore(text) for text in ignored]
         asked = strict_of(strict, list(errors))
     except ValueError as error:
         raise Mistake(str(error)) from None
     try:
-        loaded = load(target)
+        loaded = load(target, names=names, projects="all")
     except PipelineInvalid as error:  # a document that says no pipeline
         return Target(target, Pipeline()), Findings(error.findings)
+    if loaded.project is not None:
+        keys = None if inputs is None else [key for each in inputs.split(",") if (key := each.strip())]
+        return loaded, loaded.project.check(inputs=keys, ignore=ignore, strict=asked)
+    if inputs is not None:
+        raise Mistake("--inputs is for crewAI projects. hint: a pipeline declares them, Pipeline(…, inputs=Model)")
     together = strict_of(strict_in(loaded.pipeline), asked)
     return loaded, analyse(loaded.pipeline, ignore=ignore, strict=together)[1]
 

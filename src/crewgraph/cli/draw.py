@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from crewgraph.cli.files import names_option
 from crewgraph.cli.findings import counted
 from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
@@ -25,7 +26,10 @@ __all__ = ["draw"]
 )
 @click.option("--format", "name", type=click.Choice(FORMATS), help="Which format; otherwise by the ending of FILE.")
 @click.option("--orientation", type=click.Choice(["LR", "TB"]), default="LR", help="Left to right, or top to bottom.")
-def draw(target: str, *, output: str | None, name: str | None, orientation: Orientation) -> None:
+@names_option
+def draw(
+    target: str, *, names: tuple[str, ...], output: str | None, name: str | None, orientation: Orientation
+) -> None:
     """Draw a pipeline; without options as a tree of text.
 
     SVG, PNG and PDF need Graphviz (its program 'dot'); the others do not. A pipeline with mistakes is drawn too.
@@ -34,7 +38,7 @@ def draw(target: str, *, output: str | None, name: str | None, orientation: Orie
     chosen = name or ("text" if to_stdout else format_of(output or ""))
     if to_stdout and chosen in {"png", "pdf"} and sys.stdout.isatty():
         raise Mistake(f"a {chosen.upper()} is nothing for a terminal; write it to a file with -o")
-    loaded = load(target)
+    loaded = load(target, names=names, projects="one")
     graph, findings = analyse(loaded.pipeline)
     picture = encoded(graph, chosen, orientation=orientation, marks=marks_of(findings))
     if to_stdout:

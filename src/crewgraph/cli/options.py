@@ -20,6 +20,7 @@ class Options:
     """What the command line says."""
 
     target: str
+    names: tuple[str, ...] = ()
     file: str | None
     inputs_file: str | None
     given: tuple[str, ...]
@@ -52,6 +53,7 @@ class Options:
         """The command line that shows what all of this would take."""
         words = ["crewgraph", "plan", self.target, *([self.source] if self.source else [])]
         words += [word for each in self.given for word in ("--input", each)]
+        words += [word for each in self.names for word in ("--names", each)]
         words += ["--limit", str(self.limit)] if self.limit else []
         words += ["--model", self.model] if self.model else []
         return shlex.join(words)

@@ -13,6 +13,8 @@ import anyio
 import click
 
 from crewgraph.cli.ceiling import too_much
+from crewgraph.cli.files import names_option
+from crewgraph.cli.inputs import TargetCommand
 from crewgraph.cli.options import pair
 from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
 from crewgraph.cli.target import load
@@ -21,7 +23,7 @@ from crewgraph.cli.trouble import Exit, Mistake
 __all__ = ["plan"]
 
 
-@click.command()
+@click.command(cls=TargetCommand)
 @click.argument("target")
 @click.argument("file", required=False)
 @click.option(
@@ -47,10 +49,12 @@ __all__ = ["plan"]
     help="Exit code 4 where more than X is expected, or nobody knows what it costs.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def plan(
+@names_option
+def plan(  # noqa: PLR0913 - one for each option
     target: str,
     file: str | None,
     *,
+    names: tuple[str, ...],
     given: tuple[str, ...],
     limit: int | None,
     max_concurrency: int,
@@ -66,7 +70,7 @@ def plan(
     extra = dict(map(pair, given))
     if model:
         os.environ["CREWGRAPH_MODEL"] = model
-    pipeline = load(target).pipeline
+    pipeline = load(target, names=names, projects="one").pipeline
     inputs = _inputs(file, extra, limit)
     rows = anyio.run(_read, inputs) if isinstance(inputs.rows, AsyncIterable) else inputs.rows
     forecast = pipeline.plan(rows, max_concurrency=max_concurrency)

@@ -14,6 +14,8 @@ import anyio
 import click
 
 from crewgraph.cli.ceiling import check_ceiling
+from crewgraph.cli.files import names_option
+from crewgraph.cli.inputs import TargetCommand
 from crewgraph.cli.job import Job, Output
 from crewgraph.cli.limits import budget_of, policy_of
 from crewgraph.cli.options import Options, check_options, pair
@@ -40,7 +42,7 @@ cannot be read becomes a failed result with its line number, and the others go o
 SECONDS = click.FloatRange(min=0, min_open=True)
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=TargetCommand, epilog=EPILOG)
 @click.argument("target")
 @click.argument("file", required=False)
 @click.option("--inputs", "inputs_file", metavar="FILE", help="The same as FILE: .jsonl .ndjson .json .csv, or - .")
@@ -82,6 +84,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--follow", is_flag=True, help="Show answers while they are written, with tools, routes and retries.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 @click.option("--progress/--no-progress", default=True, help="Show progress on standard error.")
+@names_option
 def run(**options: Any) -> None:
     """Run a pipeline over the inputs in FILE, or - for standard input.
 
@@ -98,7 +101,7 @@ def run(**options: Any) -> None:
     for variable, value in (("CREWGRAPH_MODEL", chosen.model), ("CREWGRAPH_OUTPUT_ROOT", chosen.output_root)):
         if value:
             os.environ[variable] = value
-    target = load(chosen.target)
+    target = load(chosen.target, names=chosen.names)
     plan = target.pipeline.compile()
     with contextlib.ExitStack() as files:
         read = partial(_inputs, chosen, extra, plan, files)
@@ -142,7 +145,7 @@ def _from_cassette(options: Options, files: contextlib.ExitStack) -> None:
 def _inputs(options: Options, extra: Mapping[str, Any], plan: Plan, files: contextlib.ExitStack) -> Inputs:
     source = options.source
     if source is None:
-        missing = plan.demand.missing(extra)
+        missing = plan.inputs.missing(extra)
         if missing:
             keys = " ".join(f"--input {key}=…" for key in missing)
             if extra:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
 import click
 
 from crewgraph.cli.files import names_option
 from crewgraph.cli.findings import counted, echo_findings
+from crewgraph.cli.inputs import groups_of
 from crewgraph.cli.target import Target, load
 from crewgraph.compiler import analyse
 from crewgraph.edges import Graph as HandMade
 from crewgraph.errors import PipelineInvalid
 from crewgraph.graph import Graph, Switch
 from crewgraph.inputs import InputSpec
-from crewgraph.kinds import written
 from crewgraph.render import marks_of, to_text
-from crewgraph.render.escape import clean
 from crewgraph.syntax import Procedure
 
 __all__ = ["show"]
@@ -24,10 +23,14 @@ __all__ = ["show"]
 
 @click.command()
 @click.argument("target")
+@click.option("--schema", is_flag=True, help="Print nothing but the JSON Schema of the inputs.")
 @names_option
-def show(target: str, *, names: tuple[str, ...]) -> None:
+def show(target: str, *, schema: bool, names: tuple[str, ...]) -> None:
     """Show what a pipeline is: stages, crews and steps, routes, the inputs it needs, and what the checker found."""
     loaded = load(target, names=names, projects="one")
+    if schema:
+        click.echo(json.dumps(loaded.pipeline.inputs.json_schema(), ensure_ascii=False, indent=2))
+        return
     graph, findings = analyse(loaded.pipeline)
     click.echo(f"{click.style(loaded.title, bold=True)}  {_counts(loaded, graph)}")
     click.echo()
@@ -60,19 +63,8 @@ def _number(count: int, noun: str) -> str:
 def _echo_inputs(inputs: InputSpec) -> None:
     if not inputs:
         click.echo("inputs: none are needed")
-    groups = {
-        "inputs that every run needs": [each for each in inputs.values() if each.is_required],
-        "inputs that some routes need": [inputs[key] for key in inputs.on_routes],
-        "inputs that may be left out": [
-            each for each in inputs.values() if not each.is_required and each.key not in inputs.on_routes
-        ],
-    }
-    for title, fields in groups.items():
-        if fields:
-            click.echo(title)
-        names = [f"{each.key}: {written(each.kind)}" if each.kind is not Any else each.key for each in fields]
-        width = max(map(len, names), default=0)
-        for name, each in zip(names, fields, strict=True):
-            readers = "; ".join(each.used_by) or "nobody reads it"
-            where = f"  on {' or '.join(each.routes)}" if each.routes else ""
-            click.echo(f"  {click.style(clean(name).ljust(width), bold=True)}  {clean(readers + where)}")
+    for title, rows in groups_of(inputs):
+        click.echo(title)
+        width = max(len(name) for name, _ in rows)
+        for name, words in rows:
+            click.echo(f"  {click.style(name.ljust(width), bold=True)}  {words}")

@@ -17,17 +17,20 @@ import sys
 import sysconfig
 import traceback
 import typing
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from crewgraph.cli.files import Projects, is_file_target, read_target
+from crewgraph.document.names import Names
 from crewgraph.errors import TargetError
+from crewgraph.project import Project
 from crewgraph.render.escape import clean
 from crewgraph.syntax import Pipeline, is_function, is_single
 
-__all__ = ["Target", "load"]
+__all__ = ["Target", "code_of", "load", "place_of"]
 
 MAX_FRAMES = 4
 MAX_CANDIDATES = 12
@@ -40,10 +43,12 @@ class Target:
     Attributes:
         name: as it was written.
         pipeline: what it is; a crew, step or router alone became a pipeline of one stage.
+        project: the crewAI project that it is.
     """
 
     name: str
     pipeline: Pipeline
+    project: Project | None = None
 
     @property
     def title(self) -> str:
@@ -51,17 +56,50 @@ class Target:
         return clean(self.pipeline.name or "") or self.name
 
 
-def load(target: str) -> Target:
-    """Import the module and find the pipeline in it.
+def load(target: str, *, names: Sequence[str] = (), projects: Projects = "none") -> Target:
+    """Import the module and find the pipeline in it, or read the document or project.
+
+    Args:
+        target: as the user named it.
+        names: modules with the code that a document names.
+        projects: whether projects of crewAI are taken.
 
     Raises:
         TargetError: there is no such module or attribute, it is no pipeline, or importing it failed.
+        DocumentInvalid: a document does not say a pipeline.
     """
+    if is_file_target(target):
+        return Target(target, *read_target(target, code_of(names), projects))
+    if names:
+        raise TargetError(f"--names is for documents (.json, .yaml), and '{target}' is code")
     place, attribute = _split(target)
     with contextlib.redirect_stdout(sys.stderr):  # what a module prints must not end up among the results
         module = _imported(place)
         value = _attribute(module, place, attribute) if attribute else _only_pipeline(module, place)
         return Target(target, _as_pipeline(value, target))
+
+
+def code_of(names: Sequence[str]) -> dict[str, Any]:
+    """What modules and mappings in them name; of two things of one name the later one."""
+    code = dict[str, Any]()
+    for each in names:
+        place, attribute = _split(each)
+        with contextlib.redirect_stdout(sys.stderr):
+            module = _imported(place)
+            value = _attribute(module, place, attribute) if attribute else module
+        if not isinstance(value, ModuleType | Mapping):
+            raise TargetError(f"'{each}' is a {type(value).__name__}, not a module or a dict of names")
+        code |= Names(value).things
+    return code
+
+
+def place_of(target: str) -> str:
+    """The module or file of a target, without the attribute.
+
+    Raises:
+        TargetError: the target is not written as one.
+    """
+    return _split(target)[0]
 
 
 def _split(target: str) -> tuple[str, str]:

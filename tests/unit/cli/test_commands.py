@@ -96,7 +96,7 @@ def test_show_tells_what_only_some_routes_need(crewgraph, write):
         flow = Router({"r": Route(lambda values: True, a)}, b)
     """,
     )
-    assert "inputs that some routes need\n  customer: str  'a'  on route 'r' of 'router'" in crewgraph("show", "one:flow").stdout
+    assert "inputs that some routes need\n  customer: str  'a', on route 'r' of 'router'" in crewgraph("show", "one:flow").stdout
     assert "inputs: none are needed" in crewgraph("show", "one:b").stdout
 
 
@@ -113,7 +113,7 @@ def test_show_tells_of_mistakes(crewgraph, write):
 def test_a_bug_is_told_in_two_lines(crewgraph, flow, monkeypatch):
     """Code 70; the traceback is there on request."""
 
-    def broken(_target):
+    def broken(_target, **_options):
         raise ValueError("of ours")
 
     monkeypatch.setattr(check_module, "load", broken)
@@ -134,7 +134,7 @@ def test_a_closed_pipe_ends_a_command_quietly(crewgraph, flow, monkeypatch):
     """As in ``crewgraph show … | head -1``."""
     codes = []
 
-    def gone(_target):
+    def gone(_target, **_options):
         raise BrokenPipeError
 
     def leave(code):
