@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from crewgraph.cli.files import is_file_target, names_option, one_crew
-from crewgraph.cli.target import code_of, load, place_of
+from crewgraph.cli.target import code_of, load
 from crewgraph.cli.trouble import Mistake
+from crewgraph.document.names import Names
 from crewgraph.document.text import Form, dumps, form_of
 
 __all__ = ["convert"]
@@ -30,7 +31,7 @@ def convert(target: str, *, output: str | None, names: tuple[str, ...]) -> None:
     if loaded.project is not None:
         code = one_crew(target, loaded.project).names
     else:
-        code = code_of([place_of(target), *names] if is_code else names)
+        code = Names(loaded.module).things | code_of(names)
     text = dumps(loaded.pipeline, names=code, form=form)
     if output in (None, "-"):
         click.echo(text, nl=False)

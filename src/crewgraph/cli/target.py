@@ -30,7 +30,7 @@ from crewgraph.project import Project
 from crewgraph.render.escape import clean
 from crewgraph.syntax import Pipeline, is_function, is_single
 
-__all__ = ["Target", "code_of", "load", "place_of"]
+__all__ = ["Target", "code_of", "load"]
 
 MAX_FRAMES = 4
 MAX_CANDIDATES = 12
@@ -44,11 +44,13 @@ class Target:
         name: as it was written.
         pipeline: what it is; a crew, step or router alone became a pipeline of one stage.
         project: the crewAI project that it is.
+        module: the module that it stands in.
     """
 
     name: str
     pipeline: Pipeline
     project: Project | None = None
+    module: ModuleType | None = None
 
     @property
     def title(self) -> str:
@@ -76,7 +78,7 @@ def load(target: str, *, names: Sequence[str] = (), projects: Projects = "none")
     with contextlib.redirect_stdout(sys.stderr):  # what a module prints must not end up among the results
         module = _imported(place)
         value = _attribute(module, place, attribute) if attribute else _only_pipeline(module, place)
-        return Target(target, _as_pipeline(value, target))
+        return Target(target, _as_pipeline(value, target), module=module)
 
 
 def code_of(names: Sequence[str]) -> dict[str, Any]:
@@ -91,15 +93,6 @@ def code_of(names: Sequence[str]) -> dict[str, Any]:
             raise TargetError(f"'{each}' is a {type(value).__name__}, not a module or a dict of names")
         code |= Names(value).things
     return code
-
-
-def place_of(target: str) -> str:
-    """The module or file of a target, without the attribute.
-
-    Raises:
-        TargetError: the target is not written as one.
-    """
-    return _split(target)[0]
 
 
 def _split(target: str) -> tuple[str, str]:

@@ -26,7 +26,11 @@ def is_name(text: object) -> bool:
 
 
 class Names:
-    """What the caller has named, in both directions."""
+    """What the caller has named, in both directions.
+
+    Attributes:
+        things: what is named, by name.
+    """
 
     def __init__(self, given: Registry) -> None:
         """Take what the caller gave.
@@ -38,16 +42,16 @@ class Names:
         if not isinstance(things, Mapping) or not all(isinstance(name, str) for name in things):
             hint = 'names={"tidy": tidy, …}, names=vars(module) or names=module'
             raise TypeError(f"names is a mapping of names to code, or a module, got {type(given)}. hint: {hint}")
-        self._things: dict[str, Any] = {name: thing for name, thing in things.items() if is_name(name)}
-        self._names = {id(thing): name for name, thing in reversed(self._things.items())}
-        self._methods = [(name, thing) for name, thing in self._things.items() if isinstance(thing, MethodType)]
+        self.things: dict[str, Any] = {name: thing for name, thing in things.items() if is_name(name)}
+        self._names = {id(thing): name for name, thing in reversed(self.things.items())}
+        self._methods = [(name, thing) for name, thing in self.things.items() if isinstance(thing, MethodType)]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._things
+        return name in self.things
 
     def get(self, name: str) -> Any:
         """What goes by a name, or :data:`MISSING`."""
-        return self._things.get(name, MISSING)
+        return self.things.get(name, MISSING)
 
     def name_of(self, thing: Any) -> str | None:
         """The first name of a thing. A method of an object is another thing each time it is looked up."""
@@ -58,7 +62,7 @@ class Names:
 
     def like(self, name: str, others: Iterable[str] = ()) -> str:
         """A hint where a name is nearly one that is there; else nothing."""
-        close = difflib.get_close_matches(name, [*others, *self._things], n=1, cutoff=0.6)
+        close = difflib.get_close_matches(name, [*others, *self.things], n=1, cutoff=0.6)
         return f"did you mean '{close[0]}'?" if close else ""
 
 

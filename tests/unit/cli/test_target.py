@@ -194,9 +194,10 @@ def test_a_file_that_is_no_python_is_refused(write):
     assert "is not a Python file" in refused("deep/data.txt")
 
 
-@pytest.mark.parametrize("place", [".", "..", ".module"])
-def test_a_folder_is_no_target(crewgraph, place):
-    """A place that is neither a module nor a .py file is told so, with what a target looks like."""
+@pytest.mark.parametrize("place", [".", "sub", "./sub", ".module"])
+def test_a_folder_without_a_project_is_no_target(crewgraph, folder, place):
+    """A place that is no module, no .py file and no project is told so, with what a target looks like."""
+    (folder / "sub").mkdir()
     done = crewgraph("check", place)
     assert done.exit_code == 2
     assert "path/file.py:attribute" in done.stderr
