@@ -6,55 +6,40 @@ draw) live in higher rooms and are looked up when they are first called.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Mapping
-from os import PathLike
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
+from typing import Any, ClassVar, Protocol, Self, Unpack, overload
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator, model_validator
 
 from crewgraph.diagnostics import Findings, Ignore, Strict, ignores_of, strict_of
+from crewgraph.drawable import Drawable
 from crewgraph.forecast import Forecast
 from crewgraph.inputs import InputSpec, declared
 from crewgraph.node import is_node
+from crewgraph.options import Inputs, OnError, Options
 from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
-from crewgraph.policy import Budget, Policy
+from crewgraph.policy import Policy
 from crewgraph.runtime import verb
-from crewgraph.trace import Event, Observer
+from crewgraph.trace import Event
 
-__all__ = ["Inputs", "OnError", "Options", "Pipeline", "Procedure", "Stage", "is_function", "is_single"]
-
-Inputs = Mapping[str, Any] | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
-OnError = Literal["raise", "collect", "fail_fast"]
+__all__ = [
+    "Chainable",
+    "Foreign",
+    "Inputs",
+    "OnError",
+    "Operand",
+    "Options",
+    "Pipeline",
+    "Procedure",
+    "Single",
+    "Stage",
+    "is_function",
+    "is_single",
+]
 
 DOUBLE_NESTING = "Double nesting is not allowed in pipeline stages"
 NOT_A_STAGE = "Expected Crew instance, Router instance, or list of Crews, got {}"
-
-
-class Options(TypedDict, total=False):
-    """The options of a kickoff, all by keyword.
-
-    Attributes:
-        max_concurrency: how many nodes may be at work at once, over all inputs; 100 where it is not given.
-        on_error: "raise" (the default) lets all runs finish, then raises one error with everything in it; "collect"
-            returns failed runs with their ``error``; "fail_fast" cancels everything at the first failure.
-        observer: called with every event as it happens.
-        text: also tell the observer the pieces of answers as models write them, as ``ModelText``.
-        policy: retries, timeouts, fallbacks and limits for this kickoff; what it says wins over the pipeline's.
-        budget: what the whole kickoff may cost.
-        input_budget: what each input may cost.
-        engine: which engine runs it; "local" where it is not given.
-    """
-
-    max_concurrency: int
-    on_error: OnError
-    observer: Observer | None
-    text: bool
-    policy: Policy | None
-    budget: Budget | None
-    input_budget: Budget | None
-    engine: str
 
 
 class Stage:
@@ -65,7 +50,7 @@ class Stage:
     joins_procedure: ClassVar[bool] = True
     """Whether a chain of such stages alone is a :class:`Procedure`; steps and routers make a pipeline."""
 
-    def __rshift__(self, other: Any) -> Pipeline:
+    def __rshift__(self, other: Operand) -> Pipeline:
         """Put ``other`` behind this stage; neither changes.
 
         Raises:
@@ -73,9 +58,37 @@ class Stage:
         """
         return _chain(self, other)
 
-    def __rrshift__(self, other: Any) -> Pipeline:
+    def __rrshift__(self, other: Operand) -> Pipeline:
         """Put this stage behind a list, a function or a foreign crew."""
         return _chain(other, self)
+
+
+class Chainable(Stage):
+    """Crews, and chains of crews: of these alone ``>>`` makes a :class:`Procedure`, which editors are told."""
+
+    __slots__ = ()
+
+    @overload
+    def __rshift__(self, other: Chainable) -> Procedure: ...
+    @overload
+    def __rshift__(self, other: Operand) -> Pipeline: ...
+    def __rshift__(self, other: Any) -> Any:
+        """As :meth:`Stage.__rshift__`."""
+        return _chain(self, other)
+
+
+class Foreign(Protocol):
+    """A crew of another library: whatever has ``async kickoff_async(inputs=…)``."""
+
+    @property
+    def kickoff_async(self) -> Callable[..., Any]:
+        """Run once."""
+
+
+Single = Stage | Foreign | Callable[..., Any]
+"""One stage by itself."""
+Operand = Single | Sequence[Single]
+"""What may stand left or right of ``>>``: a stage, or a list of stages, which run side by side. Lists do not nest."""
 
 
 def is_function(value: object) -> bool:
@@ -136,7 +149,7 @@ def _misfits(stage: Any, path: str) -> Iterator[str]:
         yield f"CG103 {NOT_A_STAGE.format(type(stage))} ({path})"
 
 
-class Pipeline(BaseModel, Stage):
+class Pipeline(BaseModel, Stage, Drawable):
     """Stages, one after the other; a list is a parallel stage, a pipeline used as a stage is spliced flat.
 
     Each crew is handed the run's inputs, updated with the structured output of every crew upstream.
@@ -167,7 +180,7 @@ class Pipeline(BaseModel, Stage):
 
     def __init__(
         self,
-        stages: Iterable[Any] = (),
+        stages: Iterable[Operand] = (),
         *,
         inputs: Any = None,
         name: str | None = None,
@@ -330,42 +343,13 @@ class Pipeline(BaseModel, Stage):
         """
         return verb("as_tool")(self, name=name, description=description, **options)
 
-    # ---- drawing -----------------------------------------------------------------------------------------------
-
-    def to_dot(self, *, orientation: Literal["LR", "TB"] = "LR") -> str:
-        """The picture as Graphviz source, from left to right or from top to bottom."""
-        return verb("to_dot")(self, orientation=orientation)
-
-    def to_mermaid(self, *, orientation: Literal["LR", "TB"] = "LR") -> str:
-        """The picture as Mermaid source, from left to right or from top to bottom."""
-        return verb("to_mermaid")(self, orientation=orientation)
-
-    def to_text(self) -> str:
-        """The picture as a tree of plain text."""
-        return verb("to_text")(self)
-
-    def draw(self, path: str | PathLike[str], *, orientation: Literal["LR", "TB"] = "LR") -> Path:
-        """Write the picture to a file: .dot, .mmd and .txt always, .svg, .png and .pdf with Graphviz installed.
-
-        Args:
-            path: where to; its ending says in which format. Missing folders are made.
-            orientation: "LR" from left to right, "TB" from top to bottom.
-
-        Returns:
-            The path written.
-
-        Raises:
-            RenderError: Graphviz is needed and not there, the ending is unknown, or the file cannot be written.
-        """
-        return verb("draw")(self, path, orientation=orientation)
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.stages)} stages{f', {self.name!r}' if self.name else ''})"
 
     __str__ = __repr__
 
 
-class Procedure(Pipeline):
+class Procedure(Chainable, Pipeline):
     """A chain of single crews, as ``crew >> crew`` makes it.
 
     Each crew is handed the structured output of the crew before it, and nothing else; earlier text and the initial
@@ -376,9 +360,9 @@ class Procedure(Pipeline):
 
     def __init__(
         self,
-        crews: Iterable[Any] = (),
+        crews: Iterable[Single] = (),
         *,
-        stages: Iterable[Any] = (),
+        stages: Iterable[Single] = (),
         inputs: Any = None,
         name: str | None = None,
         merge_json: bool = True,

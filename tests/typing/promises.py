@@ -32,10 +32,33 @@ async def double(n: int) -> dict[str, int]:
     return {"n": n * 2}
 
 
+class Foreign:
+    """A crew of another library."""
+
+    async def kickoff_async(self, inputs: dict[str, Any] | None = None) -> str:
+        """Run once."""
+        return ""
+
+
 crew = Crew(name="a", agents=[Agent(role="r")], tasks=[Task(description="d")])
 router = Router(routes={"x": Route("n > 1", crew)}, default=crew)
 
-assert_type(crew >> crew, Pipeline)
+assert_type(crew >> crew, Procedure)
+assert_type(crew >> crew >> crew, Procedure)
+assert_type(crew >> (crew >> crew), Procedure)
+assert_type((crew >> crew) >> double, Pipeline)
+assert_type(Pipeline([crew]) >> crew, Pipeline)
+assert_type(crew >> len, Pipeline)
+assert_type(len >> crew, Pipeline)
+assert_type(crew >> Foreign(), Pipeline)
+assert_type(Foreign() >> crew, Pipeline)
+assert_type(crew >> [crew, Foreign(), len, crew >> crew], Pipeline)
+
+# what is no stage is told by the editor
+crew >> 5  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]
+crew >> "name"  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]
+crew >> [crew, [crew]]  # type: ignore[list-item]  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]
+Pipeline(["name"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 assert_type(crew >> [crew, double], Pipeline)
 assert_type([crew, double] >> crew, Pipeline)
 assert_type(crew >> router >> double, Pipeline)

@@ -38,7 +38,7 @@ from crewgraph.outlook import Outlook, Sight
 from crewgraph.outputs import CrewOutput, TaskOutput
 from crewgraph.policy import Budget, Limit, Policy
 from crewgraph.scope import current, entered
-from crewgraph.syntax import Stage
+from crewgraph.syntax import Chainable
 from crewgraph.usage import Account
 
 __all__ = ["Crew", "Process"]
@@ -60,7 +60,7 @@ EitherProcess = Annotated[
 """A process, or its name; kept as a process."""
 
 
-class Crew(Stage, BaseModel):
+class Crew(Chainable, BaseModel):
     """Agents and their tasks: a definition that any number of pipelines and runs may share.
 
     Attributes:

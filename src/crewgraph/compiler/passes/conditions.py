@@ -169,7 +169,9 @@ def unfit_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
 
 
 def _reports(analysis: Analysis) -> Iterator[tuple[Switch, tuple[Ask, ...], RouteReport]]:
-    """What is decided about the routes of each router that has conditions."""
+    """What is decided about the routes of each router that has conditions; nothing where one of them fails."""
     for switch, asks in analysis.routers():
-        if any(ask.condition is not None for ask in asks):
+        known = [ask.condition for ask in asks if ask.condition is not None]
+        found = [each for condition in known for each in analysis.mistakes(switch.name, condition)]
+        if known and not any(each.kind is Misuse.FAILS for each in found):
             yield switch, asks, analysis.report(switch.name)

@@ -1,0 +1,39 @@
+"""What a kickoff is given: inputs, and options by keyword."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import Any, Literal, TypedDict
+
+from crewgraph.policy import Budget, Policy
+from crewgraph.trace import Observer
+
+__all__ = ["Inputs", "OnError", "Options"]
+
+Inputs = Mapping[str, Any] | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
+OnError = Literal["raise", "collect", "fail_fast"]
+
+
+class Options(TypedDict, total=False):
+    """The options of a kickoff, all by keyword.
+
+    Attributes:
+        max_concurrency: how many nodes may be at work at once, over all inputs; 100 where it is not given.
+        on_error: "raise" (the default) lets all runs finish, then raises one error with everything in it; "collect"
+            returns failed runs with their ``error``; "fail_fast" cancels everything at the first failure.
+        observer: called with every event as it happens.
+        text: also tell the observer the pieces of answers as models write them, as ``ModelText``.
+        policy: retries, timeouts, fallbacks and limits for this kickoff; what it says wins over the pipeline's.
+        budget: what the whole kickoff may cost.
+        input_budget: what each input may cost.
+        engine: which engine runs it; "local" where it is not given.
+    """
+
+    max_concurrency: int
+    on_error: OnError
+    observer: Observer | None
+    text: bool
+    policy: Policy | None
+    budget: Budget | None
+    input_budget: Budget | None
+    engine: str
