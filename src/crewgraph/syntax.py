@@ -80,8 +80,7 @@ class Chainable(Stage):
 class Foreign(Protocol):
     """A crew of another library: whatever has ``async kickoff_async(inputs=…)``."""
 
-    @property
-    def kickoff_async(self) -> Callable[..., Any]:
+    def kickoff_async(self, *args: Any, **options: Any) -> Any:
         """Run once."""
 
 

@@ -425,6 +425,7 @@ def test_a_verb_is_looked_up_and_given_everything(
         return lambda *args, **keywords: (args, keywords)
 
     monkeypatch.setattr("crewgraph.syntax.verb", verb)
+    monkeypatch.setattr("crewgraph.drawable.verb", verb)
     pipeline = Pipeline([a])
     assert getattr(pipeline, method)(*args, **keywords) == ((pipeline, *args), keywords)
     assert asked == [method]
