@@ -14,32 +14,34 @@ from crewgraph.condition.nodes import Holder, Place
 from crewgraph.condition.terms import operands
 from crewgraph.condition.words import a, dotted, kind_of, near, shown, type_of, values_of
 
-__all__ = ["Told", "about_failure", "about_member", "about_truth", "hint_for_equal"]
+__all__ = ["Told", "about_failure", "about_member", "about_truth", "hint_for_constant"]
 
 Told = tuple[str, str]
 """A message and a hint."""
 NONE = Constants((None,))
+SPOKEN = {"true": True, "yes": True, "false": False, "no": False}
 
 _TAKES = {"lower": "a str", "upper": "a str", "abs": "a number", "round": "a number"}
 
 
-def about_member(holder: Holder, key: str | int, piece: str) -> Told:
+def about_member(holder: Holder, key: str | int) -> Told:
     """A value that has no such member."""
-    above = dotted(holder.path)
+    above, has_no = dotted(holder.path), "and has no" if holder.is_only else "which has no"
+    comma = "" if holder.is_only else ","
+    message = f"{_is(above, holder.alternative, is_only=holder.is_only)}{comma} {has_no} '{key}'"
     if holder.alternative == NONE:
-        return f"{_is(above, holder.alternative, holder.is_only)} and has no '{key}'", _not_none(above, piece, holder)
-    message = f"{_is(above, holder.alternative, holder.is_only)} and has no '{key}'"
+        return message, "" if holder.is_only else _asked_first(above)
     close = near(str(key), holder.names)
     if close is not None:
         return message, f"write {dotted((*holder.path, close))}"
     return message, f"there is: {', '.join(holder.names)}" if holder.names else ""
 
 
-def _not_none(above: str, piece: str, holder: Holder) -> str:
-    return "" if holder.is_only else f"write {above} is not None and {piece}"
+def _asked_first(name: str) -> str:
+    return f"put `{name} is not None and` before it"
 
 
-def _is(name: str, alternative: Alternative, is_only: bool) -> str:  # noqa: FBT001 - a private helper's only flag
+def _is(name: str, alternative: Alternative, *, is_only: bool) -> str:
     return f"'{name}' {'is' if is_only else 'may be'} {a(kind_of(alternative))}"
 
 
@@ -51,8 +53,7 @@ def about_failure(node: ast.expr, failure: Failure, places: Mapping[Path, Place]
     parts = operands(node)
     said = [_said(part, value, failure, places) for part, value in zip(parts, failure.values, strict=True)]
     none = next((part for part, value in zip(parts, failure.values, strict=True) if value is None), None)
-    piece = ast.unparse(node)
-    return f"{_why(node, said, failure)}: `{piece}` fails", _mend(parts, failure, none, piece)
+    return f"{_why(node, said, failure)}: `{ast.unparse(node)}` fails", _mend(parts, failure, none)
 
 
 def _said(part: ast.expr, value: Any, failure: Failure, places: Mapping[Path, Place]) -> str:
@@ -60,20 +61,23 @@ def _said(part: ast.expr, value: Any, failure: Failure, places: Mapping[Path, Pl
     match part:
         case ast.Name() | ast.Attribute() | ast.Subscript():
             path = path_of(part)
-            return _is(dotted(path), failure.types[path], len(places[path].alternatives) == 1)
+            return _is(dotted(path), failure.types[path], is_only=len(places[path].alternatives) == 1)
         case ast.Constant():
-            return f"{shown(value)} is {a(type_of(value))}"
+            return f"{shown(value)} is {'text' if isinstance(value, str) else a(type_of(value))}"
         case _:
             return f"`{ast.unparse(part)}` is {a(type_of(value))}"
 
 
 def _why(node: ast.expr, said: Sequence[str], failure: Failure) -> str:
     odd = [each for each, value in zip(said, failure.values, strict=True) if not isinstance(value, int | float)]
+    none = next((each for each, value in zip(said, failure.values, strict=True) if value is None), None)
     match node:
         case ast.Compare(ops=[ast.In() | ast.NotIn()]):
             if isinstance(failure.values[1], str):
                 return f"{said[0]}, and only a str can be in a str"
             return f"{said[1]}, and nothing can be in it"
+        case ast.Compare() if none is not None:
+            return f"{none}, which has no order"
         case ast.Compare():
             return f"{said[0]} and {said[1]}, and these have no order"
         case ast.BinOp() | ast.UnaryOp() if odd:
@@ -86,10 +90,10 @@ def _why(node: ast.expr, said: Sequence[str], failure: Failure) -> str:
             return failure.error
 
 
-def _mend(parts: Iterable[ast.expr], failure: Failure, none: ast.expr | None, piece: str) -> str:
+def _mend(parts: Iterable[ast.expr], failure: Failure, none: ast.expr | None) -> str:
     match none:
         case ast.Name() | ast.Attribute() | ast.Subscript() if not failure.is_sure:
-            return f"write {ast.unparse(none)} is not None and {piece}"
+            return _asked_first(ast.unparse(none))
         case _:
             pass
     numbers = any(isinstance(value, int | float) for value in failure.values)
@@ -111,31 +115,55 @@ def _is_number(value: Any) -> bool:
 # ---- what is never or always true --------------------------------------------------------------------------------
 
 
-def about_truth(piece: str, path: Path, place: Place, *, always: bool) -> str:
+def about_truth(node: ast.Compare, path: Path, place: Place, *, always: bool) -> str:
     """A comparison that comes out the same for all values."""
-    when = "always" if always else "never"
-    return f"`{piece}` is {when} true: '{dotted(path)}' is {values_of(place.alternatives)}"
+    told = f"`{ast.unparse(node)}` is {'always' if always else 'never'} true"
+    match node.left:
+        case ast.Name() | ast.Attribute() | ast.Subscript() | ast.Constant():
+            return f"{told}: '{dotted(path)}' is {values_of(place.alternatives)}"
+        case ast.Call(func=ast.Name(id="lower" | "upper" as name)):
+            return f"{told}: {name}() gives {name} case"
+        case _:
+            return told
 
 
-def hint_for_equal(value: Any, place: Place) -> str:
+def hint_for_constant(side: ast.expr, value: Any, place: Place) -> str:
     """What may have been meant by a constant that a value is never equal to."""
+    match side:
+        case ast.Call(func=ast.Name(id="lower" | "upper" as name)) if isinstance(value, str):
+            return f"write {getattr(value, name)()!r}"
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            return _meant(value, place)
+        case _:
+            return ""
+
+
+def _meant(value: Any, place: Place) -> str:
     alternatives = place.alternatives
     constants = [each for one in alternatives if isinstance(one, Constants) for each in one.values]
     texts = [str(each.value) if isinstance(each, Enum) else each for each in constants if isinstance(each, str)]
-    if isinstance(value, str):
-        close = near(value, texts)
-        if close is not None:
-            return f"write {close!r}"
-        if _is_number(value) and any(isinstance(one, Number) or _counts(one) for one in alternatives):
-            return f"write {value} instead of '{value}'"
-        members = [each for each in constants if isinstance(each, Enum) and each.value == value]
-        if members:
-            name = type(members[0]).__name__
-            return f"a member of an Enum is not equal to its value; write class {name}(StrEnum)"
-    if isinstance(value, int | float) and (texts or any(isinstance(one, Text) for one in alternatives)):
-        return f"write '{value}' instead of {value}"
-    return ""
+    has_numbers = any(isinstance(each, Number) for each in alternatives) or any(
+        isinstance(each, int) for each in constants
+    )
+    if isinstance(value, int | float):
+        has_texts = texts or any(isinstance(each, Text) for each in alternatives)
+        return f"write '{value}' instead of {value}" if has_texts and not has_numbers else ""
+    if not isinstance(value, str):
+        return ""
+    close = near(value, texts)
+    if close is not None:
+        return f"write {close!r}"
+    if any(isinstance(each, bool) for each in constants):
+        said = SPOKEN.get(value.lower())
+        return "" if said is None else f"write {said} instead of {value!r}"
+    if has_numbers and _is_number(value):
+        return f"write {value} instead of '{value}'"
+    return _of_enum(value, constants)
 
 
-def _counts(alternative: Alternative) -> bool:
-    return isinstance(alternative, Constants) and any(isinstance(value, int) for value in alternative.values)
+def _of_enum(value: str, constants: Iterable[Any]) -> str:
+    """What helps where the values of an enum that is no text are compared with text."""
+    member = next((each for each in constants if isinstance(each, Enum) and each.value == value), None)
+    if member is None:
+        return ""
+    return f"a member of an Enum is not equal to its value; write class {type(member).__name__}(StrEnum)"

@@ -13,11 +13,11 @@ from crewgraph.condition.answer import Known, Verdict
 from crewgraph.condition.condition import Condition, Path, parse_condition, path_of, value_of
 from crewgraph.condition.decide import satisfiable
 from crewgraph.condition.fails import failures
-from crewgraph.condition.hints import about_failure, about_member, about_truth, hint_for_equal
+from crewgraph.condition.hints import about_failure, about_member, about_truth, hint_for_constant
 from crewgraph.condition.nodes import Part, Place, operations, place
 from crewgraph.condition.reads import reads_of
 from crewgraph.condition.search import Effort
-from crewgraph.condition.terms import NO_VALUE, constant, operands, paths
+from crewgraph.condition.terms import constant, operands, paths
 from crewgraph.condition.words import dotted
 from crewgraph.errors import ConditionError
 
@@ -108,7 +108,7 @@ class _Finder:
         for holder in found.holders:
             example = self.example(node, {holder.path: holder.alternative}, before)
             if example is not None:
-                message, hint = about_member(holder, path[len(holder.path)], piece)
+                message, hint = about_member(holder, path[len(holder.path)])
                 yield Mistake(Misuse.FAILS, message, hint, holder.is_only, piece, example)
 
     def failures(self, node: ast.expr, places: Mapping[Path, Place], before: tuple[Part, ...]) -> Iterator[Mistake]:
@@ -154,7 +154,7 @@ class _Finder:
         if found.alternatives or not found.holders:
             return
         holder, piece = found.holders[-1], ast.unparse(node)
-        message, hint = about_member(holder, path[len(holder.path)], piece)
+        message, hint = about_member(holder, path[len(holder.path)])
         yield Mistake(Misuse.NEVER_TRUE, f"`{piece}` is never true: {message}", hint, piece=piece)
 
     def truths(self, node: ast.Compare, places: Mapping[Path, Place]) -> Iterator[Mistake]:
@@ -162,26 +162,22 @@ class _Finder:
         if len(places) != 1:
             return
         ((path, found),) = places.items()
-        if path not in (path_of(part) for part in (node.left, *node.comparators) if _is_path(part)):
-            return
-        constant_side = next(
-            (each for each in (constant(node.comparators[0]), constant(node.left)) if each is not NO_VALUE), None
-        )
-        piece, always = ast.unparse(node), self.always(node, path)
+        left, op, right = node.left, node.ops[0], node.comparators[0]
+        side, other = (left, right) if paths(left) else (right, left)
+        options = operands(right) if isinstance(op, ast.In | ast.NotIn) and side is left else [other]
+        never = [each for each in options if self.always(_equal(side, each), path) is False]
+        hint = next((told for each in never if (told := hint_for_constant(side, constant(each), found))), "")
+        always = self.always(node, path)
         if always is not None:
-            hint = hint_for_equal(constant_side, found) if isinstance(node.ops[0], ast.Eq | ast.NotEq) else ""
             kind = Misuse.ALWAYS_TRUE if always else Misuse.NEVER_TRUE
-            yield Mistake(kind, about_truth(piece, path, found, always=always), hint, piece=piece)
-        if isinstance(node.ops[0], ast.In | ast.NotIn) and isinstance(constant_side, list | tuple | set):
-            yield from self.elements(node, path, found)
-
-    def elements(self, node: ast.Compare, path: Path, found: Place) -> Iterator[Mistake]:
-        """The constants in ``x in ['a', 'b']`` that it never is."""
-        for each in operands(node.comparators[0]):
-            pair = ast.Compare(left=node.left, ops=[ast.Eq()], comparators=[each])
-            if self.always(pair, path) is False:
-                piece, hint = ast.unparse(pair), hint_for_equal(constant(each), found)
-                yield Mistake(Misuse.NEVER_TRUE, about_truth(piece, path, found, always=False), hint, piece=piece)
+            message = about_truth(node, path, found, always=always)
+            is_equality = isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn)
+            yield Mistake(kind, message, hint if is_equality else "", piece=ast.unparse(node))
+        elif len(options) > 1:
+            for each in never:
+                pair, told = _equal(side, each), hint_for_constant(side, constant(each), found)
+                message = about_truth(pair, path, found, always=False)
+                yield Mistake(Misuse.NEVER_TRUE, message, told, piece=ast.unparse(pair))
 
     def always(self, pair: ast.Compare, path: Path) -> bool | None:
         """What a comparison always comes to, ``None`` where that differs or is not known."""
@@ -197,8 +193,8 @@ class _Finder:
                 return None
 
 
-def _is_path(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+def _equal(left: ast.expr, right: ast.expr) -> ast.Compare:
+    return ast.Compare(left=left, ops=[ast.Eq()], comparators=[right])
 
 
 def _is_there(path: Path) -> Condition:
