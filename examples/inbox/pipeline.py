@@ -22,6 +22,14 @@ from crewgraph.llm import Request, ToolCall
 # ---- what is handed over ---------------------------------------------------------------------------------------------
 
 
+class Incoming(BaseModel):
+    """What comes in. Rows may bring more, such as an id; nobody reads it."""
+
+    email: str
+    sender: str
+    subject: str
+
+
 class Mail(TypedDict):
     """A mail without what it quotes."""
 
@@ -203,4 +211,5 @@ desks = Router(
 
 inbox: Pipeline = tidy >> classify >> desks >> [draft, ticket] >> answer
 inbox.name = "Support inbox"
+inbox.input_model = Incoming
 inbox.policy = Policy(retries=5, call_timeout=90, run_timeout=600)

@@ -28,6 +28,10 @@ __all__ = [
 ]
 
 
+OPEN = re.compile(r"\bany|\bor (less|more)\b|\b(less|more) than\b")
+"""In the words of what is left over: values without end, of which a default takes what is left by its nature."""
+
+
 def missing_in_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
     """CG401: the condition of a route reads a key that nobody provides, though the inputs are declared."""
     if analysis.declared is None:
@@ -103,7 +107,7 @@ def default_routes(analysis: Analysis) -> Iterator[Diagnostic]:
                 place,
                 node=switch.name,
             )
-        elif report.left_over and "any" not in report.left_over:  # of open values the default takes what is left
+        elif report.left_over and not OPEN.search(report.left_over):
             is_hole = _is_hole(report.left_over, [ask.condition for ask in analysis.flow.asks[switch.name]])
             yield Diagnostic(
                 "CG404",
