@@ -144,7 +144,7 @@ async def test_fail_fast_cancels_everything() -> None:
     assert forever.cancelled == 1
 
 
-def anything():  # type: ignore[no-untyped-def]
+def unknown():  # type: ignore[no-untyped-def]
     """Nobody knows what it gives."""
 
 
@@ -156,11 +156,11 @@ async def test_a_condition_that_raises_is_a_failure_never_the_default() -> None:
 
     for condition, kind in ((broken, KeyError), ("score > 7", ConditionError), ("n > 'a'", ConditionError)):
         router = Router({"high": Route(condition, double)}, default=double)
-        (run,) = await Pipeline([anything, router]).kickoff_async({"n": 1}, on_error="collect")
+        (run,) = await Pipeline([unknown, router]).kickoff_async({"n": 1}, on_error="collect")
         assert run.status is RunStatus.FAILED
         assert isinstance(run.error, NodeError)
         assert isinstance(run.error.cause, kind)
-        assert run.trace == [{"n": 1}, "anything"]
+        assert run.trace == [{"n": 1}, "unknown"]
 
 
 async def test_tokens_of_failed_nodes_are_counted() -> None:

@@ -126,7 +126,7 @@ class Built:
     def __init__(self, root: Any, inputs: dict[str, Any]) -> None:
         self.nodes = list[Node]()
         self.inputs = inputs
-        model: Any = TypedDict("In", dict(inputs))  # type: ignore[operator]  # noqa: UP013 - its keys are random
+        model: Any = TypedDict("In", dict(inputs))  # type: ignore[operator]
         self.pipeline = Pipeline([self.stage(root)], inputs=model)
 
     def stage(self, tree: Any) -> Any:
