@@ -387,7 +387,7 @@ def anything():  # type: ignore[no-untyped-def]
 async def test_a_condition_that_raises_is_named() -> None:
     """Which route's condition it was stands in the error."""
     router = Router({"high": Route(lambda values: values["scroe"] > 7, double)}, default=double)
-    (run,) = await Pipeline([router]).kickoff_async({"n": 1}, on_error="collect")
+    (run,) = await Pipeline([unknown, router]).kickoff_async({"n": 1}, on_error="collect")
     assert "KeyError: 'scroe' (in the condition of route 'high'" in str(run.error)
 
 

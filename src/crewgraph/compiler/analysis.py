@@ -147,13 +147,21 @@ class Analysis:
             readings = self.of_router.get(router, {})
             there = [key for key, each in readings.items() if not (each.from_input or each.maybe)]
             there += [key for key in readings if self.is_in_every_row(key)]
-            nowhere = [
-                key
-                for key, each in readings.items()
-                if self.declared is not None and not (each.is_provided or each.maybe) and self.own(key) is None
-            ]
+            nowhere = self.absent(router)
             self._reports[router] = self._decided(router, frozenset(there), frozenset(nowhere))
         return self._reports[router]
+
+    def absent(self, router: str) -> Sequence[str]:
+        """The keys that a router reads or asks for and nobody provides, where the inputs are declared."""
+        if self.declared is None:
+            return ()
+        readings = self.of_router.get(router, {})
+        return [key for key, each in readings.items() if not (each.is_provided or each.maybe or self.own(key))]
+
+    def nowhere(self, router: str) -> bool:
+        """Whether a router reads a key that nobody provides, so that it fails."""
+        absent = set(self.absent(router))
+        return any(key in absent for ask in self.flow.asks[router] for key in (*ask.sure, *ask.maybe))
 
     def _decided(self, router: str, there: frozenset[str], nowhere: frozenset[str]) -> RouteReport:
         routes, kinds = [(ask.route, ask.condition) for ask in self.flow.asks[router]], self.kinds_at(router)

@@ -177,5 +177,5 @@ def _reports(analysis: Analysis) -> Iterator[tuple[Switch, tuple[Ask, ...], Rout
     for switch, asks in analysis.routers():
         known = [ask.condition for ask in asks if ask.condition is not None]
         found = [each for condition in known for each in analysis.mistakes(switch.name, condition)]
-        if known and not any(each.kind is Misuse.FAILS for each in found):
+        if known and not (analysis.nowhere(switch.name) or any(each.kind is Misuse.FAILS for each in found)):
             yield switch, asks, analysis.report(switch.name)
