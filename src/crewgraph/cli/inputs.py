@@ -71,10 +71,7 @@ class TargetCommand(click.Command):
 
     def _named(self, ctx: click.Context) -> tuple[str, Sequence[str]]:
         """The target and the modules of names that were written beside ``--help``."""
-        try:
-            given, *_ = self.make_parser(ctx).parse_args(args=list(ctx.meta.get(__name__, ())))
-        except click.ClickException:  # they will be told of it without --help
-            return "", ()
+        given, *_ = self.make_parser(ctx).parse_args(args=list(ctx.meta[__name__]))  # it was parsed once already
         names: Any = given.get("names") or ()
         target: Any = given.get("target")
         return (target if isinstance(target, str) else ""), tuple(names)
