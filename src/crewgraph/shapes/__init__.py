@@ -1,17 +1,23 @@
-"""Types of what is handed over: shown, compared, and enforced by one rule, pydantic's lax validation."""
+"""Types of a hand-over: shown, compared, witnessed and enforced by one set of rules, pydantic's lax validation."""
 
 from __future__ import annotations
 
+from crewgraph.shapes.blank import NOTHING
 from crewgraph.shapes.coerce import coercer
+from crewgraph.shapes.example import example
 from crewgraph.shapes.fields import Shape, fields_of, given_by
-from crewgraph.shapes.json_schema import kinds_of
+from crewgraph.shapes.json_schema import kind_of, kinds_of
+from crewgraph.shapes.member import Member, Presence, member
 from crewgraph.shapes.peel import is_union, peeled
-from crewgraph.shapes.relation import NOTHING, Fit, Verdict, example, fit, refused, union_of
+from crewgraph.shapes.relation import Fit, Verdict, fit, refused
+from crewgraph.shapes.union import union_of
 from crewgraph.shapes.written import written
 
 __all__ = [
     "NOTHING",
     "Fit",
+    "Member",
+    "Presence",
     "Shape",
     "Verdict",
     "coercer",
@@ -20,7 +26,9 @@ __all__ = [
     "fit",
     "given_by",
     "is_union",
+    "kind_of",
     "kinds_of",
+    "member",
     "peeled",
     "refused",
     "union_of",

@@ -14,11 +14,12 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 
 from crewgraph.shapes.peel import by_identity, is_union, typed_dict_keys
 
-__all__ = ["Core", "adapter", "core_of"]
+__all__ = ["CONFIG", "Core", "adapter", "core_of"]
 
 Core = Mapping[str, Any]
 """A core schema of pydantic: what a type is to its validator, as nested dicts."""
 
+CONFIG = "__pydantic_config__"
 NEEDS_ANOTHER_TYPED_DICT = sys.version_info < (3, 12)
 """Where pydantic takes the TypedDict of typing_extensions only; the one of typing is written anew for it."""
 
@@ -79,8 +80,8 @@ def _rewritten(kind: Any, inside: tuple[Any, ...]) -> Any:
         key: (typing_extensions.Required if is_required else typing_extensions.NotRequired)[_mended(hint, inside)]
         for key, (hint, is_required) in keys.items()
     }
-    made = typing_extensions.TypedDict(kind.__name__, marked)  # type: ignore[misc]
+    made: Any = typing_extensions.TypedDict(kind.__name__, marked)  # type: ignore[misc]
     made.__doc__, made.__module__ = kind.__doc__, kind.__module__
-    if hasattr(kind, "__pydantic_config__"):
-        made.__pydantic_config__ = kind.__pydantic_config__
+    if hasattr(kind, CONFIG):
+        setattr(made, CONFIG, getattr(kind, CONFIG))
     return made

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from crewgraph.shapes.adapter import Core
 
-__all__ = ["as_declared", "has_code", "has_missing", "is_decorator", "is_pure", "rule_of"]
+__all__ = ["as_decided", "as_declared", "has_code", "has_missing", "is_decorator", "is_pure", "rule_of"]
 
 _RULES = (
     "greater_than",
@@ -75,12 +75,17 @@ def as_declared(value: Any) -> Any:
     return value
 
 
+def as_decided(value: Any, rest: Any) -> Any:
+    """As :func:`as_declared`, for validators that run before pydantic's own and decide whether these run at all."""
+    return rest(value)
+
+
 def is_decorator(function: Any, inner: Core) -> bool:
     """Whether a function is a validator of a model or of its field, after which the value is still what is declared.
 
     Of any other function nobody knows what it gives back.
     """
     owner = getattr(function, "__self__", None)
-    if function is as_declared or (inspect.isclass(owner) and issubclass(owner, BaseModel)):
+    if function in (as_declared, as_decided) or (inspect.isclass(owner) and issubclass(owner, BaseModel)):
         return True
     return inner["type"] in {"model", "dataclass", "model-fields", "dataclass-args"}

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-import collections.abc
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar, get_args, get_origin
+from collections.abc import Callable, Mapping
+from collections.abc import Iterable as AnyIterable
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from crewgraph.shapes.adapter import adapter
-from crewgraph.shapes.peel import by_identity, members_of, peeled
-from crewgraph.shapes.relation import in_words
+from crewgraph.errors.root import shortened
+from crewgraph.shapes.adapter import adapter, core_of
+from crewgraph.shapes.peel import by_identity, peeled
+from crewgraph.shapes.reading import form_of
+from crewgraph.shapes.refusal import Refusal, why
+from crewgraph.shapes.unseen import asks_nothing, unseen
+from crewgraph.shapes.words import about_value, shown
 
 __all__ = ["coercer"]
 
-_ONCE = {
-    collections.abc.Iterator, collections.abc.Generator, collections.abc.Iterable, collections.abc.AsyncIterator,
-    collections.abc.AsyncIterable, collections.abc.AsyncGenerator, collections.abc.Callable, collections.abc.Awaitable,
-}  # fmt: skip
-"""What pydantic would wrap into something that can be read once only, or cannot look into."""
 _PLAIN = {int, str, float, bool, bytes, dict, list, tuple, set, frozenset}
+LONGEST = 200
+"""Characters of a message, which may quote a validator of the user's."""
 
 
 @by_identity
 def coercer(kind: Any) -> Callable[[Any], Any] | None:
     """What checks a value of a type and coerces it; ``None`` where there is nothing to check.
 
-    The function returns the value, as it is where it has the type already.
+    The function returns the value as it is where it has the type already. Nothing is checked where the annotation asks
+    for nothing, cannot be looked into, or where checking would turn an iterable into one that can be read only once.
 
     Raises:
         ValueError: by the function, with one line of words: the value does not fit.
     """
+    if asks_nothing(kind) or kind is inspect.Parameter.empty or _is_unseen(kind):
+        return None
+    check, core = adapter(kind), core_of(kind)
+    if check is None or core is None or _reads_once(core):
+        return None
     bare, metadata, _ = peeled(kind)
-    if any(not _is_checkable(member) for member in members_of(bare)):
-        return None
-    check = adapter(kind)
-    if check is None:
-        return None
     is_plain = not metadata and isinstance(bare, type) and (bare in _PLAIN or issubclass(bare, BaseModel))
-    exact = bare if is_plain else None
+    exact = bare if is_plain and not _is_looked_at_again(bare) else None
 
     def checked(value: Any) -> Any:
         if type(value) is exact:
@@ -47,16 +49,36 @@ def coercer(kind: Any) -> Callable[[Any], Any] | None:
         try:
             return check.validate_python(value)
         except ValidationError as error:
-            raise ValueError(in_words(error)) from error
+            # the words come from us: pydantic's own text shows each value, once for each member of a union
+            raise ValueError(_in_words(kind, value, error)) from None
 
     return checked
 
 
-def _is_checkable(kind: Any) -> bool:
+def _is_unseen(kind: Any) -> bool:
+    """Whether a part of a type cannot be looked into, such as a type variable."""
     bare = peeled(kind).kind
-    if bare in (Any, object) or isinstance(bare, TypeVar | str) or bare is inspect.Parameter.empty:
-        return False
-    origin = get_origin(bare) or bare
-    if origin in _ONCE or getattr(origin, "_is_protocol", False):
-        return False
-    return not any(isinstance(each, TypeVar) for each in get_args(bare))
+    return unseen(bare) is not None or any(_is_unseen(part) for part in get_args(bare) if get_origin(bare) is not None)
+
+
+def _reads_once(core: Any) -> bool:
+    """Whether an iterable stands in a type, which pydantic would wrap into one that checks while it is read."""
+    if isinstance(core, Mapping):
+        parts: AnyIterable[Any] = () if core.get("type") in {"literal", "enum"} else core.values()
+        return core.get("type") == "generator" or any(map(_reads_once, parts))
+    return isinstance(core, list | tuple) and any(map(_reads_once, core))
+
+
+def _is_looked_at_again(cls: type) -> bool:
+    return issubclass(cls, BaseModel) and cls.model_config.get("revalidate_instances", "never") != "never"
+
+
+def _in_words(kind: Any, value: Any, error: ValidationError) -> str:
+    refusal = why(value, form_of(kind, side="taken"))
+    if isinstance(refusal, Refusal):
+        return shortened(about_value(refusal), LONGEST)
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(str(step) for step in first["loc"])
+    said = first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    text = f"{shown(first['input'])} is refused: {said[:1].lower()}{said[1:]}"
+    return shortened(" ".join(f"in '{place}': {text}".split() if place else text.split()), LONGEST)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, NotRequired, Required, TypeVar, Unio
 import typing_extensions
 from pydantic.fields import FieldInfo
 
-__all__ = ["Peeled", "by_identity", "is_union", "members_of", "peeled", "typed_dict_keys"]
+__all__ = ["Peeled", "Same", "by_identity", "is_union", "members_of", "peeled", "typed_dict_keys"]
 
 K = TypeVar("K")
 MAX_LAYERS = 50
@@ -35,7 +35,7 @@ class Peeled(typing.NamedTuple):
     marks: tuple[Any, ...] = ()
 
 
-class _Same(Generic[K]):
+class Same(Generic[K]):
     """A key that is equal to itself alone: ``int | float`` and ``float | int`` are equal and coerce differently."""
 
     __slots__ = ("kept",)
@@ -44,7 +44,7 @@ class _Same(Generic[K]):
         self.kept = kept
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.kept is self.kept
+        return isinstance(other, Same) and other.kept is self.kept
 
     def __hash__(self) -> int:
         return id(self.kept)
@@ -54,14 +54,19 @@ def by_identity(function: Callable[[Any], K]) -> Callable[[Any], K]:
     """Keep the last results of a function of one type, told apart by identity: not every annotation can be hashed."""
 
     @lru_cache(maxsize=4096)
-    def kept(key: _Same[Any]) -> K:
+    def kept(key: Same[Any]) -> K:
         return function(key.kept)
 
-    return wraps(function)(lambda kind: kept(_Same(kind)))
+    return wraps(function)(lambda kind: kept(Same(kind)))
 
 
-def peeled(kind: Any) -> Peeled:
-    """Take off ``Annotated``, ``NewType``, ``type`` aliases and the marks of TypedDict keys."""
+def peeled(kind: Any, *, named: bool = False) -> Peeled:
+    """Take off ``Annotated``, ``NewType``, ``type`` aliases and the marks of TypedDict keys.
+
+    Args:
+        kind: the type.
+        named: whether the names that were given to types, by ``NewType`` and aliases, stay.
+    """
     metadata, marks = tuple[Any, ...](), tuple[Any, ...]()
     for _ in range(MAX_LAYERS):
         origin, args = get_origin(kind), get_args(kind)
@@ -69,6 +74,8 @@ def peeled(kind: Any) -> Peeled:
             kind, metadata = args[0], (*_flat(args[1:]), *metadata)
         elif origin in _MARKS:
             kind, marks = args[0], (*marks, origin)
+        elif named and isinstance(kind, (typing.NewType, *_ALIASES)):
+            break
         elif isinstance(kind, typing.NewType):
             kind = kind.__supertype__
         elif isinstance(kind, _ALIASES):

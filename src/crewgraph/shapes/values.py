@@ -1,249 +1,287 @@
-"""Values of a type, chosen to tell whether another type takes them all.
-
-For each type a few values stand for all of it: both signs of a number and its bounds, an empty and a full container,
-each value of a Literal, a model with one field changed at a time. The bounds of the other type are among them, one
-below and one above each. Values are made without running any code of the user's.
-"""
+"""Values of a form: first a plain one, then such as differ from it in one place, at most so many."""
 
 from __future__ import annotations
 
-import dataclasses
-import enum
-import types
-import typing
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from itertools import islice
-from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
-from uuid import UUID
+from itertools import chain, islice, zip_longest
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from crewgraph.shapes.blank import NOTHING, Blank
+from crewgraph.shapes.forms import (
+    Again,
+    Anything,
+    Choice,
+    Either,
+    Form,
+    Guarded,
+    Instance,
+    Items,
+    Opaque,
+    Record,
+    Row,
+    Scalar,
+    Table,
+)
+from crewgraph.shapes.pool import Hints, instance_of, scalars
 
-from crewgraph.shapes.adapter import adapter
-from crewgraph.shapes.fields import given_by
-from crewgraph.shapes.peel import is_union, peeled
+__all__ = ["Maker", "hints_of"]
 
-__all__ = ["Hints", "Sample", "hints_of", "samples"]
+PARTS = 40
+"""How many values of each part are tried."""
+PARTS_AGAIN = 6
+"""How many inside of a type that contains itself."""
+DEEPEST = 12
+REPEATED = 2
+"""How often a type that contains itself is written out."""
+MOST = 60
+"""How many items are made at most to see whether a length is refused."""
+FORMS = 400
+"""How many parts of a sink are asked for hints."""
 
-MAX_VALUES = 400
-"""How many values of one type are looked at."""
-MAX_DEPTH = 4
-"""How deep a type is looked into; deeper it may be anything."""
-MAX_SIZE = 10_000
-"""Bounds of lengths beyond this are not tried."""
-
-WILD: tuple[Any, ...] = (None, True, 0, 7, 0.5, "", "x", "1", [], ["x"], {}, {"x": 1})
-"""Stand for a part of which nothing is known."""
-
-PLAIN: dict[Any, tuple[Any, ...]] = {
-    bool: (True, False),
-    int: (1, 0, 2, -1, 7, 10**20),
-    float: (0.5, 0.0, 1.0, -1.5, 7.0, 1e300),
-    str: ("x", "", "1", "true", "two words", "2024-01-01"),
-    bytes: (b"x", b"", b"\xff"),
-    Decimal: (Decimal("0.5"), Decimal(1), Decimal(-2)),
-    date: (date(2024, 1, 31), date(1999, 12, 1)),
-    datetime: (datetime(2024, 1, 31, 12, 30), datetime(2024, 1, 31)),  # noqa: DTZ001 - both forms are values
-    time: (time(12, 30),),
-    timedelta: (timedelta(seconds=1.5), timedelta(days=1)),
-    UUID: (UUID(int=7),),
-    Path: (Path("x"),),
-    complex: (1j, complex(1)),
-    types.NoneType: (None,),
-    None: (None,),
+_BUILD: dict[str, Callable[[Sequence[Any]], Any]] = {
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "deque": deque,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
-    """What the type that takes the values asks of them: bounds of numbers and of lengths."""
+class Maker:
+    """Makes values.
 
-    numbers: frozenset[Any] = frozenset()
-    lengths: frozenset[int] = frozenset()
+    Attributes:
+        hints: what the sink speaks of.
+        as_data: whether dicts are made for models and dataclasses, not objects.
+    """
 
+    hints: Hints = field(default_factory=Hints)
+    as_data: bool = False
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A value, and whether a part of it stands for something of which nothing is known."""
+    def one(self, form: Form) -> Any:
+        """The plainest value, :data:`NOTHING` where none can be made."""
+        return next(self.values(form), NOTHING)
 
-    value: Any
-    is_wild: bool = False
+    def values(self, form: Form, depth: int = DEEPEST, again: int = REPEATED) -> Iterator[Any]:
+        """Values of a form, the plainest first."""
+        if depth == 0:
+            return iter(())
+        if isinstance(form, Anything | Opaque):
+            return iter((Blank(is_closed=isinstance(form, Opaque)),))
+        return _MAKERS[type(form)](self, form, depth - 1, again)
 
+    def parts(self, form: Form, depth: int, again: int) -> list[Any]:
+        """Some values of a part."""
+        return list(islice(self.values(form, depth, again), PARTS if again == REPEATED else PARTS_AGAIN))
 
-def samples(kind: Any, hints: Hints = Hints()) -> list[Sample]:
-    """Values of a type; none where nobody can make one."""
-    return list(islice(_Maker(hints).of(kind, MAX_DEPTH), MAX_VALUES))
+    def scalar(self, form: Scalar, _: int, __: int) -> Iterator[Any]:
+        """Single values."""
+        return scalars(form, self.hints)
 
+    def choice(self, form: Choice, _: int, __: int) -> Iterator[Any]:
+        """One after the other."""
+        return iter(form.values)
 
-@dataclass(slots=True)
-class _Maker:
-    hints: Hints
-    inside: list[Any] = field(default_factory=list[Any])
-
-    def of(self, kind: Any, depth: int) -> Iterator[Sample]:
-        bare, metadata, _ = peeled(kind)
-        if not metadata:
-            yield from self.bare(bare, depth)
+    def items(self, form: Items, depth: int, again: int) -> Iterator[Any]:
+        """One item, none, each of the others, and so many as the bounds speak of."""
+        build = _BUILD.get(form.kind, list)
+        if isinstance(_named(form.item), Anything | Opaque):
+            yield Blank(type(build(())))
             return
-        check, own = adapter(kind), hints_of(kind)
-        maker = _Maker(Hints(self.hints.numbers | own.numbers, self.hints.lengths | own.lengths), self.inside)
-        for each in maker.bare(bare, depth):
-            if each.is_wild or check is None or _accepts(check, each.value):
-                yield each
+        found = self.parts(form.item, depth, again)
+        if form.kind in {"set", "frozenset"}:
+            found = _distinct(found)
+        most = MOST if form.most is None else form.most
+        few = [found[:1]] if found and form.least <= 1 <= most else []
+        none = list[Any]([[]]) if form.least == 0 else []
+        yield from map(build, few + none if again == REPEATED else none + few)  # inside of itself rather none
+        for size in _sizes(form.least, most, self.hints):
+            yield from _filled(found, size, build, form)
 
-    def bare(self, kind: Any, depth: int) -> Iterator[Sample]:
-        """The values of a type without constraints."""
-        if kind in PLAIN if isinstance(kind, type) or kind is None else False:
-            yield from map(Sample, self.plain(kind))
-        elif depth == 0 or kind in (Any, object) or isinstance(kind, str | typing.TypeVar | typing.ForwardRef):
-            yield from (Sample(value, is_wild=True) for value in WILD)
-        elif is_union(kind):
-            yield from _in_turn([self.of(member, depth) for member in get_args(kind)])
-        elif get_origin(kind) is Literal:
-            yield from map(Sample, get_args(kind))
-        elif isinstance(kind, type) and issubclass(kind, enum.Enum):
-            yield from map(Sample, kind)
-        elif typing.is_typeddict(kind) or (isinstance(kind, type) and issubclass(kind, BaseModel)):
-            yield from self.record(kind, depth)
-        else:
-            yield from self.container(kind, depth)
+    def row(self, form: Row, depth: int, again: int) -> Iterator[Any]:
+        """A plain one, and such as differ from it in one item."""
+        columns = [self.parts(part, depth, again) for part in form.items]
+        for values in _varied(columns):
+            yield form.cls(values) if form.cls is tuple else tuple.__new__(form.cls, values)
 
-    def plain(self, kind: Any) -> Iterator[Any]:
-        """The values of a type without parts, those at the bounds among them."""
-        yield from PLAIN[kind]
-        near = [number + step for number in self.hints.numbers for step in (-1, 0, 1)]
-        if kind is int:
-            yield from (int(number) for number in near if float(number).is_integer())
-        elif kind in (float, Decimal):
-            yield from (kind(number) for number in (*near, *(number + 0.5 for number in map(float, near))))
-        elif kind in (str, bytes):
-            letter: Any = "x" if kind is str else b"x"
-            yield from (letter * size for size in self.sizes())
-
-    def sizes(self) -> list[int]:
-        """Lengths at the bounds, one below and one above."""
-        return sorted(
-            {size for each in self.hints.lengths for size in (each - 1, each, each + 1) if 0 <= size <= MAX_SIZE}
-        )
-
-    def record(self, kind: Any, depth: int) -> Iterator[Sample]:
-        """Dicts of the fields of a model or TypedDict: one, then each field changed in turn, then without what may lack."""
-        if kind in self.inside:
-            yield from (Sample(value, is_wild=True) for value in WILD)
+    def table(self, form: Table, depth: int, again: int) -> Iterator[Any]:
+        """One key, none, each of the other keys and values, and the keys that the sink speaks of."""
+        if isinstance(_named(form.value), Anything | Opaque):
+            yield Blank(dict)
             return
-        self.inside.append(kind)
-        fields = given_by(kind)
-        choices = {key: list(islice(self.of(each.kind, depth - 1), 24)) for key, each in fields.items()}
-        self.inside.pop()
-        if not all(choices.values()):
+        keys, values = _distinct(self.parts(form.key, depth, again)), self.parts(form.value, depth, again)
+        named = [key for key in keys if key in self.hints.keys]
+        most = MOST if form.most is None else form.most
+        for size in dict.fromkeys([max(1, form.least), form.least, *_sizes(form.least, most, self.hints)]):
+            if size <= min(len(keys), most) and (values or not size):
+                yield dict.fromkeys(keys[:size], values[0] if values else None)
+        for key in keys[1:] if form.least <= 1 <= most and values else ():
+            yield {key: values[0]}
+        for value in values:
+            for chosen in (keys[: max(1, form.least)], named):
+                if form.least <= len(chosen) <= most and chosen:
+                    yield dict.fromkeys(chosen, value)
+
+    def record(self, form: Record, depth: int, again: int) -> Iterator[Any]:
+        """All keys, without those that may be missing, and each of the other values."""
+        keys = [slot.keys[0] for slot in form.slots]
+        columns = [self.parts(slot.form, depth, again) for slot in form.slots]
+        optional = [index for index, slot in enumerate(form.slots) if not slot.is_required]
+        empty = {index for index in optional if not columns[index]}
+        kept = [index for index in range(len(keys)) if index not in empty]
+        for number, values in enumerate(_varied([columns[index] for index in kept])):
+            made = {keys[index]: value for index, value in zip(kept, values, strict=True)}
+            yield made
+            if number == 0:
+                yield from _without(made, [keys[index] for index in optional])
+                if isinstance(form.extra, Form):
+                    yield from (made | {"more": value} for value in self.parts(form.extra, depth, again))
+
+    def instance(self, form: Instance, _: int, __: int) -> Iterator[Any]:
+        """An object made without running the code of its class."""
+        try:
+            yield instance_of(form.cls)
+        except Exception:  # noqa: BLE001 - an abstract class, or one that forbids it
             return
-        first = {key: values[0] for key, values in choices.items()}
-        yield _dict_of(first)
-        for key, values in choices.items():
-            yield from (_dict_of({**first, key: value}) for value in values[1:])
-            if not fields[key].required:
-                yield _dict_of({other: value for other, value in first.items() if other != key})
 
-    def container(self, kind: Any, depth: int) -> Iterator[Sample]:
-        """Lists, sets, tuples and dicts; nothing for what is none of these."""
-        origin, args = get_origin(kind) or kind, get_args(kind)
-        if not isinstance(origin, type):
-            return
-        if issubclass(origin, Mapping):
-            yield from self.table(args or (Any, Any), depth, is_bare=not args)
-        elif issubclass(origin, tuple) and args and args[-1] is not ...:
-            yield from self.row(args, depth)
-        elif issubclass(origin, Iterable) and not dataclasses.is_dataclass(origin):
-            make = next((cls for cls in (set, frozenset, tuple, deque) if issubclass(origin, cls)), None)
-            make = make or (set if issubclass(origin, AbstractSet) else list if issubclass(list, origin) else None)
-            if make is not None:
-                yield from self.items(make, args[0] if args else Any, depth)
+    def either(self, form: Either, depth: int, again: int) -> Iterator[Any]:
+        """Those of each form in turn."""
+        missing = object()
+        data = [part for part in form.forms if not _is_object(part)] if self.as_data else []
+        rounds = zip_longest(*(self.values(part, depth, again) for part in data or form.forms), fillvalue=missing)
+        return (value for value in chain.from_iterable(rounds) if value is not missing)
 
-    def items(self, make: Any, item: Any, depth: int) -> Iterator[Sample]:
-        every = [
-            each for each in islice(self.of(item, depth - 1), 40) if make not in (set, frozenset) or _hashes(each.value)
-        ]
-        yield Sample(make(()))
-        for each in every:
-            yield Sample(make((each.value,)), each.is_wild)
-        for size in self.sizes():
-            if every and size <= MAX_VALUES:
-                yield Sample(make(each.value for each in every[:1] * size), every[0].is_wild)
+    def guarded(self, form: Guarded, depth: int, again: int) -> Iterator[Any]:
+        """Those that keep within the bound."""
+        return (value for value in self.values(form.form, depth, again) if _keeps(form, value))
 
-    def row(self, kinds: Sequence[Any], depth: int) -> Iterator[Sample]:
-        if kinds == ((),):
-            kinds = ()
-        choices = [list(islice(self.of(each, depth - 1), 12)) for each in kinds]
-        if all(choices):
-            first = [each[0] for each in choices]
-            yield Sample(tuple(each.value for each in first), any(each.is_wild for each in first))
-            for place, values in enumerate(choices):
-                for value in values[1:]:
-                    changed = [*first[:place], value, *first[place + 1 :]]
-                    yield Sample(tuple(each.value for each in changed), any(each.is_wild for each in changed))
-
-    def table(self, args: Sequence[Any], depth: int, *, is_bare: bool) -> Iterator[Sample]:
-        yield Sample({}, is_wild=is_bare)
-        keys = [each for each in islice(self.of(args[0], depth - 1), 12) if _hashes(each.value)]
-        values = list(islice(self.of(args[1], depth - 1), 24))
-        if keys and values:
-            yield from (Sample({keys[0].value: each.value}, each.is_wild or keys[0].is_wild) for each in values)
-            yield from (Sample({each.value: values[0].value}, each.is_wild or values[0].is_wild) for each in keys[1:])
+    def again(self, form: Again, depth: int, again: int) -> Iterator[Any]:
+        """Those of the named form, so deep and no deeper."""
+        return self.values(form.form, depth, again - 1) if again else iter(())
 
 
-def _dict_of(parts: Mapping[str, Sample]) -> Sample:
-    return Sample({key: each.value for key, each in parts.items()}, any(each.is_wild for each in parts.values()))
+_MAKERS: dict[type, Callable[[Maker, Any, int, int], Iterator[Any]]] = {
+    Scalar: Maker.scalar,
+    Choice: Maker.choice,
+    Items: Maker.items,
+    Row: Maker.row,
+    Table: Maker.table,
+    Record: Maker.record,
+    Instance: Maker.instance,
+    Either: Maker.either,
+    Guarded: Maker.guarded,
+    Again: Maker.again,
+}
 
 
-def _in_turn(several: Sequence[Iterator[Sample]]) -> Iterator[Sample]:
-    """The first of each, then the second of each, …: where there are too many, none is forgotten."""
-    waiting = list(several)
-    while waiting:
-        going = list[Iterator[Sample]]()
-        for each in waiting:
-            for sample in islice(each, 1):
-                yield sample
-                going.append(each)
-        waiting = going
+def _varied(columns: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    """The first of each column, and such as differ from it in one place; nothing where a column is empty."""
+    if not all(columns):
+        return
+    plain = [column[0] for column in columns]
+    yield tuple(plain)
+    for index, column in enumerate(columns):
+        for value in column[1:]:
+            yield (*plain[:index], value, *plain[index + 1 :])
 
 
-def _accepts(check: Any, value: Any) -> bool:
+def _without(made: dict[str, Any], keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Without each of the keys, and without all of them."""
+    for dropped in [*([key] for key in keys), keys]:
+        if dropped:
+            yield {key: value for key, value in made.items() if key not in dropped}
+
+
+def _sizes(least: int, most: int, hints: Hints) -> list[int]:
+    """The lengths that bounds speak of."""
+    near = [size + more for size in hints.sizes for more in (-1, 0, 1)]
+    return [size for size in dict.fromkeys([least, most, 1, 2, *near]) if max(least, 1) <= size <= min(most, MOST)]
+
+
+def _filled(found: list[Any], size: int, build: Callable[[Sequence[Any]], Any], form: Items) -> Iterator[Any]:
+    """So many items, each of those found among them once."""
+    if form.kind in {"set", "frozenset"}:
+        yield from (build(found[start : start + size]) for start in range(len(found) - size + 1))
+    elif found:
+        yield from (build([value, *found[:1] * (size - 1)]) for value in found)
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """Those that can be told apart by a set."""
+    kept = dict[Any, None]()
+    for value in values:
+        try:
+            kept[value] = None
+        except TypeError:
+            continue
+    return list(kept)
+
+
+def _keeps(form: Guarded, value: Any) -> bool:
     try:
-        check.validate_python(value, strict=True)
-    except ValidationError:
-        return False
-    except Exception:  # noqa: BLE001 - a constraint may fail for a value of a kind that it does not expect
+        if form.rule is not None:
+            form.rule(value)
+    except Exception:  # noqa: BLE001 - pydantic's rules raise errors of several kinds
         return False
     return True
 
 
-def _hashes(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
+def _is_object(form: Form) -> bool:
+    return isinstance(form.form if isinstance(form, Guarded) else form, Instance)
 
 
-def hints_of(kind: Any, depth: int = MAX_DEPTH) -> Hints:
-    """The bounds that stand anywhere in a type."""
-    bare, metadata, _ = peeled(kind)
-    numbers, lengths = set[Any](), set[int]()
-    for each in metadata:
-        told = [getattr(each, name, None) for name in ("ge", "gt", "le", "lt")]
-        numbers |= {bound for bound in told if isinstance(bound, int | float)}
-        sizes = [getattr(each, name, None) for name in ("min_length", "max_length")]
-        lengths |= {size for size in sizes if isinstance(size, int)}
-    inner: list[Any] = [*get_args(bare)] if get_origin(bare) is not Literal else []
-    if depth and (typing.is_typeddict(bare) or (isinstance(bare, type) and issubclass(bare, BaseModel))):
-        inner += [each.kind for each in given_by(bare).values()]
-    for part in inner if depth else ():
-        found = hints_of(part, depth - 1)
-        numbers |= found.numbers
-        lengths |= found.lengths
-    return Hints(frozenset(numbers), frozenset(lengths))
+def _named(form: Form) -> Form:
+    return form.form if isinstance(form, Again) else form
+
+
+# ---- what the sink speaks of ------------------------------------------------------------------------------------
+
+
+def hints_of(form: Form) -> Hints:
+    """The bounds, values, lengths and keys that a sink speaks of."""
+    hints, todo, seen = Hints(), [form], set[int]()
+    while todo and len(seen) < FORMS:
+        form = todo.pop()
+        if isinstance(form, Again):
+            form = form.form
+        if id(form) in seen:
+            continue
+        seen.add(id(form))
+        _note(form, hints)
+        todo += reversed(list(_inside(form)))
+    return hints
+
+
+def _note(form: Form, hints: Hints) -> None:
+    core: dict[str, Any] = {**getattr(form, "core", {})} if not isinstance(form, Guarded) else {}
+    if isinstance(form, Guarded) and form.rule is not None:
+        core = form.rule.keywords
+    for key, value in core.items():
+        if key in {"ge", "gt", "le", "lt", "multiple_of"}:
+            hints.values.append(value)
+        elif key in {"min_length", "max_length"} and isinstance(value, int):
+            hints.sizes.append(value)
+    if isinstance(form, Choice):
+        hints.values.extend(form.values[:PARTS])
+    if isinstance(form, Record):
+        hints.keys.extend(key for slot in form.slots for key in slot.keys)
+    if isinstance(form, Row):
+        hints.sizes.append(len(form.items))
+
+
+def _inside(form: Form) -> Iterable[Form]:
+    match form:
+        case Items(item=item):
+            return (item,)
+        case Row(items=forms) | Either(forms=forms):
+            return forms
+        case Table(key=key, value=value):
+            return (key, value)
+        case Record(slots=slots):
+            return (slot.form for slot in slots)
+        case Guarded(form=inner):
+            return (inner,)
+        case _:
+            return ()

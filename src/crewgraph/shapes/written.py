@@ -1,23 +1,26 @@
-"""A type as the user wrote it: ``int | None``, ``list[Claim]``, ``Literal['a', 'b']``, ``int ≥ 0``."""
+"""A type as the user wrote it: ``int | None``, ``list[Claim]``, ``Literal['a', 'b']``, ``int ≥ 0, ≤ 10``."""
 
 from __future__ import annotations
 
 import enum
 import reprlib
 import types
-from typing import Any, ForwardRef, Literal, TypeVar, get_args, get_origin
+from collections.abc import Iterable, Sequence
+from typing import Any, ForwardRef, Literal, ParamSpec, TypeVar, get_args, get_origin
 
+from crewgraph.errors.root import shortened
 from crewgraph.shapes.peel import is_union, peeled
+from crewgraph.shapes.unseen import asks_nothing
 
 __all__ = ["written"]
 
-MAX_DEPTH = 4
+MAX_DEPTH = 6
 MAX_LENGTH = 120
 MAX_VALUES = 6
 """How many values of a Literal are shown."""
 
 _BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "a multiple of {}"}
-_SIZES = {"min_length": "at least {} long", "max_length": "at most {} long", "pattern": "matching {!r}"}
+_SIZES = {"min_length": "at least {} long", "max_length": "at most {} long", "pattern": "matching {}"}
 
 
 def written(kind: Any) -> str:
@@ -26,22 +29,21 @@ def written(kind: Any) -> str:
         told = _written(kind, MAX_DEPTH)
     except Exception:  # noqa: BLE001 - a type may be any object of the user's
         told = "a type"
-    return told if len(told) <= MAX_LENGTH else told[: MAX_LENGTH - 1] + "…"
+    return shortened(" ".join(told.split()), MAX_LENGTH)
 
 
 def _written(kind: Any, depth: int) -> str:
-    bare, metadata, _ = peeled(kind)
+    bare, metadata, _ = peeled(kind, named=True)
     if metadata:
         bounds = [words for each in metadata for words in _bounds(each)]
-        return " ".join([_written(bare, depth), ", ".join(bounds)]).strip()
-    if bare is Any or bare is object:
+        return f"{_written(bare, depth)} {', '.join(bounds)}".strip()
+    if asks_nothing(bare):
         return "anything"
     if bare is None or bare is types.NoneType:
         return "None"
-    if bare is ...:
-        return "..."
-    if isinstance(bare, str | ForwardRef | TypeVar):
-        return getattr(bare, "__forward_arg__", None) or getattr(bare, "__name__", None) or str(bare)
+    if isinstance(bare, str | ForwardRef | TypeVar | ParamSpec):
+        named: Any = bare
+        return str(named if isinstance(bare, str) else getattr(named, "__forward_arg__", None) or named.__name__)
     if depth == 0:
         return "…"
     if is_union(bare):
@@ -54,24 +56,28 @@ def _with_arguments(kind: Any, depth: int) -> str:
     if origin is Literal:
         more = ", …" if len(args) > MAX_VALUES else ""
         return f"Literal[{', '.join(map(_value, args[:MAX_VALUES]))}{more}]"
-    if origin is None:
-        return str(getattr(kind, "__name__", None) or reprlib.repr(kind))
-    name = getattr(origin, "__name__", str(origin))
-    inside = [
-        f"[{', '.join(_written(each, depth - 1) for each in arg)}]"
-        if isinstance(arg, list)
-        else _written(arg, depth - 1)
-        for arg in args
-    ]
-    return f"{name}[{', '.join(inside)}]"
+    if origin is None or not args:
+        name = getattr(origin or kind, "__name__", None)
+        return name if isinstance(name, str) else reprlib.repr(kind)
+    name = getattr(origin, "__name__", None) or reprlib.repr(origin)
+    return f"{name}[{', '.join(_argument(each, depth - 1) for each in args)}]"
+
+
+def _argument(argument: Any, depth: int) -> str:
+    if argument is ...:
+        return "..."
+    if isinstance(argument, Sequence) and not isinstance(argument, str):  # what a function takes
+        return f"[{', '.join(_written(each, depth) for each in argument)}]"
+    return _written(argument, depth)
 
 
 def _value(value: Any) -> str:
     return f"{type(value).__name__}.{value.name}" if isinstance(value, enum.Enum) else reprlib.repr(value)
 
 
-def _bounds(constraint: Any) -> list[str]:
+def _bounds(constraint: Any) -> Iterable[str]:
     """A constraint in words; nothing where it is something else."""
-    words = {**_BOUNDS, **_SIZES}
-    found = [(name, getattr(constraint, name, None)) for name in words]
-    return [words[name].format(value) for name, value in found if value is not None and not callable(value)]
+    for name, words in (_BOUNDS | _SIZES).items():
+        value: Any = getattr(constraint, name, None)
+        if value is not None and not callable(value):
+            yield words.format(shortened(str(getattr(value, "pattern", value)), MAX_LENGTH))
