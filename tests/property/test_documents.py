@@ -13,6 +13,7 @@ from crewgraph import Agent, Budget, Crew, Limit, Pipeline, Policy, Route, Route
 from crewgraph.compiler import analyse
 from crewgraph.diagnostics import Ignore
 from crewgraph.document import dump, dumps, load, loads
+from crewgraph.edges import Graph
 from crewgraph.errors import DocumentInvalid
 from crewgraph.graph import Switch, Work
 from tests.unit.document.examples import NAMES, Verdict, alarm, is_odd, search, tidy, watch
@@ -100,7 +101,17 @@ def pipelines(draw: st.DrawFn) -> Pipeline:
         router = st.builds(Router, st.dictionaries(words.filter(usable), route, max_size=2), default=stage, name=names)
         return st.one_of(pipeline, branches, router)
 
-    stages = draw(st.lists(st.recursive(leaf, inner, max_leaves=6), max_size=3))
+    stage = st.recursive(leaf, inner, max_leaves=6)
+    if draw(st.integers(0, 4)) == 0:
+        drawn = draw(st.lists(stage.filter(lambda each: not isinstance(each, list)), min_size=1, max_size=4))
+        nodes = list({id(node): node for node in drawn}.values())
+        place = st.integers(0, len(nodes) - 1)
+        pairs = dict.fromkeys(
+            (one, other) for one, other in draw(st.lists(st.tuples(place, place), max_size=4)) if one < other
+        )
+        edges = [(nodes[one], nodes[other]) for one, other in pairs]
+        return Graph(edges, nodes=nodes, name=draw(names), policy=draw(some_policy))
+    stages = draw(st.lists(stage, max_size=3))
     return Pipeline(
         stages,
         name=draw(names),
@@ -130,7 +141,7 @@ def shape_of(pipeline: Pipeline) -> Any:
     return nodes, graph.edges, graph.shape, graph.name, graph.is_procedure, graph.merge_json, findings
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pipeline=pipelines(), form=st.sampled_from(["json", "yaml"]))
 def test_a_pipeline_survives_the_way_through_a_document(pipeline: Pipeline, form: Any) -> None:
     """Written, read and written again it is the same, and so is the graph that it becomes."""
@@ -185,10 +196,12 @@ data = st.recursive(
 
 def refused_or(make: Any) -> Pipeline | None:
     """What is made, or nothing where it is refused in words."""
+    refusal, pipeline = None, None
     try:
-        pipeline: Pipeline = make()
+        pipeline = make()
     except DocumentInvalid as error:
-        return None if error.findings and all(finding.message for finding in error.findings) else Pipeline(["nothing"])
+        refusal = error
+    assert refusal is None or (refusal.findings and all(finding.message for finding in refusal.findings))
     return pipeline
 
 
@@ -200,7 +213,7 @@ def test_any_data_is_a_pipeline_or_refused_in_words(body: dict[str, Any]) -> Non
     pipeline = refused_or(lambda: load({**body, "crewgraph": 1}, names=NAMES))
     if pipeline is not None:
         assert dump(load(dump(pipeline, names=NAMES), names=NAMES), names=NAMES) == dump(pipeline, names=NAMES)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 30
 
 
 @settings(max_examples=300, deadline=None)

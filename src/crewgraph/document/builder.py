@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from crewgraph.crew import Agent, Crew, Task
 from crewgraph.diagnostics import Diagnostic, Ignore
 from crewgraph.document.bounds import Path, plain
-from crewgraph.document.forms import (
-    VERSION,
-    AgentForm,
-    CrewForm,
-    Document,
-    PipelineForm,
-    PolicyForm,
-    RouterForm,
-    TaskForm,
-    Use,
-)
+from crewgraph.document.definitions import Definitions
+from crewgraph.document.forms import VERSION, Document, EdgeForm, PipelineForm, RouterForm
 from crewgraph.document.names import MISSING, Names, Registry
-from crewgraph.document.told import NOBODY, Place, mended, misfits
-from crewgraph.errors import CrewgraphError, DocumentInvalid
-from crewgraph.policy import Budget, Limit, Policy
+from crewgraph.document.told import Place, mended, misfits
+from crewgraph.edges import Edge, Graph
+from crewgraph.errors import DocumentInvalid
 from crewgraph.router import Route, Router
 from crewgraph.syntax import Pipeline, Procedure, is_single
 
@@ -34,8 +25,7 @@ __all__ = ["load", "pipeline_of"]
 
 MENDS = 3
 """How often what does not fit is replaced, to look at the rest."""
-MAX_SHOWN = 12
-"""How many keys a hint lists."""
+_EDGE = re.compile(r"edge (\d+) \((.*?)\): ")
 
 
 def load(data: Mapping[str, Any], *, names: Registry = None) -> Pipeline:
@@ -70,7 +60,9 @@ def pipeline_of(data: Any, names: Names, place: Place, *, findings: Sequence[Dia
     if copy is None or stop is not None:
         raise _invalid([*found, *([stop] if stop else [])])
     form = _form(copy, place, found)
-    pipeline = _Builder(form, names, place, found).built()
+    definitions = Definitions(form, names, place, found)
+    definitions.build()
+    pipeline = _Stages(definitions).pipeline(form, ())
     if found:
         raise _invalid(found)
     return pipeline
@@ -106,127 +98,87 @@ def _form(data: Any, place: Place, found: list[Diagnostic]) -> Document:
     return Document(crewgraph=1)
 
 
-@dataclass(slots=True)
-class _Builder:
-    form: Document
-    names: Names
-    place: Place
-    found: list[Diagnostic]
-    agents: dict[str, Agent] = field(default_factory=dict[str, Agent])
-    tasks: dict[str, Task] = field(default_factory=dict[str, Task])
-    crews: dict[str, Crew] = field(default_factory=dict[str, Crew])
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """Pipelines, routers and graphs, of the crews and the code that a document names."""
 
-    def report(self, message: str, path: Path, hint: str = "", *, code: str = "CG703") -> None:
-        """Note what is wrong."""
-        self.found.append(self.place.finding(code, message, path, hint))
-
-    def built(self) -> Pipeline:
-        """The pipeline; an empty one in place of what could not be built, which was reported."""
-        for key, agent in self.form.agents.items():
-            self.agents |= self.one(key, Agent, self.agent(agent, ("agents", key)), ("agents", key))
-        for key, task in self.form.tasks.items():
-            self.tasks |= self.one(key, Task, self.task(key, task, ("tasks", key)), ("tasks", key))
-        for key, task in self.form.tasks.items():
-            self.context(key, task)
-        for key, crew in self.form.crews.items():
-            self.crews |= self.one(key, Crew, self.crew(key, crew, ("crews", key)), ("crews", key))
-        return self.pipeline(self.form, ())
-
-    def one(self, key: str, kind: Any, fields: dict[str, Any] | None, path: Path) -> dict[str, Any]:
-        """A definition under its key, if it can be made."""
-        made = None if fields is None else self.made(kind, fields, path)
-        return {} if made is None else {key: made}
-
-    def made(self, kind: Any, fields: dict[str, Any], path: Path) -> Any:
-        """What can be made of fields; ``None``, with findings, where they do not fit."""
-        try:
-            return kind(**fields)
-        except ValidationError as error:
-            self.found += misfits(error, self.place, prefix=path)
-        except (CrewgraphError, ValueError) as error:
-            message, _, hint = str(error).partition(" hint: ")
-            self.report(message.rstrip("."), path, hint, code="CG702")
-        return None
-
-    # ---- definitions -------------------------------------------------------------------------------------------
-
-    def agent(self, form: AgentForm, path: Path) -> dict[str, Any] | None:
-        """The fields of an agent."""
-        return self.fields(form, path)
-
-    def task(self, key: str, form: TaskForm, path: Path) -> dict[str, Any] | None:
-        """The fields of a task, without its context."""
-        fields = self.fields(form, path)
-        if fields is None:
-            return None
-        fields.pop("context", None)
-        if form.tools is None:
-            fields.pop("tools", None)
-        return {"name": key, **fields}
-
-    def context(self, key: str, form: TaskForm) -> None:
-        """Give a task its context, once all tasks are there."""
-        task = self.tasks.get(key)
-        if form.context is None:
-            return
-        path: Path = ("tasks", key, "context")
-        sources = [self.known(self.tasks, each, (*path, n), "task") for n, each in enumerate(form.context)]
-        if task is not None:
-            task.context = [source for source in sources if source is not None]
-
-    def crew(self, key: str, form: CrewForm, path: Path) -> dict[str, Any] | None:
-        """The fields of a crew; ``None`` where something of it could not be made, so that nothing follows from that."""
-        fields = self.fields(form, path)
-        agents = [self.known(self.agents, each, (*path, "agents", n), "agent") for n, each in enumerate(form.agents)]
-        tasks = [self.known(self.tasks, each, (*path, "tasks", n), "task") for n, each in enumerate(form.tasks)]
-        if fields is None or None in agents or None in tasks:
-            return None
-        return {"name": key, **fields, "agents": agents, "tasks": tasks}
-
-    def fields(self, form: BaseModel, path: Path) -> dict[str, Any] | None:
-        """What a definition says, with code in place of its names."""
-        before = len(self.found)
-        fields = {name: self.field(name, getattr(form, name), (*path, name)) for name in form.model_fields_set}
-        return fields if len(self.found) == before else None
-
-    def field(self, name: str, value: Any, path: Path) -> Any:
-        """One field, with code in place of its names."""
-        if value is None:
-            return None
-        match name:
-            case "llm" | "manager_llm" | "condition" | "guardrail":
-                return self.several(value, path)
-            case "tools" | "before_kickoff" | "before_kickoff_callbacks" | "after_kickoff" | "after_kickoff_callbacks":
-                every = value if isinstance(value, list) else [value]
-                return [self.code(each, (*path, place)) for place, each in enumerate(every)]
-            case "step_callback" | "task_callback" | "callback" | "human" | "output_pydantic" | "output_json":
-                return self.code(value, path)
-            case "agent" | "manager_agent":
-                return self.known(self.agents, value, path, "agent")
-            case "policy":
-                return self.policy(value, path)
-            case "budget":
-                return Budget(**value.model_dump(exclude_unset=True))
-            case _:
-                return value
-
-    # ---- stages ------------------------------------------------------------------------------------------------
+    of: Definitions
 
     def pipeline(self, form: PipelineForm, path: Path) -> Pipeline:
         """A pipeline with its stages."""
-        stages = [self.stage(stage, (*path, "stages", place)) for place, stage in enumerate(form.stages)]
-        fields: dict[str, Any] = {"stages": stages, "name": form.name}
-        fields |= {"merge_json": form.merge_json, "strict": form.strict}
-        fields["policy"] = None if form.policy is None else self.policy(form.policy, (*path, "policy"))
+        fields: dict[str, Any] = {"name": form.name, "merge_json": form.merge_json, "strict": form.strict}
+        fields["policy"] = None if form.policy is None else self.of.policy(form.policy, (*path, "policy"))
         ignored = [
-            self.made(Ignore, each.model_dump(), (*path, "ignore", place)) for place, each in enumerate(form.ignore)
+            self.of.made(Ignore, each.model_dump(), (*path, "ignore", place)) for place, each in enumerate(form.ignore)
         ]
         fields["ignore"] = [each for each in ignored if each is not None]
-        pipeline: Pipeline = self.made(Procedure if form.procedure else Pipeline, fields, path) or Pipeline()
-        if form.inputs is not None:
-            is_schema = isinstance(form.inputs, dict)
-            pipeline.input_model = form.inputs if is_schema else self.code(str(form.inputs), (*path, "inputs"))
+        if form.nodes or form.edges:
+            pipeline = self.graph(form, fields, path)
+        else:
+            stages = [self.stage(stage, (*path, "stages", place)) for place, stage in enumerate(form.stages)]
+            kind = Procedure if form.procedure else Pipeline
+            pipeline = self.of.made(kind, {"stages": stages, **fields}, path) or Pipeline()
+        pipeline.input_model = self.inputs(form, path)
         return pipeline
+
+    def inputs(self, form: PipelineForm, path: Path) -> Any:
+        """What each input must be: a model, or a JSON Schema."""
+        model = form.inputs
+        if isinstance(model, str):
+            model = self.of.code(model, (*path, "inputs"))
+        made: Pipeline | None = self.of.made(Pipeline, {"inputs": model}, path)
+        return None if made is None else made.input_model
+
+    def graph(self, form: PipelineForm, fields: dict[str, Any], path: Path) -> Pipeline:
+        """A graph of nodes and edges; an empty pipeline, with findings, where it is none."""
+        if form.stages or form.procedure:
+            hint = "keep stages, or nodes and edges"
+            self.of.report("a pipeline has stages, or it is a graph of nodes and edges", path, hint, code="CG702")
+            return Pipeline()
+        before = len(self.of.found)
+        nodes = {key: self.stage(node, (*path, "nodes", key)) for key, node in form.nodes.items()}
+        edges, places = list[Edge](), list[int]()
+        for place, each in enumerate(form.edges):
+            here = (*path, "edges", place)
+            if isinstance(each, EdgeForm):
+                when = self.of.several(each.when, (*here, "when"))
+                ends = [
+                    self.end(nodes, each.source, (*here, "source")),
+                    self.end(nodes, each.target, (*here, "target")),
+                ]
+                edges.append(Edge(*ends, when=when, otherwise=each.otherwise, route=each.route))
+                places.append(place)
+                continue
+            ends = [self.end(nodes, name, (*here, number)) for number, name in enumerate(each)]
+            if len(ends) < 2:  # noqa: PLR2004 - from one to another
+                self.of.report("an edge leads from one node to another", here, "[a, b]", code="CG702")
+            pairs = [Edge(one, other) for one, other in pairwise(ends)]
+            edges += pairs
+            places += [place] * len(pairs)
+        if len(self.of.found) > before:
+            return Pipeline()
+        return self.wired(edges, places, {"nodes": [*nodes.values()], **fields}, path)
+
+    def end(self, nodes: dict[str, Any], name: str, path: Path) -> Any:
+        """The node at an end of an edge; one that is named for the first time stands for a crew or for code."""
+        if name not in nodes:
+            nodes[name] = self.named(name, path)
+        return nodes[name]
+
+    def wired(self, edges: Sequence[Edge], places: Sequence[int], fields: dict[str, Any], path: Path) -> Pipeline:
+        """The graph; what is wrong with its edges is told where they stand."""
+        try:
+            return Graph(edges, **fields)
+        except ValidationError as error:
+            self.of.found += misfits(error, self.of.place, prefix=path)
+        except ValueError as error:
+            for line in str(error).splitlines()[1:]:
+                message, _, hint = line.removeprefix("- ").partition(" hint: ")
+                where = _EDGE.match(message)
+                place = (*path, "edges", places[int(where[1]) - 1]) if where else path
+                told = _EDGE.sub(r"the edge \2: ", message, count=1).rstrip(".")
+                self.of.report(told, place, hint, code="CG702")
+        return Pipeline()
 
     def stage(self, form: Any, path: Path) -> Any:
         """Whatever may stand in a list of stages."""
@@ -238,11 +190,13 @@ class _Builder:
 
     def named(self, name: str, path: Path) -> Any:
         """The crew or the code that a stage names."""
-        if name in self.form.crews:
-            return self.crews.get(name, Pipeline())
-        thing = self.code(name, path, others=self.form.crews)
+        if name in self.of.form.crews:
+            return self.of.crews.get(name, Pipeline())
+        thing = self.of.code(name, path, others=self.of.form.crews)
         if thing is not None and not is_single(thing):
-            self.report(f"'{name}' is a {type(thing).__name__}, and no stage", path, "a step, a function, a router …")
+            self.of.report(
+                f"'{name}' is a {type(thing).__name__}, and no stage", path, "a step, a function, a router …"
+            )
             return Pipeline()
         return Pipeline() if thing is None else thing
 
@@ -251,55 +205,13 @@ class _Builder:
         routes = dict[str, Route]()
         for name, route in form.routes.items():
             here = (*path, "routes", name)
-            condition = self.several(route.condition, (*here, "condition"))
+            condition = self.of.several(route.condition, (*here, "condition"))
             fields = {
                 "condition": "True" if condition is None else condition,
                 "pipeline": self.stage(route.pipeline, (*here, "pipeline")),
             }
-            made = self.made(Route, fields, here)
+            made = self.of.made(Route, fields, here)
             routes |= {} if made is None else {name: made}
         default = self.stage(form.default, (*path, "default"))
-        made = self.made(Router, {"routes": routes, "default": default, "name": form.name}, path)
+        made = self.of.made(Router, {"routes": routes, "default": default, "name": form.name}, path)
         return Pipeline() if made is None else made
-
-    # ---- parts -------------------------------------------------------------------------------------------------
-
-    def policy(self, form: PolicyForm, path: Path) -> Policy | None:
-        """A policy, with models in place of their names."""
-        fields, before = {name: getattr(form, name) for name in form.model_fields_set}, len(self.found)
-        if form.fallbacks is not None:
-            fields["fallbacks"] = self.several(form.fallbacks, (*path, "fallbacks"))
-        if form.limit is not None:
-            fields["limit"] = Limit(**form.limit.model_dump(exclude_unset=True))
-        made: Policy | None = self.made(Policy, fields, path) if len(self.found) == before else None
-        return made
-
-    def several(self, value: Any, path: Path) -> Any:
-        """A text as it is, code in place of ``{use: name}``, and a list of them likewise."""
-        if isinstance(value, list):
-            return [self.several(each, (*path, place)) for place, each in enumerate(value)]
-        return self.code(value.use, (*path, "use")) if isinstance(value, Use) else value
-
-    def code(self, name: str, path: Path, *, others: Mapping[str, Any] | None = None) -> Any:
-        """What the caller named so; ``None``, with a finding, where that is nothing."""
-        thing = self.names.get(name)
-        if thing is not MISSING:
-            return thing
-        if name != NOBODY:
-            what = "a crew of this document, nor code that was named" if others is not None else "code that was named"
-            hint = self.names.like(name, others or ()) or f'names={{"{name}": …}} where the document is loaded'
-            self.report(f"'{name}' is not {what}", path, hint)
-        return None
-
-    def known(self, things: Mapping[str, Any], key: str, path: Path, noun: str) -> Any:
-        """A definition of this document; ``None``, with a finding, where there is none of that key."""
-        section: Mapping[str, Any] = getattr(self.form, f"{noun}s")
-        if key not in section and key != NOBODY:
-            self.report(f"there is no {noun} '{key}' in this document", path, _like(key, section))
-        return things.get(key)
-
-
-def _like(key: str, section: Iterable[str]) -> str:
-    every = [*section]
-    close = difflib.get_close_matches(key, every, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"there is: {', '.join(every[:MAX_SHOWN]) or 'none'}"

@@ -19,6 +19,7 @@ __all__ = [
     "Branch",
     "CrewForm",
     "Document",
+    "EdgeForm",
     "IgnoreForm",
     "Name",
     "PipelineForm",
@@ -259,10 +260,35 @@ def _name_or_schema(value: Any) -> str | None:
     return "?text" if isinstance(value, str) else "?schema" if isinstance(value, dict) else None
 
 
+def _kind_of_edge(value: Any) -> str | None:
+    return "?chain" if isinstance(value, list) else "?edge" if isinstance(value, dict | EdgeForm) else None
+
+
+class EdgeForm(_Form):
+    """An edge between two nodes, always taken, or on a condition; route is what it is called in traces."""
+
+    source: Name
+    target: Name
+    when: TextOrUse | None = None
+    otherwise: bool = False
+    route: str | None = None
+
+
 class PipelineForm(_Form):
-    """Stages, one after the other. inputs is a JSON Schema, or the name of a model of the caller's."""
+    """Stages, one after the other; or a graph of nodes and edges.
+
+    An edge is {source: …, target: …}, or a chain [a, b, c]. Its ends are keys of nodes, or names as they stand in stages.
+    inputs is a JSON Schema, or the name of a model of the caller's.
+    """
 
     stages: list[StageForm] = []
+    nodes: dict[Name, Branch] = {}
+    edges: list[
+        Annotated[
+            Annotated[list[Name], Tag("?chain")] | Annotated[EdgeForm, Tag("?edge")],
+            _kinds(_kind_of_edge, "an edge is a list of two names or more, or {source: …, target: …}"),
+        ]
+    ] = []
     name: str | None = None
     procedure: bool = False
     merge_json: bool = True

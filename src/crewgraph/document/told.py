@@ -18,6 +18,7 @@ from crewgraph.document.forms import (
     BudgetForm,
     CrewForm,
     Document,
+    EdgeForm,
     IgnoreForm,
     LimitForm,
     PipelineForm,
@@ -41,6 +42,8 @@ _NEUTRAL: Mapping[str, Any] = {
     **_NEUTRAL_IGNORE,
     "condition": "True",
     "use": NOBODY,
+    "source": NOBODY,
+    "target": NOBODY,
     "crewgraph": VERSION,
 }
 """What stands for required fields that do not fit, so that the rest can be looked at."""
@@ -53,6 +56,7 @@ _FIELDS: Mapping[str, type[BaseModel]] = {
     "?router": RouterForm,
     "?pipeline": PipelineForm,
     "?use": Use,
+    "?edge": EdgeForm,
 }
 
 _WORDS: Mapping[str, str] = {
@@ -121,7 +125,10 @@ def misfits(error: ValidationError, place: Place, *, prefix: Path = ()) -> Itera
 
 def _path(loc: Sequence[str | int]) -> Path:
     """Keys and places, without the marks that pydantic puts between them."""
-    return tuple(key for key in loc if not (isinstance(key, str) and (key.startswith("?") or key == "[key]")))
+    path = (key for key in loc if not (isinstance(key, str) and (key.startswith("?") or key == "[key]")))
+    return tuple(
+        "inputs" if key == "input_model" else key for key in path
+    )  # a field is called otherwise than its argument
 
 
 def _form_at(loc: Sequence[str | int]) -> type[BaseModel]:
@@ -180,6 +187,8 @@ def _harmless(path: Path, loc: Sequence[str | int]) -> Any:
     """What stands for an item of a list that does not fit."""
     if path[-2:-1] == ("ignore",):
         return dict(_NEUTRAL_IGNORE)
+    if path[-2:-1] == ("edges",):
+        return [NOBODY, NOBODY]
     return {"stages": []} if path[-2:-1] == ("stages",) or "?parallel" in loc[-2:] else NOBODY
 
 

@@ -8,25 +8,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from crewgraph.crew import Agent, BaseTool, ConditionalTask, Crew, Task
-from crewgraph.crew.callback import name_of
+from crewgraph.crew import Agent, ConditionalTask, Crew, Task
 from crewgraph.crew.tools.convert import as_tool
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.document.bounds import MAX_DEPTH, Path, json_path, plain
 from crewgraph.document.forms import VERSION, AgentForm, CrewForm, TaskForm
-from crewgraph.document.names import Names, Registry, is_name
+from crewgraph.document.keys import free, key_of, named_by, suggested, told
+from crewgraph.document.names import Names, Registry
+from crewgraph.edges import Graph
 from crewgraph.errors import DocumentInvalid, ToolError
 from crewgraph.node import label_of
 from crewgraph.policy import Limit, Policy
 from crewgraph.router import Route, Router
-from crewgraph.step import Step
 from crewgraph.syntax import Pipeline, Procedure
-from crewgraph.template import placeholder_name
 
 __all__ = ["dump"]
 
-MAX_KEY = 60
-"""Characters of a key that is made of a role or of the words of a task."""
 WORDS = 4
 """How many words of its description stand for a task without a name."""
 
@@ -54,9 +51,9 @@ def dump(pipeline: Any, *, names: Registry = None) -> dict[str, Any]:
     writer.within.append(id(whole))
     body = writer.pipeline(whole, ())
     sections = {"agents": writer.agents.forms, "tasks": writer.tasks.forms, "crews": writer.crews.forms}
-    stages = body.pop("stages")
+    shape = {name: body.pop(name) for name in ("stages", "nodes", "edges") if name in body}
     written = {name: forms for name, forms in sections.items() if forms}
-    document, flaws = plain({"crewgraph": VERSION, **body, **written, "stages": stages})
+    document, flaws = plain({"crewgraph": VERSION, **body, **written, **shape})
     for flaw in flaws:
         writer.report("CG701", flaw.message, flaw.path, flaw.hint)
     if writer.findings:
@@ -73,10 +70,7 @@ class _Section:
 
     def key_for(self, thing: Any, wanted: str, taken: Callable[[str], bool] = lambda _: False) -> str:
         """A new key, like the wanted one; its place among the others is that of its first occurrence."""
-        key, number = wanted, 1
-        while key in self.forms or taken(key):
-            number += 1
-            key = f"{wanted}_{number}"
+        key = free(wanted, lambda key: key in self.forms or taken(key))
         self.keys[id(thing)] = key
         self.forms[key] = {}
         return key
@@ -109,8 +103,28 @@ class _Writer:
             "strict": (pipeline.strict or None) if isinstance(pipeline.strict, bool) else sorted(pipeline.strict),
             "inputs": self.inputs(pipeline.input_model, (*path, "inputs")),
         }
+        if isinstance(pipeline, Graph):
+            return {**_said(form), **self.graph(pipeline, path)}
         stages = [self.stage(stage, (*path, "stages", place)) for place, stage in enumerate(pipeline.stages)]
         return {**_said(form), "stages": stages}
+
+    def graph(self, graph: Graph, path: Path) -> dict[str, Any]:
+        """Nodes and edges of a graph that was built by hand."""
+        wires, nodes, keys = graph.wires, dict[str, Any](), list[str]()
+        for name, node in zip(wires.names, wires.nodes, strict=True):
+            key = free(key_of(name, name, "node"), nodes.__contains__)
+            keys.append(key)
+            nodes[key] = self.stage(node, (*path, "nodes", key))
+        edges = list[Any]()
+        for place, (edge, (source, target)) in enumerate(zip(wires.edges, wires.ends, strict=True)):
+            said = {
+                "when": None if edge.when is None else self.text_or_code(edge.when, (*path, "edges", place, "when")),
+                "otherwise": edge.otherwise or None,
+                "route": edge.route,
+            }
+            ends = {"source": keys[source], "target": keys[target]}
+            edges.append({**ends, **_said(said)} if any(said.values()) else [keys[source], keys[target]])
+        return {"nodes": nodes, "edges": edges}
 
     def stage(self, stage: Any, path: Path) -> Any:
         """Whatever may stand in a list of stages."""
@@ -118,7 +132,7 @@ class _Writer:
             return [self.stage(branch, (*path, place)) for place, branch in enumerate(stage)]
         if _is_data(stage):
             return self.crew(stage)
-        if type(stage) not in {Router, Pipeline, Procedure}:
+        if type(stage) not in {Router, Pipeline, Procedure, Graph}:
             return self.code(stage, path)
         if id(stage) in self.within:
             hint = "let the route lead to a pipeline of its own; a graph runs each node once"
@@ -153,7 +167,7 @@ class _Writer:
         """The key of a crew, which is written where it occurs first."""
         if id(crew) in self.crews.keys:
             return self.crews.keys[id(crew)]
-        key = self.crews.key_for(crew, _key(crew.name, label_of(crew), "crew"), self.is_taken)
+        key = self.crews.key_for(crew, key_of(crew.name, label_of(crew), "crew"), self.is_taken)
         agents = [self.agent(agent) for agent in crew.agents]
         tasks = [self.task(task) for task in crew.tasks]
         form = self.fields(
@@ -166,14 +180,14 @@ class _Writer:
             manager_agent=crew.manager_agent and self.agent(crew.manager_agent),
             output_root=None if crew.output_root is None else str(crew.output_root),
         )
-        self.crews.forms[key] = _named(form, key, crew.name)
+        self.crews.forms[key] = named_by(form, key, crew.name)
         return key
 
     def agent(self, agent: Agent) -> str:
         """The key of an agent."""
         if id(agent) in self.agents.keys:
             return self.agents.keys[id(agent)]
-        key = self.agents.key_for(agent, _key(agent.name, agent.role, "agent"))
+        key = self.agents.key_for(agent, key_of(agent.name, agent.role, "agent"))
         path = ("agents", key)
         self.whether_its_own(agent, path, Agent)
         self.agents.forms[key] = self.fields(agent, AgentForm, path, tools=self.tools(agent.tools, (*path, "tools")))
@@ -183,7 +197,7 @@ class _Writer:
         """The key of a task."""
         if id(task) in self.tasks.keys:
             return self.tasks.keys[id(task)]
-        key = self.tasks.key_for(task, _key(task.name, " ".join(task.description.split()[:WORDS]), "task"))
+        key = self.tasks.key_for(task, key_of(task.name, " ".join(task.description.split()[:WORDS]), "task"))
         path = ("tasks", key)
         self.whether_its_own(task, path, Task, ConditionalTask)
         has_tools = bool(task.tools) or "tools" in task.model_fields_set
@@ -197,7 +211,7 @@ class _Writer:
             guardrail=guardrails or None,
             tools=self.tools(task.tools, (*path, "tools")) if has_tools else None,
         )
-        self.tasks.forms[key] = _named(form, key, task.name)
+        self.tasks.forms[key] = named_by(form, key, task.name)
         return key
 
     def fields(self, thing: BaseModel, form: type[BaseModel], path: Path, **said: Any) -> dict[str, Any]:
@@ -283,8 +297,7 @@ class _Writer:
         name = self.names.name_of(thing)
         if name is not None:
             return name
-        told = _told(thing)
-        self.report("CG705", f"{told} is code, and has no name", path, f'names={{"{_suggested(thing)}": …}}')
+        self.report("CG705", f"{told(thing)} is code, and has no name", path, f'names={{"{suggested(thing)}": …}}')
         return ""
 
     def is_taken(self, key: str) -> bool:
@@ -297,20 +310,6 @@ def _is_data(stage: Any) -> bool:
     return type(stage) is Crew and getattr(stage.kickoff_async, "__func__", None) is _CREW_KICKOFF
 
 
-def _key(name: str | None, words: str, noun: str) -> str:
-    """The own name of a thing, else one made of words about it."""
-    if is_name(name):
-        return str(name)
-    made = placeholder_name(words[:MAX_KEY]).strip("_")
-    return made if is_name(made) else noun
-
-
-def _named(form: dict[str, Any], key: str, name: str | None) -> dict[str, Any]:
-    """A form whose name is its key, where it does not say another one or none."""
-    rest = {field: value for field, value in form.items() if field != "name"}
-    return rest if name == key else {"name": name, **rest}
-
-
 def _said(form: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in form.items() if value is not None}
 
@@ -318,25 +317,3 @@ def _said(form: Mapping[str, Any]) -> dict[str, Any]:
 def _limits(limit: Limit, max_rpm: int | None) -> dict[str, Any]:
     said: dict[str, Any] = limit.model_dump(exclude_none=True)
     return {name: value for name, value in said.items() if name != "requests_per_minute" or value != max_rpm}
-
-
-def _told(thing: Any) -> str:
-    """A thing in words: ``the class Verdict``, ``step 'tidy'``, ``tool 'search'``."""
-    if isinstance(thing, type):
-        return f"the class {thing.__name__}"
-    if isinstance(thing, Step):
-        return f"step '{thing.name}'"
-    if isinstance(thing, BaseTool):
-        return thing.label
-    if callable(thing) and hasattr(thing, "__qualname__"):
-        return f"the function '{name_of(thing)}'"
-    name: Any = getattr(thing, "name", None) or getattr(thing, "model", None)
-    kind = type(thing).__name__
-    return f"the {kind} '{name}'" if isinstance(name, str) else f"a {kind}"
-
-
-def _suggested(thing: Any) -> str:
-    """A name that would do."""
-    own = (getattr(thing, attribute, None) for attribute in ("__name__", "name", "model"))
-    word = next((each for each in own if isinstance(each, str) and each != "<lambda>"), "")
-    return placeholder_name(word).strip("_") or type(thing).__name__.lower()

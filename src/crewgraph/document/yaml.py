@@ -124,10 +124,30 @@ def write_yaml(data: Any) -> str:
     def text(dumper: Any, text: str) -> Any:
         return dumper.represent_scalar(f"{_PREFIX}str", text, style=_style(text))
 
+    def short(dumper: Any, items: list[Any]) -> Any:
+        return dumper.represent_sequence(f"{_PREFIX}seq", items, flow_style=True)
+
     Dumper.add_representer(str, text)
+    Dumper.add_representer(_Short, short)
     return str(
-        yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=WIDTH)
+        yaml.dump(
+            _shortened(data), Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=WIDTH
+        )
     )
+
+
+class _Short(list[Any]):
+    """A list in a list, which is written in one line."""
+
+
+def _shortened(data: Any) -> Any:
+    """The data with a mark on lists of words that stand in lists."""
+    if isinstance(data, dict):
+        return {key: _shortened(value) for key, value in data.items()}
+    if not isinstance(data, list):
+        return data
+    is_short = [isinstance(each, list) and all(isinstance(item, str) for item in each) for each in data]
+    return [_Short(each) if mark else _shortened(each) for each, mark in zip(data, is_short, strict=True)]
 
 
 def _style(text: str) -> str | None:

@@ -125,7 +125,7 @@ class TestFlaws:
         """Hostile or broken, it is told in words, and soon."""
         begin = time.monotonic()
         assert words in wrong(text, "json")[0][1]
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 30
 
     @pytest.mark.parametrize(
         ("text", "words"),
@@ -220,4 +220,4 @@ def test_a_large_pipeline_is_written_and_read_soon():
     begin = time.monotonic()
     text = dumps(loads(json.dumps(data)))
     assert json.loads(text) == data
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 40

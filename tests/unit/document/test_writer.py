@@ -12,6 +12,7 @@ import pytest
 from crewgraph import Agent, Crew, Pipeline, Procedure, Route, Router, Task, step, tool
 from crewgraph.document import dump
 from crewgraph.document.bounds import MAX_DEPTH
+from crewgraph.edges import Edge, Graph
 from crewgraph.errors import DocumentInvalid
 from crewgraph.policy import Policy
 from tests.unit.document import examples
@@ -93,6 +94,12 @@ def test_keys_are_made_of_roles(role, key):
     """A key reads like what it stands for, whatever that is."""
     lone = Crew(agents=[Agent(role=role)], tasks=[Task(description="x")])
     assert [*dump(lone)["agents"]] == [key.strip("_")]
+
+
+def test_what_is_said_in_short_is_said_once():
+    """A policy that holds no more than that is left out."""
+    short = Agent(role="x", max_rpm=3, max_execution_time=5)
+    assert dump(Crew(agents=[short], tasks=[]))["agents"]["x"] == {"role": "x", "max_rpm": 3, "max_execution_time": 5}
 
 
 def test_a_stage_alone_is_a_pipeline_of_one():
@@ -313,3 +320,56 @@ def test_conditions_are_text_or_names():
     router = Router({"a": Route("n > 1", tidy), "b": Route(is_odd, search.function)}, default=tidy)
     [stage] = dump(router, names={"tidy": tidy, "is_odd": is_odd, "s": search.function})["stages"]
     assert [route["condition"] for route in stage["routes"].values()] == ["n > 1", {"use": "is_odd"}]
+
+
+class TestGraphs:
+    """A graph that was built by hand is nodes and edges."""
+
+    def test_nodes_have_keys_and_edges_lead_from_key_to_key(self):
+        """Plain edges are short; those with a condition say it."""
+        router = Router({"a": Route("n > 1", alarm)}, default=tidy, name="way out")
+        graph = Graph(
+            [
+                (tidy, alarm),
+                Edge(tidy, search.function, when="n > 1", route="look"),
+                Edge(tidy, foreign, when=is_odd),
+                Edge(tidy, router, otherwise=True),
+            ],
+            name="By hand",
+            policy=Policy(retries=1),
+        )
+        document = dump(graph, names={**NAMES, "look": search.function})
+        assert document == {
+            "crewgraph": 1,
+            "name": "By hand",
+            "policy": {"retries": 1},
+            "nodes": {
+                "tidy": "tidy",
+                "alarm": "alarm",
+                "search": "look",
+                "foreign": "foreign",
+                "way out": {
+                    "name": "way out",
+                    "routes": {"a": {"condition": "n > 1", "pipeline": "alarm"}},
+                    "default": "tidy",
+                },
+            },
+            "edges": [
+                ["tidy", "alarm"],
+                {"source": "tidy", "target": "search", "when": "n > 1", "route": "look"},
+                {"source": "tidy", "target": "foreign", "when": {"use": "is_odd"}},
+                {"source": "tidy", "target": "way out", "otherwise": True},
+            ],
+        }
+
+    def test_nodes_of_one_name_have_two_keys(self):
+        """A key is one node."""
+        one, other = crew(name="same"), crew(name="same")
+        document = dump(Graph([(one, other)]))
+        assert document["nodes"] == {"same": "same", "same_2": "same_2"}
+        assert document["edges"] == [["same", "same_2"]]
+
+    def test_a_graph_may_be_a_stage(self):
+        """It stays whole."""
+        document = dump(Pipeline([tidy, Graph([(alarm, search.function)])]), names={**NAMES, "look": search.function})
+        assert document["stages"][1] == {"nodes": {"alarm": "alarm", "search": "look"}, "edges": [["alarm", "search"]]}
