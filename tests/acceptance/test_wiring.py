@@ -178,6 +178,7 @@ def puzzle(urgency: int) -> str:
     return f"puzzle {urgency}"
 
 
+ASKED = "a key that is only asked for, by has() or get(), is not held against the keys that are given"
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 
@@ -746,6 +747,16 @@ def has_of_a_misspelt_key():
     return Pipeline([rate, look_up, routes(known="has(custmer)")], inputs=Mail)
 
 
+@defect(("CG307", "CG401"), "custmer", "customer", severity=WARNING, miss=ASKED)
+def has_of_a_misspelt_key_undeclared():
+    return Pipeline([look_up, Router({"known": Route("has(custmer)", greet)}, default=thank)])
+
+
+@defect(("CG307", "CG401"), "urgence", "urgency", severity=WARNING, miss=ASKED)
+def get_of_a_misspelt_key_undeclared():
+    return Pipeline([rate, routes(high=lambda values: values.get("urgence", 0) > 7)])
+
+
 @defect("CG401", "'good'", "opinion")
 def text_of_a_crew_in_a_condition():
     opinion = crew("opinion", "What of {text}?")
@@ -1142,6 +1153,17 @@ def the_router_of_the_seeds():
         default=Pipeline(stages=[normal]),
     )
     return Pipeline(stages=[crew("classify", "Classify the email based on its content."), router])
+
+
+@sound(
+    HARMLESS,
+    miss="text that is one JSON object is merged, yet what a crew without a declared output may give 'is never there'",
+)
+def the_router_of_the_seeds_with_declared_inputs():
+    task = Task(description="Classify {text} by its content and {sender}, from 1 to 10.")
+    sort = Crew(name="sort", agents=[Agent(role="Clerk")], tasks=[task], llm=ScriptedLLM({"urgency_score": 9}))
+    router = Router({"high": Route(lambda x: x.get("urgency_score", 0) > 7, thank)}, default=archive)
+    return Pipeline([sort, router], inputs=Mail)
 
 
 class Said(TypedDict):
