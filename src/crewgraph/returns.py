@@ -15,8 +15,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from crewgraph.kinds import given_by, is_union, peeled, union_of
 from crewgraph.outputs import CrewOutput
+from crewgraph.shapes import given_by, is_union, peeled, union_of
 
 __all__ = ["Given", "gives_of"]
 

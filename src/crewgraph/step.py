@@ -13,11 +13,11 @@ from pydantic import BaseModel
 from crewgraph.errors import TemplateError, ValueMisfit
 from crewgraph.handoff import Handoff, taken
 from crewgraph.inputs import Declared, declared, is_declarable
-from crewgraph.kinds import coercer
 from crewgraph.node import Interface, Need, Problem, needs_of
 from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
 from crewgraph.policy import Budget, Policy
 from crewgraph.returns import gives_of
+from crewgraph.shapes import coercer
 from crewgraph.syntax import Stage
 from crewgraph.template import as_text
 from crewgraph.threads import called, is_async

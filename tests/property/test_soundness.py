@@ -24,12 +24,12 @@ from crewgraph.engine.port import Job
 from crewgraph.engine.run import Run
 from crewgraph.errors import ConditionError, NodeError
 from crewgraph.inputs import declared
-from crewgraph.kinds import coercer
 from crewgraph.node import Interface, Need
 from crewgraph.outputs import CrewOutput
 from crewgraph.policy import UNDECLARED
 from crewgraph.router import Route, Router
 from crewgraph.scope import Scope
+from crewgraph.shapes import coercer
 from crewgraph.syntax import Pipeline, Stage
 
 TYPES: dict[Any, list[Any]] = {

@@ -10,8 +10,8 @@ import click
 from crewgraph.cli.target import load
 from crewgraph.errors import CrewgraphError, PipelineInvalid
 from crewgraph.inputs import InputField, InputSpec
-from crewgraph.kinds import written
 from crewgraph.render.escape import clean
+from crewgraph.shapes import written
 
 __all__ = ["TargetCommand", "groups_of"]
 

@@ -17,8 +17,8 @@ from crewgraph.condition.mistakes import Mistake, mistakes
 from crewgraph.condition.routes import RouteReport, report_routes
 from crewgraph.graph import Graph, Switch, Work
 from crewgraph.inputs import Declared, InputSpec
-from crewgraph.kinds import Shape, example, union_of
 from crewgraph.node import Interface
+from crewgraph.shapes import Shape, example, union_of
 from crewgraph.template import placeholder_name
 
 __all__ = ["Analysis", "analysis_of"]

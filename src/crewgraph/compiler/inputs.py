@@ -15,7 +15,7 @@ from crewgraph.compiler.flow import Flow, Reading
 from crewgraph.compiler.guards import ALWAYS, Guard
 from crewgraph.graph import ANY_ROUTE, Graph, Switch, Work
 from crewgraph.inputs import Declared, InputField, InputSpec, Needed
-from crewgraph.kinds import Shape, Verdict, fit
+from crewgraph.shapes import Shape, Verdict, fit
 
 __all__ = ["guarded_by", "inputs_of"]
 

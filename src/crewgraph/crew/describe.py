@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from crewgraph.condition import parse_condition
 from crewgraph.crew.assign import Job, file_names, texts
 from crewgraph.inputs import Declared
-from crewgraph.kinds import given_by
 from crewgraph.llm.choose import model_name
 from crewgraph.node import Interface, Need, Problem, needs_of
+from crewgraph.shapes import given_by
 from crewgraph.template import lookalikes, parse
 
 __all__ = ["describe"]

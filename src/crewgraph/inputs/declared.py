@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from crewgraph.kinds import Shape, fields_of, kinds_of
+from crewgraph.shapes import Shape, fields_of, kinds_of
 from crewgraph.shapes.adapter import adapter
 
 __all__ = ["Declared", "declared", "is_declarable"]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NotRequired, Required, TypedDict
 from pydantic import Field
 
 from crewgraph.inputs.declared import Declared
-from crewgraph.kinds import coercer, written
+from crewgraph.shapes import coercer, written
 from crewgraph.shapes.adapter import adapter
 
 __all__ = ["InputField", "InputSpec", "Needed", "Row"]

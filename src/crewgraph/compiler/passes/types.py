@@ -12,7 +12,7 @@ from crewgraph.compiler.passes.words import MAX_SEARCHED, place_of
 from crewgraph.compiler.ways import Gap, gap_of, witness_of
 from crewgraph.diagnostics import Diagnostic, Severity, Witness
 from crewgraph.graph import Work
-from crewgraph.kinds import NOTHING, Fit, Verdict, fit, refused, written
+from crewgraph.shapes import NOTHING, Fit, Verdict, fit, refused, written
 
 __all__ = ["misfits"]
 

@@ -8,7 +8,7 @@ from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Clash
 from crewgraph.diagnostics import Diagnostic, Severity
 from crewgraph.graph import Work
-from crewgraph.kinds import Verdict, fit, written
+from crewgraph.shapes import Verdict, fit, written
 from crewgraph.template import placeholder_name
 
 __all__ = ["shadowed_inputs", "unread_inputs", "unread_outputs", "written_twice"]
