@@ -62,16 +62,21 @@ def unused(crews: Sequence[Parts]) -> Iterator[Diagnostic]:
                 readers.setdefault(id(file), (file, []))[1].append(parts)
         for file, several in readers.values():
             used = {key for parts in several for key in _used(parts, noun)}
-            entries = {} if any(map(_is_vague, several)) else file.entries
+            entries = {} if any(_is_vague(parts, noun) for parts in several) else file.entries
             for key, node in entries.items():
                 if key not in used and isinstance(node.value, Mapping):
                     whom, hint = _WHOM[noun]
                     yield file.finding("CG709", f"{noun} '{key}' is never used: {whom}", [key], hint)
 
 
-def _is_vague(parts: Parts) -> bool:
-    """Whether a crew may use more than can be seen."""
-    return parts.is_open or any(each.is_open for each in (*parts.agents.values(), *parts.tasks.values()))
+def _is_vague(parts: Parts, noun: str) -> bool:
+    """Whether a crew may use more than can be seen, or means more than it says: a name that leads nowhere is told."""
+    definitions = (*parts.agents.values(), *parts.tasks.values())
+    if parts.is_open or any(each.is_open for each in definitions):
+        return True
+    if noun == "task":
+        return any(each.key is not None and each.key not in each.file.entries for each in parts.tasks.values())
+    return any(agent_name(task) not in parts.agents for task in parts.tasks.values())
 
 
 def _used(parts: Parts, noun: str) -> Iterator[str]:
@@ -83,10 +88,9 @@ def _used(parts: Parts, noun: str) -> Iterator[str]:
     is_team = (parts.code is not None and parts.code.is_hierarchical) or any(
         each.is_true("allow_delegation") or each.fields.get("allow_delegation") is UNKNOWN for each in agents
     )
-    is_known = all(agent_name(task) is not None for task in tasks)
     named = {agent_name(task) for task in tasks}
     manager = parts.code.crew.fields.get("manager_agent") if parts.code is not None and parts.code.crew else None
     for each in agents:
         is_manager = isinstance(manager, Method) and manager.name == each.name
-        if each.key is not None and (is_team or not is_known or is_manager or {each.name, each.key} & named):
+        if each.key is not None and (is_team or is_manager or each.name in named):
             yield each.key

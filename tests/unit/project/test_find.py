@@ -27,6 +27,7 @@ def test_the_layout_of_the_template(write):
     """``src/<package>/config``, with the class beside that folder."""
     write({**under("src/newsroom/config"), "src/newsroom/crew.py": CREW})
     assert crews() == [("Newsroom", "src/newsroom/config/agents.yaml", "src/newsroom/config/tasks.yaml")]
+    assert str(project.read(".").crews[0].parts.place) == "src/newsroom/config"
 
 
 @pytest.mark.parametrize("path", [".", "config", "config/agents.yaml", "config/tasks.yaml"])
