@@ -178,7 +178,6 @@ def puzzle(urgency: int) -> str:
     return f"puzzle {urgency}"
 
 
-ASKED = "a key that is only asked for, by has() or get(), is not held against the keys that are given"
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.INFO
 
 
@@ -312,7 +311,6 @@ def procedure() -> Pipeline:
     "{topic}",
     "'research'",
     "procedure",
-    miss="where inputs are declared, nothing is said of what a procedure drops, and the run fails",
 )
 def procedure_drops_an_output_declared():
     chain = procedure()
@@ -331,7 +329,6 @@ def procedure_drops_an_output_undeclared():
     "{reserch}",
     "research",
     severity=WARNING,
-    miss="where inputs are not declared, names of crews are not among the names that may be meant",
 )
 def text_of_a_crew_by_a_wrong_name():
     return Pipeline([crew("research", "Look into {text}."), crew("plan", "Plan."), crew("write", "Use {reserch}.")])
@@ -484,7 +481,6 @@ def placeholder_with_blanks():
     "'reply'",
     "{market-research}",
     severity=WARNING,
-    miss="a hyphen in braces is not looked at, not even in the name of a crew",
 )
 def placeholder_with_a_hyphen():
     return Pipeline([crew("market-research", "Look into {text}."), crew("reply", "Use {market-research}.")])
@@ -741,18 +737,17 @@ def path_into_what_may_be_none():
     ("CG307", "CG401", "CG402"),
     "custmer",
     severity=WARNING,
-    miss="CG401 and CG402 are said of one mistake, and the second one does not name it",
 )
 def has_of_a_misspelt_key():
     return Pipeline([rate, look_up, routes(known="has(custmer)")], inputs=Mail)
 
 
-@defect(("CG307", "CG401"), "custmer", "customer", severity=WARNING, miss=ASKED)
+@defect(("CG307", "CG401"), "custmer", "customer", severity=WARNING)
 def has_of_a_misspelt_key_undeclared():
     return Pipeline([look_up, Router({"known": Route("has(custmer)", greet)}, default=thank)])
 
 
-@defect(("CG307", "CG401"), "urgence", "urgency", severity=WARNING, miss=ASKED)
+@defect(("CG307", "CG401"), "urgence", "urgency", severity=WARNING)
 def get_of_a_misspelt_key_undeclared():
     return Pipeline([rate, routes(high=lambda values: values.get("urgence", 0) > 7)])
 
@@ -1065,9 +1060,6 @@ def sound(*inputs: dict[str, Any], miss: str | None = None) -> Callable[[Callabl
     return keep
 
 
-NARROWS = "the condition of a route does not narrow the type of what it asks about"
-ALIKE = "short words that differ by one letter are taken for slips, even side by side in one text"
-
 HARMLESS = {"text": "Thanks a lot", "sender": "Ada"}
 SMOKE = {"text": "It smokes!", "sender": "Bo"}
 
@@ -1157,7 +1149,6 @@ def the_router_of_the_seeds():
 
 @sound(
     HARMLESS,
-    miss="text that is one JSON object is merged, yet what a crew without a declared output may give 'is never there'",
 )
 def the_router_of_the_seeds_with_declared_inputs():
     task = Task(description="Classify {text} by its content and {sender}, from 1 to 10.")
@@ -1197,7 +1188,7 @@ def not_required_input_two_nodes_behind_has():
     return Pipeline([Router({"known": Route("has(level)", known)}, default=slow), slow], inputs=Said)
 
 
-@sound({"text": "a", "nickname": None}, {"text": "b", "nickname": "c"}, miss=NARROWS)
+@sound({"text": "a", "nickname": None}, {"text": "b", "nickname": "c"})
 def none_is_asked_for_first():
     @step
     def shout(nickname: str) -> str:
@@ -1406,7 +1397,7 @@ class Answer2(TypedDict):
     answer_2: str
 
 
-@sound({"text": "a", "test": "b", "user": "c", "users": 3, "name": "d", "names": ["e"]}, miss=ALIKE)
+@sound({"text": "a", "test": "b", "user": "c", "users": 3, "name": "d", "names": ["e"]})
 def similar_words_that_are_all_meant():
     return Pipeline(
         [crew("one", "{text}"), crew("four", "{test}"), crew("two", "{user} {users}"), crew("three", "{name} {names}")]
@@ -1669,7 +1660,7 @@ def default_route_of_a_lambda_with_get():
     return Pipeline([classify, router, reply])
 
 
-@sound({"nickname": None, "text": "a"}, {"nickname": "b", "text": "a"}, miss=NARROWS)
+@sound({"nickname": None, "text": "a"}, {"nickname": "b", "text": "a"})
 def none_takes_the_first_route():
     @step
     def shout(nickname: str) -> str:
@@ -1678,20 +1669,20 @@ def none_takes_the_first_route():
     return Pipeline([Router({"unknown": Route("nickname is None", slow)}, default=shout)], inputs=Nicknamed)
 
 
-@sound({"sender": "Ada"}, miss=NARROWS)
+@sound({"sender": "Ada"})
 def missing_model_is_asked_for_first():
     find = crew("find", "Find {sender}.", answer=MaybeFound)
     return Pipeline([find, Router({"known": Route("customer is not None", greet)}, default=thank)])
 
 
-@sound({"sender": "Ada"}, miss=NARROWS)
+@sound({"sender": "Ada"})
 def field_of_a_model_that_may_be_missing_is_asked_for_first():
     find = crew("find", "Find {sender}.", answer=MaybeFound)
     condition = "customer is not None and customer.number < 100"
     return Pipeline([find, Router({"known": Route(condition, greet)}, default=thank)])
 
 
-@sound(HARMLESS, SMOKE, miss=NARROWS)
+@sound(HARMLESS, SMOKE)
 def route_narrows_a_literal():
     @step
     def repair(category: Literal["fault"]) -> str:
@@ -1700,7 +1691,7 @@ def route_narrows_a_literal():
     return Pipeline([classify, Router({"bad": Route("category == 'fault'", repair)}, default=call)])
 
 
-@sound(HARMLESS, SMOKE, miss=NARROWS)
+@sound(HARMLESS, SMOKE)
 def route_narrows_bounds():
     @step
     def wait(urgency: Annotated[int, Field(le=5)]) -> str:
@@ -1709,14 +1700,13 @@ def route_narrows_bounds():
     return Pipeline([classify, Router({"calm": Route("urgency <= 5", wait)}, default=call)])
 
 
-@sound({"text": "a", "test": "b", "sender": "c", "gender": "d", "date": "e", "data": "f"}, miss=ALIKE)
+@sound({"text": "a", "test": "b", "sender": "c", "gender": "d", "date": "e", "data": "f"})
 def words_of_one_text_that_look_alike():
     return Pipeline([crew("write", "{text}, {test}: {sender} ({gender}) sent {data} on {date}.")])
 
 
 @sound(
     {"when": "2024-05-01", "prices": ["1.5", 2]},
-    miss="the format of a JSON Schema counts for nothing: a date is any text",
 )
 def values_that_pydantic_coerces():
     @step
@@ -1904,16 +1894,9 @@ SEVERAL = {
         ["CG301", "CG303", "CG406"],
     ),
 }
-HIDDEN = "a condition that always fails hides whatever is wrong on its routes and behind them"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=HIDDEN)] if " of a condition" in name else [])
-        for name in SEVERAL
-    ],
-)
+@pytest.mark.parametrize("name", SEVERAL)
 def test_one_mistake_does_not_hide_another(name: str):
     """All errors are found in one pass."""
     build, codes = SEVERAL[name]
@@ -1932,7 +1915,6 @@ def test_a_witness_is_a_run_that_fails():
     assert [span.node for span in run.spans if span.error] == [error.witness.node] == ["write"]
 
 
-@pytest.mark.xfail(strict=True, reason="without declared inputs a witness has no inputs, so that it is no run at all")
 def test_a_witness_brings_what_the_inputs_must_bring():
     """Also where the inputs are not declared."""
 
@@ -1950,7 +1932,6 @@ def test_findings_of_a_kind_stand_in_the_order_of_the_text():
     assert [finding.node for finding in codes.errors] == ["one", "two", "three"]
 
 
-@pytest.mark.xfail(strict=True, reason="errors are sorted by code first, not in the order of the text as docs say")
 def test_findings_stand_in_the_order_of_the_text():
     """A type at stage 2 before a placeholder at stage 3."""
     findings = Pipeline([rate, listing, sendr(), thank], inputs=Mail).check()

@@ -13,7 +13,7 @@ from crewgraph.compiler.inputs import inputs_of
 from crewgraph.compiler.memory import Memory
 from crewgraph.compiler.slips import index_of, similar
 from crewgraph.condition import Condition
-from crewgraph.condition.mistakes import Mistake, mistakes
+from crewgraph.condition.mistakes import Mistake, Misuse, mistakes
 from crewgraph.condition.routes import RouteReport, report_routes
 from crewgraph.graph import Graph, Switch, Work
 from crewgraph.inputs import Declared, InputSpec
@@ -83,13 +83,25 @@ class Analysis:
 
     @cached_property
     def _index(self) -> Mapping[str, list[str]]:
-        return index_of(dict.fromkeys((*self.writers, *self.inputs)))
+        return index_of(dict.fromkeys((*self.writers, *self.inputs, *self.texts)))
+
+    def read_by(self, node: str) -> frozenset[str]:
+        """The keys that a node reads."""
+        return self._reads.get(node, frozenset())
+
+    @cached_property
+    def _reads(self) -> Mapping[str, frozenset[str]]:
+        found = dict[str, set[str]]()
+        for reading in self.flow.readings:
+            found.setdefault(reading.node, set()).add(reading.key)
+        return {node: frozenset(keys) for node, keys in found.items()}
 
     @cached_property
     def sample(self) -> Mapping[str, Any]:
         """An input that passes what is declared."""
-        fields = self.declared.fields if self.declared else {}
-        return {key: example(each.kind) for key, each in fields.items() if each.required}
+        if self.declared is None:
+            return {key: example(each.kind) for key, each in self.inputs.items() if each.is_required}
+        return {key: example(each.kind) for key, each in self.declared.fields.items() if each.required}
 
     @cached_property
     def of_router(self) -> Mapping[str, Mapping[str, Reading]]:
@@ -153,15 +165,16 @@ class Analysis:
 
     def absent(self, router: str) -> Sequence[str]:
         """The keys that a router reads or asks for and nobody provides, where the inputs are declared."""
-        if self.declared is None:
+        if self.declared is None or router in self.flow.told:  # what is told in text may be JSON, which is merged
             return ()
         readings = self.of_router.get(router, {})
         return [key for key, each in readings.items() if not (each.is_provided or each.maybe or self.own(key))]
 
-    def nowhere(self, router: str) -> bool:
-        """Whether a router reads a key that nobody provides, so that it fails."""
-        absent = set(self.absent(router))
-        return any(key in absent for ask in self.flow.asks[router] for key in (*ask.sure, *ask.maybe))
+    def fails(self, router: str) -> bool:
+        """Whether a condition of a router reads or asks for what nobody provides, or does what the types do not allow."""
+        known = [ask.condition for ask in self.flow.asks.get(router, ()) if ask.condition is not None]
+        found = (each for condition in known for each in self.mistakes(router, condition))
+        return bool(self.absent(router)) or any(each.kind is Misuse.FAILS for each in found)
 
     def _decided(self, router: str, there: frozenset[str], nowhere: frozenset[str]) -> RouteReport:
         routes, kinds = [(ask.route, ask.condition) for ask in self.flow.asks[router]], self.kinds_at(router)

@@ -90,6 +90,8 @@ def _looked_at(
     if not any(finding.code in BROKEN and finding.is_error for finding in found):
         takes = None if pipeline.input_model is None else declared(pipeline.input_model)
         analysis = analysis_of(graph, graph.order(), takes)
-        found += [finding for run in (OF_FLOW if is_check or codes else ERRORS) for finding in run(analysis)]
+        passes, number = (OF_FLOW if is_check or codes else ERRORS), analysis.number
+        followed = [finding for run in passes for finding in run(analysis)]
+        found += sorted(followed, key=lambda finding: number.get(finding.node or "", -1))  # in the order of the text
     rules = [*rules_of(pipeline), *map(Rule, ignore)]
     return graph, verdict(found, graph, rules=rules, strict=codes), analysis

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 __all__ = ["index_of", "is_slip", "similar"]
 
 SHORTEST = 4
-"""Shorter keys are one edit away from too many others."""
+SHORTEST_SWAPPED = 5
+SHORTEST_MISSING = 6
+SHORTEST_WRONG = 8
+"""How long words must be for a difference to be a slip and no other word."""
 LONGEST = 60
 """Longer keys are not looked at."""
 
@@ -33,32 +36,37 @@ def _shortened(key: str) -> Iterator[str]:
         yield from dict.fromkeys(key[:place] + key[place + 1 :] for place in range(len(key)))
 
 
-def is_slip(key: str, other: str) -> bool:
-    """Whether two keys differ by one letter that is missing, doubled or wrong, or by two that changed places.
+def is_slip(key: str, other: str, *, is_given: bool = False) -> bool:
+    """Whether two keys differ by a slip of the pen: two letters that changed places, one missing, doubled or wrong.
 
-    A difference in digits, a plural and what stands for a part of its own are meant: item1 and item2, item and items,
-    note_a and note_b.
+    Short words are often one letter apart and both meant (data and date, form and from), so the shorter they are the
+    less counts as a slip, and still less where both are only read. A difference in digits, a plural and what stands for
+    a part of its own are meant: item1 and item2, item and items, note_a and note_b.
+
+    Args:
+        key: the key that is read.
+        other: the other one.
+        is_given: whether a node gives the other one.
     """
-    if key == other or min(len(key), len(other)) < SHORTEST:
-        return False
+    if key.casefold() == other.casefold():
+        return key != other
     if re.sub(r"\d+", "0", key) == re.sub(r"\d+", "0", other) or key + "s" == other or other + "s" == key:
         return False
     parts, others = key.split("_"), other.split("_")
-    if len(parts) == len(others):
-        pairs = [(one, two) for one, two in zip(parts, others, strict=True) if one != two]
-        if len(pairs) != 1 or min(map(len, pairs[0])) < SHORTEST:
-            return False
-    return _edits(key, other) == 1
+    if len(parts) != len(others):
+        return False
+    pairs = [(one, two) for one, two in zip(parts, others, strict=True) if one != two]
+    return len(pairs) == 1 and _is_slip(*sorted(pairs[0], key=len), is_given)
 
 
-def _edits(key: str, other: str) -> int:
-    """1 where one edit makes one key of the other, else 2."""
-    short, long = sorted((key, other), key=len)
-    if len(long) - len(short) > 1:
-        return 2
-    start = next((n for n in range(len(short)) if short[n] != long[n]), len(short))
-    rest, other_rest = short[start:], long[start:]
-    if len(short) != len(long):
-        return 1 if rest == other_rest[1:] else 2
-    swapped = len(rest) > 1 and rest[0] == other_rest[1] and rest[1] == other_rest[0] and rest[2:] == other_rest[2:]
-    return 1 if rest[1:] == other_rest[1:] or swapped else 2
+def _is_slip(short: str, long: str, is_given: bool) -> bool:  # noqa: FBT001 - said by the only caller
+    """The same of two words, the shorter one first."""
+    least = len(short) + (1 if is_given else 0)
+    start = next((place for place, letter in enumerate(short) if letter != long[place]), len(short))
+    rest, other = short[start:], long[start:]
+    if len(short) < len(long):
+        return least >= SHORTEST_MISSING and rest == other[1:]
+    if rest[1:] == other[1:]:
+        return least >= SHORTEST_WRONG
+    swapped = rest[:2] == other[1::-1] and rest[2:] == other[2:]
+    return swapped and least >= SHORTEST_SWAPPED

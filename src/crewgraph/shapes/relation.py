@@ -18,7 +18,7 @@ from crewgraph.shapes.refusal import Answer, Entry, Refusal, why
 from crewgraph.shapes.values import Maker, hints_of
 from crewgraph.shapes.words import about_type
 
-__all__ = ["Dump", "Fit", "Verdict", "fit", "refused"]
+__all__ = ["Dump", "Fit", "Verdict", "fit", "refusals", "refused"]
 
 Dump = Literal["python", "no"]
 """How models are handed over: as their ``model_dump()``, or as they are."""
@@ -73,6 +73,13 @@ def fit(source: Any, target: Any, *, dump: Dump = "python") -> Fit:
 def refused(source: Any, target: Any, *, dump: Dump = "python") -> Any:
     """A value of a source that a sink refuses, as it would be handed over; ``NOTHING`` where none is known."""
     return fit(source, target, dump=dump).value
+
+
+def refusals(source: Any, target: Any) -> list[Any]:
+    """Values of a source that a sink refuses, as they would be handed over: some, where there are many."""
+    tried = _tried(form_of(source, side="dumped"), form_of(target, side="taken"))
+    shown = (_shown(value) for value, answer in tried if isinstance(answer, Refusal))
+    return [value for value in shown if value is not NOTHING]
 
 
 @lru_cache(maxsize=4096)

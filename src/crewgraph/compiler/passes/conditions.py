@@ -8,7 +8,7 @@ from typing import Any
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.asks import Ask
-from crewgraph.compiler.passes.words import closest, given_where, needs, place_of
+from crewgraph.compiler.passes.words import closest, given_where, needs, place_of, unquoted
 from crewgraph.compiler.ways import witness_of
 from crewgraph.condition import Condition
 from crewgraph.condition.answer import Verdict
@@ -41,19 +41,23 @@ def missing_in_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
         nobody = reading.from_input and not reading.is_provided and not reading.maybe
         if reading.route is None or not nobody or analysis.own(reading.key) is not None:
             continue
+        is_told = reading.node in analysis.flow.told
+        if is_told and not reading.required:
+            continue  # what is told in text may be JSON, which is merged
         if (reading.node, reading.key) in seen:
             continue
         seen.add((reading.node, reading.key))
-        known = closest(analysis, reading) or given_where(analysis, reading)
+        known = unquoted(analysis, reading) or closest(analysis, reading) or given_where(analysis, reading)
         hint = known or f"add {reading.key} to {analysis.declared.name}, or let an earlier node give it"
         told = "and nothing provides it" if reading.required else "and nothing ever provides it, so it is never there"
+        told = "and only the text of a crew could provide it, if that is JSON" if is_told else told
         yield Diagnostic(
             "CG401",
             f"{needs(analysis, reading)}, {told}",
             place_of(analysis, reading),
             hint,
             reading.node,
-            None if reading.required else Severity.WARNING,
+            None if reading.required and not is_told else Severity.WARNING,
             witness_of(analysis, reading.node) if reading.required else None,
         )
 
@@ -71,6 +75,8 @@ def unreachable_routes(analysis: Analysis) -> Iterator[Diagnostic]:
                 hint = f"put it before '{route.shadowed_by[0]}', or take it away"
             elif never:
                 why, hint = never[0].message, never[0].hint
+            elif route.own.verdict is Verdict.NO:
+                why, hint = "no values fit its condition", "correct its condition, or take it away"
             else:
                 why, hint = "no values fit it that have not been taken before", "correct its condition, or take it away"
             yield Diagnostic(
@@ -113,7 +119,9 @@ def default_routes(analysis: Analysis) -> Iterator[Diagnostic]:
                 "CG404",
                 f"where {report.left_over}, no route of '{switch.name}' fits, and the default is taken",
                 place,
-                "close the gap, as in n <= 5, or give that value a route of its own" if is_hole else "",
+                f"close the gap, as in {report.left_over.replace(' is ', ' <= ')}, or give that value a route of its own"
+                if is_hole
+                else "",
                 switch.name,
                 Severity.WARNING if is_hole else None,
             )
@@ -175,7 +183,5 @@ def unfit_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
 def _reports(analysis: Analysis) -> Iterator[tuple[Switch, tuple[Ask, ...], RouteReport]]:
     """What is decided about the routes of each router that has conditions; nothing where one of them fails."""
     for switch, asks in analysis.routers():
-        known = [ask.condition for ask in asks if ask.condition is not None]
-        found = [each for condition in known for each in analysis.mistakes(switch.name, condition)]
-        if known and not (analysis.nowhere(switch.name) or any(each.kind is Misuse.FAILS for each in found)):
+        if any(ask.condition is not None for ask in asks) and not analysis.fails(switch.name):
             yield switch, asks, analysis.report(switch.name)

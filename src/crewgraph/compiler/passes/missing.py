@@ -104,7 +104,8 @@ def misspelt_keys(analysis: Analysis) -> Iterator[Diagnostic]:
     if analysis.declared is not None:
         return
     for reading in _together(analysis.flow.readings):
-        if not reading.required or not reading.from_input or reading.is_provided:
+        is_asked = reading.required or reading.route is not None
+        if not is_asked or not reading.from_input or reading.is_provided or reading.maybe:
             continue
         other = looks_misspelt(analysis, reading)
         if other is not None:

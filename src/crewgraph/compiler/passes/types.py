@@ -9,10 +9,10 @@ from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
 from crewgraph.compiler.guards import Way
 from crewgraph.compiler.passes.words import MAX_SEARCHED, place_of
-from crewgraph.compiler.ways import Gap, gap_of, witness_of
+from crewgraph.compiler.ways import Gap, Refused, gap_of, witness_of
 from crewgraph.diagnostics import Diagnostic, Severity, Witness
 from crewgraph.graph import Work
-from crewgraph.shapes import NOTHING, Fit, Verdict, fit, refused, written
+from crewgraph.shapes import NOTHING, Fit, Verdict, coercer, fit, refusals, refused, written
 
 __all__ = ["misfits"]
 
@@ -28,9 +28,24 @@ def misfits(analysis: Analysis) -> Iterator[Diagnostic]:
             if found.verdict not in (Verdict.MISFIT, Verdict.NARROWS):
                 continue
             searched += 1
-            gap = gap_of(analysis, reading, giver or None) if searched <= MAX_SEARCHED else Gap(Way(), is_certain=True)
+            gap: Gap | None = Gap(Way(), is_certain=True)
+            if searched <= MAX_SEARCHED:
+                gap = gap_of(analysis, reading, giver or None, refused=_refused(reading, kind))
             if gap is not None:  # else no run brings the value here
                 yield _misfit(analysis, reading, giver, kind, found, gap)
+
+
+def _refused(reading: Reading, kind: Any) -> Refused:
+    """What a reader refuses of a type."""
+    check = coercer(reading.kind)
+
+    def takes(value: Any) -> bool:
+        try:
+            return check is None or check(value) is not NOTHING
+        except ValueError:
+            return False
+
+    return Refused(reading, refusals(kind, reading.kind), takes)
 
 
 def _given(analysis: Analysis, reading: Reading) -> Iterator[tuple[str, Any]]:
@@ -73,6 +88,9 @@ def _shown(analysis: Analysis, reading: Reading, giver: str, kind: Any, gap: Gap
     value = refused(kind, reading.kind)
     if value is NOTHING:
         return None
+    known = gap.values.get(reading.key, NOTHING)
+    if known is not NOTHING and not _refused(reading, kind).takes(known):
+        value = known  # one with which the conditions let it come here
     plain = witness_of(analysis, reading.node, gap)
     inputs = plain.inputs if giver else {**plain.inputs, reading.key: value}
     gives = {**plain.gives, reading.key: value} if giver else plain.gives

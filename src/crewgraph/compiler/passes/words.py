@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from typing import Literal, get_args, get_origin
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
 from crewgraph.compiler.guards import exclude
 from crewgraph.compiler.slips import is_slip
 from crewgraph.graph import Switch, Work
+from crewgraph.shapes.peel import members_of, peeled
 from crewgraph.template import placeholder_name
 
 __all__ = [
@@ -80,6 +82,15 @@ def closest(analysis: Analysis, reading: Reading) -> str:
     return ""
 
 
+def unquoted(analysis: Analysis, reading: Reading) -> str:
+    """A hint about a value that stands without quotes; empty where the key is no value of anything."""
+    for key, kind in analysis.kinds_at(reading.node).items():
+        values = [value for member in members_of(kind) for value in get_args(peeled(member).kind)]
+        if get_origin(peeled(kind).kind) is Literal and reading.key in values:
+            return f"write '{reading.key}' in quotes; it is a value of {key}"
+    return ""
+
+
 def given_where(analysis: Analysis, reading: Reading) -> str:
     """A hint about a node that gives the key, but not to this one; empty where there is none."""
     key, node = reading.key, reading.node
@@ -88,7 +99,7 @@ def given_where(analysis: Analysis, reading: Reading) -> str:
             return f"'{node}' gives {key} itself, after it has read it; it must come from before"
         if is_behind(analysis, node, writer):
             return (
-                f"'{writer}' gives {key}, but in a chain of crews each is handed the output of the one before it only; "
+                f"'{writer}' gives {key}, but a procedure (crew >> crew) hands over the output of the crew before only; "
                 "write Pipeline([…])"
             )
         if is_behind(analysis, writer, node):
@@ -116,9 +127,15 @@ def given_elsewhere(analysis: Analysis, reading: Reading) -> str:
 
 def looks_misspelt(analysis: Analysis, reading: Reading) -> tuple[str, str] | None:
     """A key that is given before, or that others read of the input, and differs by a slip of the pen only."""
-    similar = [key for key in analysis.similar(reading.key) if is_slip(reading.key, key)]
+    mine = analysis.read_by(reading.node)  # who reads both means both
+    similar = [
+        key
+        for key in analysis.similar(reading.key)
+        if key not in mine and is_slip(reading.key, key, is_given=key in analysis.writers or key in analysis.texts)
+    ]
     for key in similar:
-        who = next((each for each in analysis.writers.get(key, ()) if is_behind(analysis, reading.node, each)), None)
+        givers = [*analysis.writers.get(key, ()), *(analysis.texts.get(key, ()) if reading.route is None else ())]
+        who = next((each for each in givers if is_behind(analysis, reading.node, each)), None)
         if who is not None:
             return key, f"'{who}' gives"
     mine, first = len(analysis.inputs[reading.key].used_by), analysis.place_of_input

@@ -1,0 +1,108 @@
+"""One run through a graph that makes certain choices, walked through: what is there at each node, and from whom."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from crewgraph.compiler.analysis import Analysis
+from crewgraph.compiler.flow import Reading
+from crewgraph.compiler.guards import Way
+from crewgraph.graph import Work
+from crewgraph.template import placeholder_name
+
+__all__ = ["Spot", "gives", "still", "walked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """What is known at a node, before it runs.
+
+    Attributes:
+        there: the keys that are surely there, of those that the conditions on the way look at.
+        maybe: those that may be there.
+        last: the node that wrote the key which is read last; ``None`` where nobody did.
+    """
+
+    there: frozenset[str] = frozenset()
+    maybe: frozenset[str] = frozenset()
+    last: str | None = None
+
+
+def walked(
+    analysis: Analysis, reading: Reading, way: Way, *, writer: str | None, keys: Collection[str]
+) -> Mapping[str, Spot]:
+    """The nodes that run until the reader does, each with what is known there.
+
+    Args:
+        analysis: of the graph.
+        reading: who reads which key; the walk ends there, or where nothing runs any more.
+        way: the choices that routers make; one that is not among them takes no route.
+        writer: of the nodes that give the key at times, the one that does.
+        keys: the keys that are followed beside it.
+    """
+    graph, routes = analysis.graph, dict(way)
+    before, after = dict[str, Spot](), dict[str, Spot]()
+    there = frozenset(key for key in keys if analysis.is_in_every_row(key))
+    may_come = frozenset(key for key in keys if analysis.declared is None or analysis.own(key) is not None)
+    for name in analysis.flow.order:
+        edges = graph.predecessors(name)
+        arrived = [
+            after[edge.source]
+            for edge in edges
+            if edge.source in after and edge.route in (None, routes.get(edge.source))
+        ]
+        if arrived:
+            before[name] = _met(arrived, analysis.number)
+        elif not edges:
+            before[name] = Spot(there, may_come - there)
+        else:
+            continue
+        if name == reading.node:
+            break
+        after[name] = _passed(analysis, name, before[name], reading, writer=writer, keys=keys)
+    return before
+
+
+def _met(arrived: Sequence[Spot], number: Mapping[str, int]) -> Spot:
+    """What is known where several branches meet; of two who wrote the key the one that stands last counts."""
+    lasts = [spot.last for spot in arrived if spot.last is not None]
+    return Spot(
+        frozenset().union(*(spot.there for spot in arrived)),
+        frozenset().union(*(spot.maybe for spot in arrived)),
+        max(lasts, key=number.__getitem__) if lasts else None,
+    )
+
+
+def _passed(
+    analysis: Analysis, name: str, spot: Spot, reading: Reading, *, writer: str | None, keys: Iterable[str]
+) -> Spot:
+    """What is known behind a node."""
+    node = analysis.graph.nodes[name]
+    if not isinstance(node, Work):
+        return spot
+    last = still(analysis, spot.last, reading) if analysis.graph.is_procedure else spot.last
+    given = gives(analysis, name, reading)
+    if given or (given is False and name == writer):
+        last = name
+    face, wanted = node.interface, frozenset(keys)
+    there = spot.there | (wanted & face.gives.keys())
+    maybe = spot.maybe | (wanted if face.may_give is None else wanted & face.may_give)
+    return Spot(there, maybe - there, last)
+
+
+def gives(analysis: Analysis, name: str, reading: Reading) -> bool | None:
+    """Whether a node always gives the key that is read; ``None`` where it never does, as far as it is declared."""
+    node = analysis.graph.nodes[name]
+    if not isinstance(node, Work):
+        return None
+    is_text = reading.route is None and placeholder_name(node.label) == reading.key
+    if reading.key in node.interface.gives or is_text:
+        return True
+    return False if reading.key in node.interface.sometimes else None
+
+
+def still(analysis: Analysis, last: str | None, reading: Reading) -> str | None:
+    """Who gave a key behind one more crew of a procedure: only its text, and that of earlier ones, lasts."""
+    node = analysis.graph.nodes[last] if last is not None else None
+    return last if isinstance(node, Work) and placeholder_name(node.label) == reading.key else None
