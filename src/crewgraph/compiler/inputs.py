@@ -33,7 +33,7 @@ def inputs_of(graph: Graph, flow: Flow, declared: Declared | None) -> InputSpec:
     """
     readers = dict[str, list[Reading]]()
     for reading in flow.readings:
-        if reading.from_input or reading.asked:
+        if reading.from_input or reading.asked or (reading.maybe and declared is not None):
             readers.setdefault(reading.key, []).append(reading)
     always = _always(graph, flow, readers)
     own = declared.fields if declared else {}

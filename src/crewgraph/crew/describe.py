@@ -52,6 +52,7 @@ def describe(
         problems=(*problems, *_no_placeholders(jobs)),
         sometimes={} if changes_output else _sometimes(jobs),
         is_text=not changes_output and not any(callable(each) for job in _last(jobs) for each in job.task.guardrails),
+        takes_all=changes_inputs,
         takes_text=any(job.task.context is None for job in jobs),
     )
 

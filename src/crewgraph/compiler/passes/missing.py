@@ -121,13 +121,15 @@ def misspelt_keys(analysis: Analysis) -> Iterator[Diagnostic]:
 
 def unproven_keys(analysis: Analysis) -> Iterator[Diagnostic]:
     """CG308: a key is read that an earlier node may only give without having declared it."""
+    known = {each.key for each in analysis.flow.readings if each.from_input and each.required}
     for reading in _together(analysis.flow.readings):
         if not reading.required or not reading.maybe or analysis.is_in_every_row(reading.key):
             continue
         if reading.from_input and analysis.declared is None:
             continue
         giver, asks_json, is_text = maybe_from(analysis, reading)
-        if giver is None or (analysis.declared is None and not is_text):
+        is_loose = analysis.declared is None and not (is_text and asks_json)
+        if giver is None or is_loose or reading.key in known:
             continue
         is_named = is_text and not asks_json
         told = "mentions it, but answers in plain text" if is_named else "may give it, but does not declare it"
@@ -166,9 +168,11 @@ def _of_route(analysis: Analysis, reading: Reading, gap: Gap) -> tuple[str, str]
                     f"{needs(analysis, reading)}, but only route {who} of '{router}' provides it (from '{source}'); "
                     f"route '{route}' does not"
                 )
-                return told, f"add {reading.key} to the inputs, or let {away(analysis, router, route)} give it"
+                giver = away(analysis, router, route)
+                return told, f"let {giver} give it, too, or let '{reading.node}' do without it, or stand on route {who}"
     who = f"'{sources[0]}' gives it only at times" if sources else "it is there only at times"
-    return f"{needs(analysis, reading)}, but {who}", f"add {reading.key} to the inputs, or always give it"
+    giver = f"'{sources[0]}'" if sources else "whoever gives it"
+    return f"{needs(analysis, reading)}, but {who}", f"let {giver} always give it, or ask first: has({reading.key})"
 
 
 def _add(analysis: Analysis, reading: Reading) -> str:
