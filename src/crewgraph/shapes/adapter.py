@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Mapping
-from functools import reduce
-from operator import or_
-from typing import Annotated, Any, ForwardRef, Literal, get_args, get_origin
+from typing import Any, ForwardRef
 
 import typing_extensions
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 
-from crewgraph.shapes.peel import by_identity, is_union, typed_dict_keys
+from crewgraph.shapes.peel import by_identity, typed_dict_keys, with_arguments
 
 __all__ = ["CONFIG", "Core", "adapter", "core_of"]
 
@@ -61,15 +59,7 @@ def _mended(kind: Any, inside: tuple[Any, ...]) -> Any:
     """A type with TypedDicts that pydantic takes; one that contains itself is not looked into again."""
     if NEEDS_ANOTHER_TYPED_DICT and typing_extensions.is_typeddict(kind) and type(kind).__module__ == "typing":
         return Any if kind in inside else _rewritten(kind, (*inside, kind))
-    origin, args = get_origin(kind), get_args(kind)
-    if origin is None or origin is Literal:
-        return kind
-    if origin is Annotated:
-        return Annotated[(_mended(args[0], inside), *args[1:])]
-    mended = tuple(each if isinstance(each, list) else _mended(each, inside) for each in args)
-    if all(new is old for new, old in zip(mended, args, strict=True)):
-        return kind
-    return reduce(or_, mended) if is_union(kind) else origin[mended]
+    return with_arguments(kind, lambda part: _mended(part, inside))
 
 
 def _rewritten(kind: Any, inside: tuple[Any, ...]) -> Any:

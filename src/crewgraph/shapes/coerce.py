@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from collections.abc import Iterable as AnyIterable
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from crewgraph.errors.root import shortened
 from crewgraph.shapes.adapter import adapter, core_of
-from crewgraph.shapes.peel import by_identity, peeled
+from crewgraph.shapes.peel import by_identity, members_of, peeled
 from crewgraph.shapes.reading import form_of
 from crewgraph.shapes.refusal import Refusal, why
 from crewgraph.shapes.unseen import asks_nothing, unseen
@@ -56,9 +56,11 @@ def coercer(kind: Any) -> Callable[[Any], Any] | None:
 
 
 def _is_unseen(kind: Any) -> bool:
-    """Whether a part of a type cannot be looked into, such as a type variable."""
+    """Whether a type, a member of it or an argument of it cannot be looked into, such as a type variable."""
     bare = peeled(kind).kind
-    return unseen(bare) is not None or any(_is_unseen(part) for part in get_args(bare) if get_origin(bare) is not None)
+    parts = members_of(bare)
+    arguments = () if get_origin(bare) is Literal else get_args(bare)
+    return any(unseen(part) is not None for part in parts) or any(isinstance(part, TypeVar) for part in arguments)
 
 
 def _reads_once(core: Any) -> bool:

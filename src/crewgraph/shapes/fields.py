@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typing_extensions
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, PlainValidator, WrapValidator
+from pydantic import AfterValidator, AliasChoices, BaseModel, WrapValidator
 from pydantic.fields import FieldInfo
 
 from crewgraph.shapes.code import as_decided, as_declared
-from crewgraph.shapes.peel import by_identity, typed_dict_keys
+from crewgraph.shapes.peel import VALIDATORS, by_identity, typed_dict_keys
 
 __all__ = ["Shape", "fields_of", "given_by"]
 
-_VALIDATORS = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)
 _CONFIG = {
     *("strict", "coerce_numbers_to_str", "allow_inf_nan", "regex_engine", "val_temporal_unit"),
     *("str_strip_whitespace", "str_to_lower", "str_to_upper", "str_min_length", "str_max_length"),
@@ -94,7 +93,7 @@ def _stored(model: type[BaseModel], name: str, info: FieldInfo) -> Any:
     serializers = model.__pydantic_decorators__.field_serializers.values()
     if any(name in each.info.fields or "*" in each.info.fields for each in serializers):
         return Any
-    kind = _annotated(info, [each for each in info.metadata if not isinstance(each, _VALIDATORS)])
+    kind = _annotated(info, [each for each in info.metadata if not isinstance(each, VALIDATORS)])
     is_none = info.default is None and not info.is_required() and info.default_factory is None
     return typing.Optional[kind] if is_none else kind  # noqa: UP045 - a type made at run time
 

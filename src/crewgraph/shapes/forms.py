@@ -12,6 +12,7 @@ from crewgraph.shapes.adapter import Core
 __all__ = [
     "ANYTHING",
     "NONE",
+    "UNPROVEN",
     "VALIDATORS",
     "Again",
     "Anything",
@@ -37,6 +38,7 @@ class Anything:
 
 
 ANYTHING = Anything()
+UNPROVEN = "some values may be refused, and none was found"
 VALIDATORS = "validators of its own decide what it takes"
 
 

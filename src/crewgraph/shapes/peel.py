@@ -6,14 +6,27 @@ import types
 import typing
 from collections.abc import Callable, Iterable
 from functools import lru_cache, wraps
-from typing import Annotated, Any, Generic, NotRequired, Required, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, NotRequired, Required, TypeVar, Union, get_args, get_origin
 
 import typing_extensions
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, WrapValidator
 from pydantic.fields import FieldInfo
 
-__all__ = ["Peeled", "Same", "by_identity", "is_union", "members_of", "peeled", "typed_dict_keys"]
+__all__ = [
+    "VALIDATORS",
+    "Peeled",
+    "Same",
+    "by_identity",
+    "is_union",
+    "members_of",
+    "peeled",
+    "typed_dict_keys",
+    "with_arguments",
+    "without_validators",
+]
 
 K = TypeVar("K")
+VALIDATORS = (AfterValidator, BeforeValidator, PlainValidator, WrapValidator)
 MAX_LAYERS = 50
 """How many layers are taken off: an alias may stand for itself."""
 _MARKS = {Required, NotRequired, typing_extensions.ReadOnly, typing.Final, typing.ClassVar}
@@ -78,7 +91,7 @@ def peeled(kind: Any, *, named: bool = False) -> Peeled:
             break
         elif isinstance(kind, typing.NewType):
             kind = kind.__supertype__
-        elif isinstance(kind, _ALIASES):
+        elif isinstance(kind, _ALIASES) and not isinstance(kind.__value__, str):  # a name that only pydantic looks up
             kind = kind.__value__
         else:
             break
@@ -88,6 +101,31 @@ def peeled(kind: Any, *, named: bool = False) -> Peeled:
 def _flat(metadata: Iterable[Any]) -> list[Any]:
     """What a ``Field(…)`` inside ``Annotated`` says, beside what stands there itself."""
     return [each for one in metadata for each in (one.metadata if isinstance(one, FieldInfo) else (one,))]
+
+
+def with_arguments(kind: Any, change: Callable[[Any], Any]) -> Any:
+    """A type of which each argument was changed; what has no arguments, or is changed in none, stays the same object."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is None or origin is Literal:
+        return kind
+    if origin is Annotated:
+        inner = change(args[0])
+        return kind if inner is args[0] else Annotated[(inner, *args[1:])]
+    changed = tuple(each if isinstance(each, list) else change(each) for each in args)
+    if all(new is old for new, old in zip(changed, args, strict=True)):
+        return kind
+    return Union[changed] if is_union(kind) else origin[changed]  # noqa: UP007 - made of a tuple
+
+
+def without_validators(kind: Any) -> Any:
+    """A type as it is declared, whatever validators in ``Annotated`` make of it."""
+    if get_origin(kind) is Annotated:
+        inner, *metadata = get_args(kind)
+        kept = [each for each in metadata if not isinstance(each, VALIDATORS)]
+        if len(kept) < len(metadata):
+            kind = Annotated[(inner, *kept)] if kept else inner
+            return without_validators(kind)
+    return with_arguments(kind, without_validators)
 
 
 def is_union(kind: Any) -> bool:

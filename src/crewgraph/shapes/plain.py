@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Flag
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -12,6 +14,7 @@ from crewgraph.shapes.code import has_code, has_missing, is_decorator, is_pure, 
 from crewgraph.shapes.forms import (
     ANYTHING,
     NONE,
+    UNPROVEN,
     VALIDATORS,
     Again,
     Choice,
@@ -183,12 +186,21 @@ def _function(reader: Reader, core: Core) -> Form:
     function, inner = core["function"]["function"], core.get("schema")
     rule = rule_of(function)
     if rule is not None and inner is not None:
-        return Guarded(reader.read(inner), rule, None if has_code(core) else core)
+        return _with_rule(reader.read(inner), rule, None if has_code(core) else core)
     if reader.takes:
         return _checked(reader, core)
     if isinstance(function, attrgetter) and inner is not None:
         return _values(reader.read(inner))
     return reader.read(inner) if inner is not None and is_decorator(function, inner) else Opaque(MAKERS)
+
+
+def _with_rule(form: Form, rule: partial[Any], core: Core | None) -> Form:
+    """A form with a bound that pydantic keeps beside: the length of a sequence is one of its own."""
+    if isinstance(form, Items) and form.kind == "sequence":
+        for name, value in rule.keywords.items():
+            if name in {"min_length", "max_length"}:
+                return replace(form, **{"least" if name == "min_length" else "most": value})
+    return Guarded(form, rule, core, UNPROVEN)
 
 
 def _checked(reader: Reader, core: Core) -> Form:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -38,7 +38,15 @@ _POOL: dict[str, tuple[Any, ...]] = {
     "datetime": (datetime(2024, 2, 29, 9, 30), datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 2, 29)),  # noqa: DTZ001
     "time": (time(9, 30), time(9, 30, tzinfo=UTC), time(0)),
     "timedelta": (timedelta(hours=1), timedelta(0), timedelta(days=-1), timedelta(days=400)),
-    "decimal": (Decimal("1.5"), Decimal(0), Decimal("-1.5"), Decimal(1), Decimal("123456.123456"), Decimal("NaN")),
+    "decimal": (
+        Decimal("1.5"),
+        Decimal(0),
+        Decimal("-1.5"),
+        Decimal(1),
+        Decimal("123456.123456"),
+        Decimal(10**30),
+        Decimal("NaN"),
+    ),
     "uuid": (UUID("00000000-0000-4000-8000-000000000001"), UUID(int=1)),
     "fraction": (Fraction(1, 2), Fraction(2), Fraction(-1, 3)),
 }
@@ -141,15 +149,15 @@ def _matching(core: Core) -> Iterator[str]:
     """Texts that match a pattern; none where it is too hard, or the lengths contradict it."""
     asked: Any = core["pattern"]
     pattern, most = str(getattr(asked, "pattern", asked)), core.get("max_length")
-    for chance in (0.0, 0.99, 0.4):
+    for chance in (0.0, 0.99, 0.4, 0.2, 0.6, 0.8):
         try:
             yield matching(pattern, chance=partial(float, chance), least=core.get("min_length") or 0, most=most)
         except PatternTooHard:
             return
 
 
-def instance_of(cls: type) -> Any:
-    """An object of a class, made without running its code.
+def instance_of(cls: type, fields: Mapping[str, Any]) -> Any:
+    """An object of a class, made without running its code; ``fields`` are those of a model or dataclass.
 
     Raises:
         TypeError: that cannot be done, for example for an abstract class.
@@ -160,14 +168,19 @@ def instance_of(cls: type) -> Any:
         if issubclass(cls, base):
             return base.__new__(cls, *sample)
     if issubclass(cls, BaseModel):
-        return _model(cls)
-    return object.__new__(cls)
+        return _model(cls, fields)
+    made = object.__new__(cls)
+    for name in getattr(cls, "__dataclass_fields__", {}):
+        object.__setattr__(made, name, fields.get(name))
+    return made
 
 
-def _model(cls: type[BaseModel]) -> BaseModel:
+def _model(cls: type[BaseModel], fields: Mapping[str, Any]) -> BaseModel:
     made: BaseModel = cls.__new__(cls)
-    for name, value in (("__dict__", {}), ("__pydantic_fields_set__", set()), ("__pydantic_extra__", None)):
-        object.__setattr__(made, name, value)
+    held = {key: value for key, value in fields.items() if key in cls.model_fields}
+    object.__setattr__(made, "__dict__", held)
+    object.__setattr__(made, "__pydantic_fields_set__", set(held))
+    object.__setattr__(made, "__pydantic_extra__", {} if cls.model_config.get("extra") == "allow" else None)
     object.__setattr__(made, "__pydantic_private__", None)
     return made
 

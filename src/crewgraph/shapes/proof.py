@@ -9,6 +9,7 @@ from typing import Any
 
 from crewgraph.shapes.bounds import CLASSES, takes_all
 from crewgraph.shapes.forms import (
+    UNPROVEN,
     Again,
     Anything,
     Choice,
@@ -24,11 +25,10 @@ from crewgraph.shapes.forms import (
     Slot,
     Table,
 )
-from crewgraph.shapes.refusal import Unsure, why
+from crewgraph.shapes.refusal import Refusal, Unsure, why
 
-__all__ = ["UNPROVEN", "doubt"]
+__all__ = ["doubt"]
 
-UNPROVEN = "some values may be refused, and none was found"
 ANY_SAYS_NOTHING = "Any says nothing about what is handed over"
 MANY = 2_000
 """How many values of a Literal or an enum are tried one by one."""
@@ -176,9 +176,13 @@ class _Proof:
                     [self.doubt(source.key, target.key, depth), self.doubt(source.value, target.value, depth)]
                 )
             case Record():
-                if any(slot.is_required for slot in target.slots) or target.extra == "forbid" or target.only_text:
+                if (
+                    any(slot.is_required for slot in target.slots)
+                    or target.extra == "forbid"
+                    or (target.only_text and not _are_texts(source.key))
+                ):
                     return ANY_SAYS_NOTHING if isinstance(_named(source.value), Anything | Opaque) else UNPROVEN
-                taken = [slot.form for slot in target.slots]
+                taken = [slot.form for slot in target.slots if any(_may_be(key, source.key) for key in slot.keys)]
                 taken += [] if target.extra is None else [target.extra]
                 return _first(self.doubt(source.value, form, depth) for form in taken)
             case Instance():
@@ -295,10 +299,34 @@ def _fits_length(source: Items | Table, target: Items | Table, ours: Any, theirs
 def _stay_apart(ours: Any, theirs: Any) -> bool:
     """Whether what is different stays different: what is unique already, and is taken as what it is."""
     if isinstance(ours, Items) and isinstance(theirs, Items):
-        return ours.kind in {"set", "frozenset"} and _stay_apart(ours.item, theirs.item)
-    return (
-        isinstance(ours, Scalar) and isinstance(theirs, Scalar) and ours.kind == theirs.kind and not _is_shaped(theirs)
-    )
+        return ours.kind in {"set", "frozenset"} and _stays(ours.item, theirs.item)
+    return isinstance(ours, Form) and isinstance(theirs, Form) and _stays(ours, theirs)
+
+
+def _stays(ours: Form, theirs: Form) -> bool:
+    """Whether values of a source are taken as what they are."""
+    match _named(ours), _named(theirs):
+        case Scalar(kind=kind), Scalar() as taken:
+            return kind == taken.kind and not _is_shaped(taken)
+        case Choice(values=values), Choice(values=others):
+            return len(values) == len(others) and all(one is other for one, other in zip(values, others, strict=True))
+        case Instance(), Instance():
+            return True
+        case Row(items=ours_), Row(items=theirs_):
+            return len(ours_) == len(theirs_) and all(map(_stays, ours_, theirs_))
+        case Either(forms=ours_), Either(forms=theirs_):
+            return len(ours_) == len(theirs_) and all(map(_stays, ours_, theirs_))
+        case one, Either(forms=theirs_):  # of a union pydantic takes the member that a value is already
+            return any(_stays(one, another) for another in theirs_)
+        case Items(kind=kind, item=one), Items(kind=other, item=another):
+            return kind == other and _stays(one, another)
+        case _:
+            return False
+
+
+def _may_be(key: str, keys: Form) -> bool:
+    """Whether a text may be one of the keys of a dict."""
+    return not isinstance(why(key, keys), Refusal)
 
 
 def _is_shaped(form: Scalar) -> bool:
@@ -323,11 +351,22 @@ def _is_hashable(form: Form) -> bool:
             return all(_is_hashable(part) for part in forms)
         case Items(kind=kind, item=item):
             return kind in {"tuple", "frozenset"} and _is_hashable(item)
+        case Instance(cls=cls):
+            return cls.__hash__ is not None
         case _:
             return False
 
 
+def _are_texts(form: Form) -> bool:
+    """Whether all values of a source are texts."""
+    form = _named(form)
+    if isinstance(form, Choice):
+        return all(isinstance(value, str) for value in form.values)
+    return isinstance(form, Scalar) and form.kind == "str"
+
+
 def _is_text(form: Form) -> bool:
+    """Whether a sink takes all texts."""
     form = _named(form)
     return isinstance(form, Anything) or (
         isinstance(form, Scalar) and form.kind == "str" and form.core.keys() <= {"type"}

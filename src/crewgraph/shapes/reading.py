@@ -6,7 +6,7 @@ from typing import Any
 
 from crewgraph.shapes.adapter import core_of
 from crewgraph.shapes.forms import ANYTHING, Book, Form, Opaque
-from crewgraph.shapes.peel import by_identity
+from crewgraph.shapes.peel import by_identity, without_validators
 from crewgraph.shapes.plain import PLAIN
 from crewgraph.shapes.reader import Reader, Side
 from crewgraph.shapes.records import RECORDS
@@ -23,6 +23,8 @@ def form_of(kind: Any, *, side: Side) -> Form:
 
 
 def _form(kind: Any, side: Side) -> Form:
+    if side != "taken":
+        kind = without_validators(kind)
     core = None if asks_nothing(kind) else core_of(kind)
     reason = unseen(kind)
     if reason is not None or core is None:

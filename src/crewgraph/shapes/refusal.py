@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 
 from crewgraph.shapes.adapter import Core
@@ -44,7 +45,7 @@ NARROW = {
     *("datetime_future", "url_too_long", "url_scheme", "uuid_version"),
 }
 """Errors of pydantic that speak of a bound, not of the type."""
-_CONTAINERS = (list, tuple, set, frozenset)
+_CONTAINERS = (list, tuple, set, frozenset, deque)
 _LENGTHS = {"too_short", "too_long", "missing"}
 
 
@@ -208,9 +209,13 @@ def _items(value: Any, form: Items, depth: int) -> Answer:
     if form.kind == "sequence" and isinstance(value, str | bytes):
         return Refusal("sequence_str", value, form)
     answer = tried(form.core, value, form)
+    if answer is None and form.kind == "sequence":  # its class says nothing of lengths
+        answer = _of_length(value, form)
     if answer is not None:
         return answer
-    if not isinstance(value, _CONTAINERS) and form.kind not in {"list", "deque", "sequence"}:
+    if isinstance(value, BaseModel) and type(value).__iter__ is BaseModel.__iter__:  # its fields, as pairs
+        value = [(name, Blank()) for name in type(value).model_fields]
+    if not isinstance(value, _CONTAINERS):
         return Unsure(UNREAD)
     answer = first_of(_at(index, why(item, form.item, depth - 1)) for index, item in enumerate(value))
     if form.kind == "iterable":
@@ -219,6 +224,14 @@ def _items(value: Any, form: Items, depth: int) -> Answer:
         unsure = form.whole is None or has_blank(value)
         return Unsure("equal values fall together") if unsure else tried(form.whole or {}, value, form)
     return answer
+
+
+def _of_length(value: Any, form: Items) -> Answer:
+    if len(value) < form.least:
+        return Refusal("too_short", value, form, {"min_length": form.least})
+    if form.most is not None and len(value) > form.most:
+        return Refusal("too_long", value, form, {"max_length": form.most})
+    return None
 
 
 def _row(value: Any, form: Row, depth: int) -> Answer:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
 from typing import Any
 
-from crewgraph.shapes.blank import NOTHING, Blank
+from pydantic import BaseModel, RootModel
+
+from crewgraph.shapes.blank import NOTHING, Blank, filled
 from crewgraph.shapes.forms import (
     Again,
     Anything,
@@ -25,6 +27,7 @@ from crewgraph.shapes.forms import (
     Table,
 )
 from crewgraph.shapes.pool import Hints, instance_of, scalars
+from crewgraph.shapes.reading import form_of
 
 __all__ = ["Maker", "hints_of"]
 
@@ -139,10 +142,14 @@ class Maker:
                 if isinstance(form.extra, Form):
                     yield from (made | {"more": value} for value in self.parts(form.extra, depth, again))
 
-    def instance(self, form: Instance, _: int, __: int) -> Iterator[Any]:
+    def instance(self, form: Instance, depth: int, again: int) -> Iterator[Any]:
         """An object made without running the code of its class."""
+        fields: Any = {}
+        if again and (issubclass(form.cls, BaseModel) or hasattr(form.cls, "__dataclass_fields__")):
+            content = filled(next(self.values(form_of(form.cls, side="dumped"), depth, again - 1), None))
+            fields = {"root": content} if issubclass(form.cls, RootModel) else content
         try:
-            yield instance_of(form.cls)
+            yield instance_of(form.cls, fields if isinstance(fields, dict) else {})
         except Exception:  # noqa: BLE001 - an abstract class, or one that forbids it
             return
 

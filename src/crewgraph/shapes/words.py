@@ -103,7 +103,7 @@ def _said(refusal: Refusal, *, of_value: bool) -> str:
     if sayer is not None:
         return sayer(refusal, of_value)
     who = shown(refusal.value) if of_value else _a(refusal.value)
-    if refusal.code.endswith(("_parsing", "_inexact", "_size")) and not of_value:
+    if refusal.code.endswith(("_parsing", "_inexact", "_size", "_unicode")) and not of_value:
         return f"not every {_kind(refusal.value)} is {_article(name_of(refusal.form))}"
     return f"{who} is no {shortened(name_of(refusal.form), LONGEST_NAME)}"
 
