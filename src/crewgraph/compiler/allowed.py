@@ -93,7 +93,11 @@ def _asked(asks: Sequence[Ask], route: str) -> Iterator[tuple[Ask, bool]]:
 def _contradicts(parts: Iterable[Part]) -> bool:
     """Whether one and the same function would have to say yes at one router and no at another."""
     said = dict[Any, bool]()
-    return any(said.setdefault(identity(ask.function), verdict) is not verdict for _, ask, verdict in parts)
+    return any(
+        said.setdefault(identity(ask.function), verdict) is not verdict
+        for _, ask, verdict in parts
+        if ask.function is not None
+    )
 
 
 class _Question:

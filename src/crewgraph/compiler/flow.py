@@ -308,7 +308,8 @@ class _Walk:
         node = self.graph.nodes[name]
         if not isinstance(node, Work) or not self.graph.merge_json:
             return False
-        return node.interface.is_text and node.interface.may_give != node.interface.sometimes.keys()
+        may_give = node.interface.may_give
+        return node.interface.is_text and (may_give is None or bool(may_give - node.interface.sometimes.keys()))
 
     def texted(self, number: int, work: Work, state: int) -> int:
         """The state when the text of a node can be reached by its name, if somebody wants it."""

@@ -56,11 +56,12 @@ def is_slip(key: str, other: str, *, is_given: bool = False) -> bool:
     if len(parts) != len(others):
         return False
     pairs = [(one, two) for one, two in zip(parts, others, strict=True) if one != two]
-    return len(pairs) == 1 and _is_slip(*sorted(pairs[0], key=len), is_given)
+    return len(pairs) == 1 and _is_slip(pairs[0], is_given=is_given)
 
 
-def _is_slip(short: str, long: str, is_given: bool) -> bool:  # noqa: FBT001 - said by the only caller
-    """The same of two words, the shorter one first."""
+def _is_slip(words: tuple[str, str], *, is_given: bool) -> bool:
+    """The same of two words."""
+    short, long = sorted(words, key=len)
     least = len(short) + (1 if is_given else 0)
     start = next((place for place, letter in enumerate(short) if letter != long[place]), len(short))
     rest, other = short[start:], long[start:]

@@ -123,7 +123,7 @@ def declared(source: Any) -> Declared:
         from jsonschema.validators import validator_for
 
         try:
-            validator_for(source).check_schema(source)
+            validator_for(source).check_schema(dict(source))
         except SchemaError as error:
             raise ValueError(f"the JSON Schema of the inputs is none: {_shortened(error.message)}") from error
         for outside in _outside(source):

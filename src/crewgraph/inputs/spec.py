@@ -146,7 +146,7 @@ class InputSpec(Mapping[str, InputField]):
             return self.declared.json_schema()
         fields = {key: _marked(each) for key, each in self._fields.items()}
         made = adapter(TypedDict("Inputs", fields))  # type: ignore[operator]
-        schema = made.json_schema() if made is not None else {"type": "object"}
+        schema: dict[str, Any] = made.json_schema() if made is not None else {"type": "object"}
         schema.pop("title", None)
         for each in schema.get("properties", {}).values():
             each.pop("title", None)  # made of the key, tells nothing
@@ -184,5 +184,5 @@ def _marked(each: InputField) -> Any:
         kind = Any
     words = f"needed by {'; '.join(each.used_by)}" if each.used_by else "nobody reads it"
     where = f" (on {'; '.join(each.routes)})" if each.routes else ""
-    marked = Annotated[kind, Field(description=f"{words}{where}")]
+    marked: Any = Annotated[kind, Field(description=f"{words}{where}")]
     return Required[marked] if each.is_required else NotRequired[marked]

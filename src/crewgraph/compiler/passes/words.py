@@ -138,10 +138,10 @@ def looks_misspelt(analysis: Analysis, reading: Reading) -> tuple[str, str] | No
         who = next((each for each in givers if is_behind(analysis, reading.node, each)), None)
         if who is not None:
             return key, f"'{who}' gives"
-    mine, first = len(analysis.inputs[reading.key].used_by), analysis.place_of_input
+    ours, first = len(analysis.inputs[reading.key].used_by), analysis.place_of_input
     for key, field in ((key, analysis.inputs[key]) for key in similar if key in analysis.inputs):
         theirs = len(field.used_by)
-        if theirs > mine or (theirs == mine and first[key] < first[reading.key]):
+        if theirs > ours or (theirs == ours and first[key] < first[reading.key]):
             return key, f"{field.used_by[0].partition(',')[0]} reads" if theirs == 1 else f"{theirs} others read"
     return None
 
