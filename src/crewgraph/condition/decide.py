@@ -17,7 +17,7 @@ from crewgraph.errors import ConditionError
 
 __all__ = ["Ground", "Part", "satisfiable"]
 
-MAX_WORK = 1_000_000
+MAX_WORK = 600_000
 """So many steps of evaluation are made to find an example, and for the proof that there is none as many again."""
 SURVEY = 300
 """What it takes to make samples for one key, in such steps."""

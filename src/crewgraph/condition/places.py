@@ -51,8 +51,7 @@ def _split(spot: Spot, form: Form) -> tuple[Members, Domain] | None:
             pass
         case _:
             return None
-    asked = Members({key: each for key, each in members.known.items() if key not in spot.children})
-    filled, is_filled = sample_of(asked)
+    filled, is_filled = sample_of(members)
     if filled is MISSING:
         return None
     here = (Here(filled),)

@@ -52,7 +52,7 @@ class Here:
     """Stands for a dict whose members have samples of their own.
 
     Attributes:
-        filled: the members that nobody looks at.
+        filled: the members that are always there, for those who look at others or at none.
     """
 
     filled: Mapping[str, Any] = field(default_factory=dict[str, Any])
