@@ -6,7 +6,7 @@ from crewgraph.shapes.blank import NOTHING
 from crewgraph.shapes.coerce import coercer
 from crewgraph.shapes.example import example
 from crewgraph.shapes.fields import Shape, fields_of, given_by
-from crewgraph.shapes.json_schema import kind_of, kinds_of
+from crewgraph.shapes.json_schema import as_json, kind_of, kinds_of
 from crewgraph.shapes.member import Member, Presence, member
 from crewgraph.shapes.peel import is_union, peeled
 from crewgraph.shapes.relation import Fit, Verdict, fit, refusals, refused
@@ -20,6 +20,7 @@ __all__ = [
     "Presence",
     "Shape",
     "Verdict",
+    "as_json",
     "coercer",
     "example",
     "fields_of",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Iterable as AnyIterable
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from crewgraph.errors.root import shortened
 from crewgraph.shapes.adapter import adapter, core_of
@@ -34,10 +34,8 @@ def coercer(kind: Any) -> Callable[[Any], Any] | None:
     Raises:
         ValueError: by the function, with one line of words: the value does not fit.
     """
-    if asks_nothing(kind) or kind is inspect.Parameter.empty or _is_unseen(kind):
-        return None
-    check, core = adapter(kind), core_of(kind)
-    if check is None or core is None or _reads_once(core):
+    check = _check_of(kind)
+    if check is None:
         return None
     bare, metadata, _ = peeled(kind)
     is_plain = not metadata and isinstance(bare, type) and (bare in _PLAIN or issubclass(bare, BaseModel))
@@ -53,6 +51,17 @@ def coercer(kind: Any) -> Callable[[Any], Any] | None:
             raise ValueError(_in_words(kind, value, error)) from None
 
     return checked
+
+
+def _check_of(kind: Any) -> TypeAdapter[Any] | None:
+    """What validates values of a type, if it may."""
+    try:
+        if asks_nothing(kind) or kind is inspect.Parameter.empty or _is_unseen(kind):
+            return None
+        core = core_of(kind)
+        return None if core is None or _reads_once(core) else adapter(kind)
+    except Exception:  # noqa: BLE001 - an annotation may be any object
+        return None
 
 
 def _is_unseen(kind: Any) -> bool:

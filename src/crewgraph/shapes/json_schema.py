@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from types import GenericAlias
 from typing import Annotated, Any, Literal, NotRequired, Required, cast
@@ -11,9 +12,10 @@ from pydantic import Field
 
 from crewgraph.shapes.adapter import CONFIG, adapter
 from crewgraph.shapes.fields import Shape
+from crewgraph.shapes.peel import by_identity
 from crewgraph.shapes.union import union_of
 
-__all__ = ["kind_of", "kinds_of"]
+__all__ = ["as_json", "kind_of", "kinds_of"]
 
 MAX_DEPTH = 20
 _PLAIN: dict[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool, "null": None}
@@ -65,6 +67,18 @@ def kind_of(schema: Any) -> Any:
     """
     root = schema if isinstance(schema, bool) else _mapping(schema, "a JSON Schema")
     return _Reader({} if isinstance(root, bool) else root).kind(root, MAX_DEPTH)
+
+
+@by_identity
+def as_json(kind: Any) -> Any:
+    """The type of what a value becomes as JSON, as in ``model_dump(mode="json")``: dates and numbers of Decimal are texts."""
+    check = adapter(kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what has no JSON Schema
+        try:
+            return Any if check is None else kind_of(check.json_schema(mode="serialization", by_alias=False))
+        except Exception:  # noqa: BLE001 - writing the schema runs what the user's classes say of themselves
+            return Any
 
 
 def _shape(part: Any, kind: Any, *, is_required: bool) -> Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import abc
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Flag
@@ -95,6 +96,8 @@ def _is_instance(reader: Reader, core: Core) -> Form:
         cls = getattr(cls, "__origin__", None)  # typing.Sequence stands for the class of collections.abc
     if not isinstance(cls, type) or getattr(cls, "_is_protocol", False):
         return Opaque("it is no class")
+    if cls is abc.Sequence and not reader.takes:
+        return Items("sequence", ANYTHING, {"type": "is-instance", "cls": cls})
     is_dumped = reader.side == "dumped" and (hasattr(cls, "model_dump") or hasattr(cls, "__dataclass_fields__"))
     return Opaque(MAKERS) if is_dumped else Instance(cls, {"type": "is-instance", "cls": cls})
 
@@ -133,7 +136,7 @@ def _named_tuple(reader: Reader, core: Core) -> Form:
         tuple(reader.read(schema) for _, schema in parts),
         {"type": "tuple", "items_schema": [ANY], "variadic_item_index": 0, "max_length": len(parts)},
         least,
-        core["cls"],
+        tuple if reader.side == "dumped" else core["cls"],
         tuple(name for name, _ in parts),
     )
     return Either((Instance(core["cls"], {"type": "is-instance", "cls": core["cls"]}), row)) if reader.takes else row

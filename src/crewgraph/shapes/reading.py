@@ -14,6 +14,7 @@ from crewgraph.shapes.unseen import asks_nothing, unseen
 
 __all__ = ["form_of"]
 
+UNREADABLE = "nobody can look into it"
 HANDLERS = PLAIN | RECORDS
 
 
@@ -23,12 +24,19 @@ def form_of(kind: Any, *, side: Side) -> Form:
 
 
 def _form(kind: Any, side: Side) -> Form:
+    try:
+        return _read(kind, side)
+    except Exception:  # noqa: BLE001 - an annotation may be any object, and nested as deep as it likes
+        return Opaque(UNREADABLE)
+
+
+def _read(kind: Any, side: Side) -> Form:
     if side != "taken":
         kind = without_validators(kind)
     core = None if asks_nothing(kind) else core_of(kind)
     reason = unseen(kind)
     if reason is not None or core is None:
-        return ANYTHING if asks_nothing(kind) else Opaque(reason or "nobody can look into it")
+        return ANYTHING if asks_nothing(kind) else Opaque(reason or UNREADABLE)
     book = Book(lambda named: Reader(side, HANDLERS, book, {}).read(named))
     return Reader(side, HANDLERS, book, {}).read(core)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from crewgraph.shapes.blank import NOTHING, filled, has_blank
 from crewgraph.shapes.forms import Form
+from crewgraph.shapes.json_schema import as_json
 from crewgraph.shapes.peel import Same
 from crewgraph.shapes.proof import doubt
 from crewgraph.shapes.reading import form_of
@@ -20,8 +21,8 @@ from crewgraph.shapes.words import about_type
 
 __all__ = ["Dump", "Fit", "Verdict", "fit", "refusals", "refused"]
 
-Dump = Literal["python", "no"]
-"""How models are handed over: as their ``model_dump()``, or as they are."""
+Dump = Literal["python", "json", "no"]
+"""How models are handed over: as their ``model_dump()``, as that of ``mode="json"``, or as they are."""
 
 TRIES = 600
 """How many values of a source are tried."""
@@ -64,8 +65,9 @@ def fit(source: Any, target: Any, *, dump: Dump = "python") -> Fit:
     Args:
         source: the type of what is handed over.
         target: the type of the parameter or field that takes it.
-        dump: "python" where models were dumped on the way, as a crew's answer and a returned model are; "no" where they
-            are handed over as they are, as inside a dict or list that a step returns.
+        dump: "python" where models were dumped on the way, as a crew's answer and a returned model are; "json" where all
+            was made JSON, as for ``output_json``; "no" where models are handed over as they are, as inside a dict or list
+            that a step returns.
     """
     return _fit(Same(source), Same(target), dump)
 
@@ -75,19 +77,24 @@ def refused(source: Any, target: Any, *, dump: Dump = "python") -> Any:
     return fit(source, target, dump=dump).value
 
 
-def refusals(source: Any, target: Any) -> list[Any]:
+def refusals(source: Any, target: Any, *, dump: Dump = "python") -> list[Any]:
     """Values of a source that a sink refuses, as they would be handed over: some, where there are many."""
-    tried = _tried(form_of(source, side="dumped"), form_of(target, side="taken"))
+    tried = _tried(_given(source, dump), form_of(target, side="taken"))
     shown = (_shown(value) for value, answer in tried if isinstance(answer, Refusal))
     return [value for value in shown if value is not NOTHING]
 
 
 @lru_cache(maxsize=4096)
 def _fit(source: Same[Any], target: Same[Any], dump: Dump) -> Fit:
-    ours = form_of(source.kept, side="dumped" if dump == "python" else "whole")
+    ours = _given(source.kept, dump)
     theirs = form_of(target.kept, side="taken")
     reason = doubt(ours, theirs)
     return Fit(Verdict.FITS) if reason is None else _refused(ours, theirs) or Fit(Verdict.UNKNOWN, reason)
+
+
+def _given(source: Any, dump: Dump) -> Form:
+    """The form of a source, as it is handed over."""
+    return form_of(as_json(source) if dump == "json" else source, side="dumped" if dump == "python" else "whole")
 
 
 def _refused(source: Form, target: Form) -> Fit | None:

@@ -103,7 +103,9 @@ def _said(refusal: Refusal, *, of_value: bool) -> str:
     if sayer is not None:
         return sayer(refusal, of_value)
     who = shown(refusal.value) if of_value else _a(refusal.value)
-    if refusal.code.endswith(("_parsing", "_inexact", "_size", "_unicode")) and not of_value:
+    if refusal.is_narrow:
+        return f"{who} is out of bounds" if of_value else f"values such as {shown(refusal.value)}"
+    if refusal.code.endswith(("_parsing", "_inexact", "_size", "_unicode", "_invalid")) and not of_value:
         return f"not every {_kind(refusal.value)} is {_article(name_of(refusal.form))}"
     return f"{who} is no {shortened(name_of(refusal.form), LONGEST_NAME)}"
 
@@ -163,7 +165,8 @@ def _bound(sign: str, of_value: str, of_type: str) -> Callable[[Refusal, bool], 
 
 
 def _number(bound: Any) -> str:
-    return f"{bound:g}" if isinstance(bound, float) else shown(bound) if isinstance(bound, int) else str(bound)
+    is_whole = isinstance(bound, float) and bound.is_integer()
+    return shortened(str(int(bound) if is_whole else bound), LONGEST)
 
 
 def _length(sign: str, word: str) -> Callable[[Refusal, bool], str]:
@@ -181,6 +184,16 @@ def _length(sign: str, word: str) -> Callable[[Refusal, bool], str]:
 
 def _counted(value: Any) -> str:
     return "characters" if isinstance(value, str) else "bytes" if isinstance(value, bytes) else "items"
+
+
+def _outside(of_type: str) -> Callable[[Refusal, bool], str]:
+    """A value outside of a bound that pydantic has its own word for."""
+
+    def said(refusal: Refusal, is_value: bool) -> str:  # noqa: FBT001 - see _SAYERS
+        told = of_type.format(*refusal.context.values())
+        return f"{shown(refusal.value)} is refused: {told} are" if is_value else told
+
+    return said
 
 
 def _pattern(refusal: Refusal, of_value: bool) -> str:  # noqa: FBT001 - see _SAYERS
@@ -248,6 +261,15 @@ _SAYERS: dict[str, Callable[[Refusal, bool], str]] = {
     "too_short": _length("min_length", "fewer"),
     "too_long": _length("max_length", "more"),
     "string_pattern_mismatch": _pattern,
+    "timezone_aware": _outside("values without a time zone"),
+    "timezone_naive": _outside("values with a time zone"),
+    "decimal_max_digits": _outside("numbers of more than {} digits"),
+    "decimal_max_places": _outside("numbers of more than {} decimal places"),
+    "decimal_whole_digits": _outside("numbers of more than {} digits before the point"),
+    "date_past": _outside("dates that are not past"),
+    "date_future": _outside("dates that are past"),
+    "datetime_past": _outside("times that are not past"),
+    "datetime_future": _outside("times that are past"),
     "finite_number": _finite,
     "literal_error": _none_of,
     "enum": _none_of,
