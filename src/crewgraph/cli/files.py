@@ -73,7 +73,9 @@ def read_target(target: str, names: Mapping[str, Any], projects: Projects) -> tu
     if projects == "none":
         hint = f"crewgraph check {target}, or crewgraph convert {target} -o pipeline.yaml"
         raise TargetError(f"'{target}' is a crewAI project, which is read and not run. hint: {hint}")
-    return Pipeline([one_crew(target, project).crew]), project
+    crew = one_crew(target, project).crew
+    assert crew is not None, "one that could not be made was refused"
+    return Pipeline([crew]), project
 
 
 def one_crew(target: str, project: Project) -> ProjectCrew:

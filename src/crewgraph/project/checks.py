@@ -65,8 +65,9 @@ def _agents(parts: Parts) -> Iterator[Diagnostic]:
         hint = f"agent: {_one_of(parts.agents)}"
         yield task.file.finding("CG702", f"{task.label} lacks agent", path_of(task), hint)
     for task in _said_tasks(parts):
-        for name in dict.fromkeys((agent_name(task), task.said.get("agent"))):  # crewAI looks at both
-            if isinstance(name, str) and name not in parts.agents and not parts.is_open:
+        said = task.said.get("agent")  # crewAI looks at both
+        for name in dict.fromkeys([agent_name(task), said if isinstance(said, str) else None]):
+            if name is not None and name not in parts.agents and not parts.is_open:
                 yield _not_there(task, "agent", name, parts, parts.agents)
 
 

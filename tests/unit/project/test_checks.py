@@ -42,6 +42,10 @@ DEFECTS = {
         changed(BARE, "tasks.yaml", "[research_task]", "research_task"),
         [("CG702", "config/tasks.yaml:12", "task 'report_task': context is a list of names")],
     ),
+    "agent that is a list": (
+        changed(BARE, "tasks.yaml", "agent: writer", "agent: [writer]"),
+        [("CG702", "config/tasks.yaml:11", "task 'report_task': agent is a name")],
+    ),
     "role missing": (
         changed(BARE, "agents.yaml", "  role: Writer\n", ""),
         [("CG702", "config/agents.yaml:9", "agent 'writer' lacks role")],
