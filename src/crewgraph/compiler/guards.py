@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from crewgraph.graph import ANY_ROUTE, Edge, Graph, Switch
 
-__all__ = ["ALWAYS", "Choice", "Guard", "Way", "covers", "exclude", "guards_of", "joined", "routes_of"]
+__all__ = ["ALWAYS", "Choice", "Guard", "Way", "covers", "exclude", "guards_of", "joined", "routes_of", "shortened"]
 
 Choice = tuple[str, str]
 """A router and one of its routes."""
@@ -70,11 +70,11 @@ def joined(guards: Sequence[Guard], routes: Mapping[str, frozenset[str]], place:
         if guard is None:
             return None
         ways |= guard
-    ways = _shortened(ways, routes, place)
+    ways = shortened(ways, routes, place)
     return frozenset(ways) if len(ways) <= MAX_WAYS else None
 
 
-def _shortened(ways: set[Way], routes: Mapping[str, frozenset[str]], place: Mapping[str, int]) -> set[Way]:
+def shortened(ways: set[Way], routes: Mapping[str, frozenset[str]], place: Mapping[str, int]) -> set[Way]:
     """Ways without the routers all of whose routes they hold, and without those that a shorter one holds."""
     routers = sorted({router for way in ways for router, _ in way}, key=place.__getitem__, reverse=True)
     for router in routers:

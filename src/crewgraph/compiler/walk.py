@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
 from crewgraph.compiler.guards import Way
-from crewgraph.graph import Work
+from crewgraph.graph import Graph, Switch, Work
 from crewgraph.template import placeholder_name
 
 __all__ = ["Spot", "gives", "still", "walked"]
@@ -37,7 +37,7 @@ def walked(
     Args:
         analysis: of the graph.
         reading: who reads which key; the walk ends there, or where nothing runs any more.
-        way: the choices that routers make; one that is not among them takes no route.
+        way: the choices that routers make; one that is not among them may take any of its routes.
         writer: of the nodes that give the key at times, the one that does.
         keys: the keys that are followed beside it.
     """
@@ -50,7 +50,7 @@ def walked(
         arrived = [
             after[edge.source]
             for edge in edges
-            if edge.source in after and edge.route in (None, routes.get(edge.source))
+            if edge.source in after and edge.route in (None, routes.get(edge.source, _any_route(graph, edge.source)))
         ]
         if arrived:
             before[name] = _met(arrived, analysis.number)
@@ -62,6 +62,12 @@ def walked(
             break
         after[name] = _passed(analysis, name, before[name], reading, writer=writer, keys=keys)
     return before
+
+
+def _any_route(graph: Graph, name: str) -> str | None:
+    """The default of a router, which may lead nowhere."""
+    node = graph.nodes[name]
+    return node.routes[-1] if isinstance(node, Switch) and node.routes else None
 
 
 def _met(arrived: Sequence[Spot], number: Mapping[str, int]) -> Spot:

@@ -12,7 +12,7 @@ from typing import Any
 from crewgraph.compiler.allowed import Gap, Refused, allowed
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
-from crewgraph.compiler.guards import Choice, Way, covers
+from crewgraph.compiler.guards import Choice, Way, covers, routes_of, shortened
 from crewgraph.compiler.walk import gives, still, walked
 from crewgraph.diagnostics import Witness
 from crewgraph.graph import Join, Work
@@ -66,7 +66,7 @@ def _looked_at(analysis: Analysis, way: Way) -> frozenset[str]:
 def _trails(analysis: Analysis, reading: Reading, writer: str | None) -> Sequence[Trail]:
     """The ways to a node; those that matter are kept where there are too many."""
     graph, number = analysis.graph, analysis.number
-    trails = dict[str, Sequence[Trail]]()
+    trails, routes = dict[str, Sequence[Trail]](), routes_of(graph)
 
     def few(several: Iterable[Trail]) -> Sequence[Trail]:
         every = dict.fromkeys(several)
@@ -83,7 +83,7 @@ def _trails(analysis: Analysis, reading: Reading, writer: str | None) -> Sequenc
             met = _together(sure, number) if sure else (trail for each in before for trail in each)
             trails[name] = few(met)
         else:
-            trails[name] = few(trail for each in before for trail in each)
+            trails[name] = few(_shortened((trail for each in before for trail in each), routes, number))
         if name != reading.node:
             given = gives(analysis, name, reading)
             if graph.is_procedure and isinstance(graph.nodes[name], Work):
@@ -99,6 +99,17 @@ def _beyond(source: str, route: str | None, trails: Iterable[Trail]) -> Iterator
         yield from trails
     else:
         yield from ((way | {(source, route)}, last) for way, last in trails)
+
+
+def _shortened(
+    trails: Iterable[Trail], routes: Mapping[str, frozenset[str]], number: Mapping[str, int]
+) -> Iterator[Trail]:
+    """Trails without the routers that make no difference: all their routes end alike."""
+    ways = dict[str | None, set[Way]]()
+    for way, last in trails:
+        ways.setdefault(last, set()).add(way)
+    for last, some in ways.items():
+        yield from ((way, last) for way in sorted(shortened(some, routes, number), key=sorted))
 
 
 def _together(several: Iterable[Sequence[Trail]], number: Mapping[str, int]) -> Sequence[Trail]:
