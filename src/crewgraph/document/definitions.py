@@ -108,7 +108,7 @@ class Definitions:
         fields = {name: self.field(name, getattr(form, name), (*path, name)) for name in form.model_fields_set}
         return fields if len(self.found) == before else None
 
-    def field(self, name: str, value: Any, path: Path) -> Any:
+    def field(self, name: str, value: Any, path: Path) -> Any:  # noqa: C901, PLR0911 - one case for each kind of field
         """One field, with code in place of its names."""
         if value is None:
             return None
@@ -124,6 +124,8 @@ class Definitions:
                 return self.known(self.agents, value, path, "agent")
             case "policy":
                 return self.policy(value, path)
+            case "input_model":
+                return self.code(value, path) if isinstance(value, str) else value
             case "budget":
                 return Budget(**value.model_dump(exclude_unset=True))
             case _:

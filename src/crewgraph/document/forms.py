@@ -85,6 +85,16 @@ Callbacks = Annotated[
 """Functions of the caller's: one, or a list of them."""
 
 
+def _name_or_schema(value: Any) -> str | None:
+    return "?text" if isinstance(value, str) else "?schema" if isinstance(value, dict) else None
+
+
+InputsForm = Annotated[
+    Annotated[Name, Tag("?text")] | Annotated[dict[str, JsonValue], Tag("?schema")],
+    _kinds(_name_or_schema, "this is the name of a model, or a JSON Schema"),
+]
+
+
 class LimitForm(Limit):
     """How often a model may be called by one process."""
 
@@ -166,7 +176,7 @@ class TaskForm(_Form):
 class CrewForm(_Form):
     """A crew: keys of agents, and keys of tasks in their order. It is named after its key, as tasks are.
 
-    Callbacks and human are names of code.
+    Callbacks and human are names of code. input_model is a JSON Schema, or the name of a model of the caller's.
     """
 
     agents: list[Name] = []
@@ -193,6 +203,7 @@ class CrewForm(_Form):
     memory: JsonValue = None
     config: JsonValue = None
     output_log_file: JsonValue = None
+    input_model: InputsForm | None = None
 
 
 def _kind_of_branch(value: Any) -> str | None:
@@ -256,10 +267,6 @@ def _bool_or_list(value: Any) -> str | None:
     return "?bool" if isinstance(value, bool) else "?list" if isinstance(value, list) else None
 
 
-def _name_or_schema(value: Any) -> str | None:
-    return "?text" if isinstance(value, str) else "?schema" if isinstance(value, dict) else None
-
-
 def _kind_of_edge(value: Any) -> str | None:
     return "?chain" if isinstance(value, list) else "?edge" if isinstance(value, dict | EdgeForm) else None
 
@@ -298,13 +305,7 @@ class PipelineForm(_Form):
         Annotated[bool, Tag("?bool")] | Annotated[list[str], Tag("?list")],
         _kinds(_bool_or_list, "this is true, false, or a list of codes"),
     ] = False
-    inputs: (
-        Annotated[
-            Annotated[Name, Tag("?text")] | Annotated[dict[str, JsonValue], Tag("?schema")],
-            _kinds(_name_or_schema, "this is the name of a model, or a JSON Schema"),
-        ]
-        | None
-    ) = None
+    inputs: InputsForm | None = None
 
 
 class Document(PipelineForm):

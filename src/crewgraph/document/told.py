@@ -125,10 +125,10 @@ def misfits(error: ValidationError, place: Place, *, prefix: Path = ()) -> Itera
 
 def _path(loc: Sequence[str | int]) -> Path:
     """Keys and places, without the marks that pydantic puts between them."""
-    path = (key for key in loc if not (isinstance(key, str) and (key.startswith("?") or key == "[key]")))
-    return tuple(
-        "inputs" if key == "input_model" else key for key in path
-    )  # a field is called otherwise than its argument
+    path = tuple(key for key in loc if not (isinstance(key, str) and (key.startswith("?") or key == "[key]")))
+    if path[-1:] == ("input_model",) and path[0] != "crews":  # the field of a pipeline, whose argument is ``inputs``
+        return (*path[:-1], "inputs")
+    return path
 
 
 def _form_at(loc: Sequence[str | int]) -> type[BaseModel]:

@@ -236,6 +236,8 @@ class _Writer:
             return self.text_or_code(value, path)
         if name == "policy":
             return self.policy(value, path, thing)
+        if name == "input_model":
+            return self.inputs(value, path)
         return value.model_dump(exclude_none=True) if name == "budget" else value
 
     def whether_its_own(self, thing: Any, path: Path, *kinds: type) -> None:

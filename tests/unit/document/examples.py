@@ -157,13 +157,20 @@ def everything() -> Pipeline:
         verbose=True,
         config={"b": [1, 2.5, None]},
     )
-    led = Crew(agents=[writer], tasks=[alone], process=Process.hierarchical, manager_llm="offline")
+    led = Crew(
+        agents=[writer],
+        tasks=[alone],
+        process=Process.hierarchical,
+        manager_llm="offline",
+        input_model={"type": "object", "properties": {"clean": {"type": "string"}}},
+    )
     managed = Crew(
         name="managed",
         agents=[writer],
         tasks=[alone, Task(name="last", description="Go.", condition=is_odd, callback=watch)],
         process="hierarchical",
         manager_agent=Agent(role="Manager", llm=model),
+        input_model=Mail,
     )
     careful = Pipeline([led, managed], policy=Policy(run_timeout=5), ignore=[Ignore("CG305", "meant so", node="Ada")])
     by_score = Router(

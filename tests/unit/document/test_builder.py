@@ -219,6 +219,17 @@ class TestGraphs:
         ]
 
 
+def test_inputs_of_a_crew_are_a_schema_or_a_model():
+    """As those of a pipeline; the field is called as in Python."""
+    crew = {"agents": ["writer"], "tasks": ["write"]}
+    for said, expected in (("Mail", NAMES["Mail"]), ({"type": "object"}, {"type": "object"})):
+        [author] = load(document(crews={"author": {**crew, "input_model": said}}), names=NAMES).stages
+        assert author.input_model == expected
+    assert [
+        (code, path) for code, path, _ in wrong(document(crews={"author": {**crew, "input_model": {"type": 3}}}))
+    ] == [("CG702", "crews.author.input_model")]
+
+
 def test_inputs_are_a_schema_or_a_model():
     """A name stands for a model; what is neither is told."""
     assert load(document(inputs="Mail"), names=NAMES).input_model is NAMES["Mail"]

@@ -8,7 +8,18 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from crewgraph import Agent, Budget, Crew, Limit, Pipeline, Policy, Router, Task
 from crewgraph.document import dump, load, schema
+from crewgraph.document.forms import (
+    AgentForm,
+    BudgetForm,
+    CrewForm,
+    LimitForm,
+    PipelineForm,
+    PolicyForm,
+    RouterForm,
+    TaskForm,
+)
 from crewgraph.errors import DocumentInvalid
 from tests.unit.document import examples
 
@@ -60,3 +71,33 @@ def test_what_cannot_be_read_does_not_fit_the_schema(document):
     assert not is_valid(document)
     with pytest.raises(DocumentInvalid):
         load(document)
+
+
+@pytest.mark.parametrize(
+    ("model", "form"),
+    [
+        (Agent, AgentForm),
+        (Task, TaskForm),
+        (Crew, CrewForm),
+        (Router, RouterForm),
+        (Policy, PolicyForm),
+        (Budget, BudgetForm),
+        (Limit, LimitForm),
+    ],
+)
+def test_every_field_has_its_place_in_the_format(model, form):
+    """What can be said in Python can be said in a document, with the same default."""
+    assert {*model.model_fields} == {*form.model_fields}
+    for name, info in form.model_fields.items():
+        if not info.is_required() and name not in {"guardrail", "tools"}:
+            assert info.default == model.model_fields[name].get_default(call_default_factory=True)
+
+
+def test_every_field_of_a_pipeline_has_its_place_in_the_format():
+    """Beside the shape: stages, or nodes and edges."""
+    assert {*Pipeline.model_fields} - {"input_model"} == {*PipelineForm.model_fields} - {
+        "inputs",
+        "procedure",
+        "nodes",
+        "edges",
+    }
