@@ -59,7 +59,7 @@ def _check_of(kind: Any) -> TypeAdapter[Any] | None:
         if asks_nothing(kind) or kind is inspect.Parameter.empty or _is_unseen(kind):
             return None
         core = core_of(kind)
-        return None if core is None or _reads_once(core) else adapter(kind)
+        return None if core is None or core["type"] == "any" or _reads_once(core) else adapter(kind)
     except Exception:  # noqa: BLE001 - an annotation may be any object
         return None
 

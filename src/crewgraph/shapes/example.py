@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from crewgraph.shapes.blank import Blank, filled
+from crewgraph.shapes.blank import Blank, filled, has_blank
 from crewgraph.shapes.reading import form_of
 from crewgraph.shapes.refusal import Refusal, why
 from crewgraph.shapes.values import Maker
@@ -24,5 +24,6 @@ def example(kind: Any) -> Any:
     form = form_of(kind, side="taken")
     for value in islice(Maker(as_data=True).values(form), TRIES):
         if not isinstance(why(value, form), Refusal):
-            return ANY_VALUE if isinstance(value, Blank) and value.cls is None else filled(value)
+            is_any = isinstance(value, Blank) and value.cls is None
+            return None if has_blank(value, closed_only=True) else ANY_VALUE if is_any else filled(value)
     return None

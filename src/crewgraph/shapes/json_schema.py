@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, cast
 
 import typing_extensions
 from pydantic import Field
+from pydantic.json_schema import GenerateJsonSchema
 
 from crewgraph.shapes.adapter import CONFIG, adapter
 from crewgraph.shapes.fields import Shape
@@ -69,6 +70,13 @@ def kind_of(schema: Any) -> Any:
     return _Reader({} if isinstance(root, bool) else root).kind(root, MAX_DEPTH)
 
 
+class _Complete(GenerateJsonSchema):
+    """Says what a dump has: all fields, also those with defaults."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - as pydantic calls it
+        return super().field_is_required(field, total) or field["type"] != "typed-dict-field"
+
+
 @by_identity
 def as_json(kind: Any) -> Any:
     """The type of what a value becomes as JSON, as in ``model_dump(mode="json")``: dates and numbers of Decimal are texts."""
@@ -76,7 +84,10 @@ def as_json(kind: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about what has no JSON Schema
         try:
-            return Any if check is None else kind_of(check.json_schema(mode="serialization", by_alias=False))
+            if check is None:
+                return Any
+            schema = check.json_schema(mode="serialization", by_alias=False, schema_generator=_Complete)
+            return _Reader(schema, is_closed=True).kind(schema, MAX_DEPTH)
         except Exception:  # noqa: BLE001 - writing the schema runs what the user's classes say of themselves
             return Any
 
@@ -116,11 +127,13 @@ class _Reader:
 
     Attributes:
         root: the whole schema, in which references are looked up.
+        is_closed: whether objects have only the keys that they declare, where the schema does not say.
         open: the references that are being read: one that leads back is ``Any``.
     """
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
+    def __init__(self, root: Mapping[str, Any], *, is_closed: bool = False) -> None:
         self.root = root
+        self.is_closed = is_closed
         self.open = list[str]()
 
     def resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -203,7 +216,7 @@ class _Reader:
         """A TypedDict of the properties of an object, a dict where it has none."""
         parts = _mapping(schema.get("properties", {}), "properties")
         required = _names(schema.get("required", ()), "required")
-        further = schema.get("additionalProperties", True)
+        further = schema.get("additionalProperties", not self.is_closed)
         value = Any if "patternProperties" in schema or further is False else self.kind(further, depth - 1)
         if not parts and not required:
             return _bounded(GenericAlias(dict, (str, value)), schema, _OBJECTS)

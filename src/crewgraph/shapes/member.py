@@ -115,7 +115,7 @@ def _step(kind: Peeled, step: Step, place: str) -> Member:
         return _field(bare, step)
     if issubclass(origin, collections.abc.Mapping):
         return _value(get_args(bare), step, whose)
-    if issubclass(origin, tuple) and get_args(bare) and get_args(bare)[-1] is not ...:
+    if origin is tuple and bare is not tuple and get_args(bare)[-1:] != (...,):
         return _of_row(get_args(bare), step, whose)
     if issubclass(origin, list | tuple) or origin is collections.abc.Sequence:
         return _item(kind, step, whose)
@@ -160,10 +160,9 @@ def _value(args: tuple[Any, ...], step: Step, whose: str) -> Member:
 
 
 def _of_row(args: tuple[Any, ...], step: Step, whose: str) -> Member:
-    kinds = () if args == ((),) else args
-    if isinstance(step, int) and -len(kinds) <= step < len(kinds):
-        return Member(Presence.ALWAYS, kinds[step])
-    return Member(Presence.NEVER, Any, f"there is no '{step}' in {whose}, which has {len(kinds)} items")
+    if isinstance(step, int) and -len(args) <= step < len(args):
+        return Member(Presence.ALWAYS, args[step])
+    return Member(Presence.NEVER, Any, f"there is no '{step}' in {whose}, which has {len(args)} items")
 
 
 def _item(kind: Peeled, step: Step, whose: str) -> Member:

@@ -47,7 +47,7 @@ SCALARS = {
 ONLY_PYDANTIC_KNOWS = {
     "url": "URL",
     "multi-host-url": "URL",
-    "json": "JSON",
+    "json": "JSON text",
     "callable": "function",
     "is-subclass": "class",
 }

@@ -16,6 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from crewgraph.shapes.adapter import Core
+from crewgraph.shapes.blank import NOTHING
 from crewgraph.shapes.bounds import CLASSES
 from crewgraph.shapes.forms import Scalar
 from crewgraph.shapes.pattern import PatternTooHard, matching
@@ -50,6 +51,8 @@ _POOL: dict[str, tuple[Any, ...]] = {
     "uuid": (UUID("00000000-0000-4000-8000-000000000001"), UUID(int=1)),
     "fraction": (Fraction(1, 2), Fraction(2), Fraction(-1, 3)),
 }
+_INPUTS = ("text", "https://example.com/", "192.0.2.1", "2001:db8::1", "192.0.2.0/24", "2001:db8::/32", "1", 1, int)
+"""What is given for values that only pydantic can make, such as addresses."""
 _STEPS: dict[str, tuple[Any, ...]] = {
     "int": (1, -1),
     "float": (1.0, -1.0, 0.5, -0.5),
@@ -79,6 +82,9 @@ class Hints:
 
 def scalars(form: Scalar, hints: Hints) -> Iterator[Any]:
     """Values of a scalar that stay what they are when they are validated, without repetition."""
+    if form.kind not in CLASSES:
+        yield from (value for value in _INPUTS if validated(form.core, value) is not NOTHING)
+        return
     seen, cls = set[str](), CLASSES[form.kind]
     for value in _guesses(form, hints):
         made = validated(form.core, value)
@@ -92,16 +98,23 @@ def _guesses(form: Scalar, hints: Hints) -> Iterator[Any]:
     cls = CLASSES[kind]
     if kind == "str" and "pattern" in core:
         yield from _matching(core)
-    plain = _POOL[kind]
+    plain, *more = _POOL[kind]
     bounds = [core[key] for key in _BOUNDS if key in core]
     yield from _between(core) if bounds else ()
-    yield from plain
+    yield plain
+    yield from _near(kind, bounds, [core.get("min_length"), core.get("max_length")])
+    yield from more
     yield from (value for value in hints.values if type(value) is cls)
+    yield from _near(kind, hints.values, hints.sizes)
+    yield from hints.keys if kind == "str" else ()
+
+
+def _near(kind: str, bounds: Iterable[Any], sizes: Iterable[int | None]) -> Iterator[Any]:
+    """Values at the bounds of a number or a length, and beside them."""
     if kind in _STEPS:
-        yield from _beside(kind, [*bounds, *hints.values])
+        yield from _beside(kind, bounds)
     if kind in {"str", "bytes"}:
-        yield from _long(kind, [core.get("min_length"), core.get("max_length"), *hints.sizes])
-        yield from hints.keys if kind == "str" else ()
+        yield from _long(kind, sizes)
 
 
 def _between(core: Core) -> Iterator[Any]:

@@ -84,8 +84,8 @@ class Reader:
         said: Core = core.get("serialization") or {"type": "any"}
         kind, used = said["type"], said.get("when_used", "always")
         if not kind.startswith("function-"):
-            in_json = kind in {"format", "to-string"} and said.get("when_used", "json-unless-none").startswith("json")
-            return None if in_json or kind in {"any", "simple", "model"} else Opaque(SERIALIZED)
+            in_python = kind in {"format", "to-string"} and not said.get("when_used", "json").startswith("json")
+            return Opaque(SERIALIZED) if in_python or kind.startswith("include-exclude") else None
         if used.startswith("json") or (getattr(said["function"], "__module__", None) or "").startswith("pydantic."):
             return None
         made = self.read(said["return_schema"]) if "return_schema" in said else Opaque(SERIALIZED)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import SkipValidation
+
 from crewgraph.shapes.adapter import core_of
 from crewgraph.shapes.forms import ANYTHING, Book, Form, Opaque
-from crewgraph.shapes.peel import by_identity, without_validators
+from crewgraph.shapes.peel import by_identity, peeled, without_validators
 from crewgraph.shapes.plain import PLAIN
 from crewgraph.shapes.reader import Reader, Side
 from crewgraph.shapes.records import RECORDS
@@ -15,6 +17,7 @@ from crewgraph.shapes.unseen import asks_nothing, unseen
 __all__ = ["form_of"]
 
 UNREADABLE = "nobody can look into it"
+_UNLOOKED: Any = SkipValidation
 HANDLERS = PLAIN | RECORDS
 
 
@@ -37,6 +40,8 @@ def _read(kind: Any, side: Side) -> Form:
     reason = unseen(kind)
     if reason is not None or core is None:
         return ANYTHING if asks_nothing(kind) else Opaque(reason or UNREADABLE)
+    if core["type"] == "any" and not any(isinstance(each, _UNLOOKED) for each in peeled(kind).metadata):
+        return Opaque("it names no type of values")  # pydantic takes everything for an annotation that it does not know
     book = Book(lambda named: Reader(side, HANDLERS, book, {}).read(named))
     return Reader(side, HANDLERS, book, {}).read(core)
 

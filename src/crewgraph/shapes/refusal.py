@@ -92,7 +92,7 @@ class Refusal:
         return bool(self.path) or self.code in _INSIDE or self.is_narrow
 
 
-_INSIDE = {"missing", "extra_forbidden", "int_from_float", "items", "union_tag_not_found"}
+_INSIDE = {"missing", "invalid_key", "extra_forbidden", "int_from_float", "items", "union_tag_not_found"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +297,8 @@ def _either(value: Any, form: Either, depth: int) -> Answer:
     unsure = [answer for answer in answers if isinstance(answer, Unsure)]
     if unsure:
         return unsure[0]
+    if isinstance(value, Blank) and value.cls is not None:
+        value = value.cls()
     refused = [answer for answer in answers if isinstance(answer, Refusal)]
     best = [answer for answer in refused if answer.is_narrow] or [answer for answer in refused if answer.is_inside]
     return best[0] if best else _only(refused, value, form)

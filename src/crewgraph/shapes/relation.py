@@ -10,12 +10,12 @@ from itertools import islice
 from typing import Any, Literal
 
 from crewgraph.shapes.blank import NOTHING, filled, has_blank
-from crewgraph.shapes.forms import Form
+from crewgraph.shapes.forms import UNPROVEN, Form
 from crewgraph.shapes.json_schema import as_json
 from crewgraph.shapes.peel import Same
 from crewgraph.shapes.proof import doubt
 from crewgraph.shapes.reading import form_of
-from crewgraph.shapes.refusal import Answer, Entry, Refusal, why
+from crewgraph.shapes.refusal import Answer, Entry, Refusal, Unsure, why
 from crewgraph.shapes.values import Maker, hints_of
 from crewgraph.shapes.words import about_type
 
@@ -89,7 +89,7 @@ def _fit(source: Same[Any], target: Same[Any], dump: Dump) -> Fit:
     ours = _given(source.kept, dump)
     theirs = form_of(target.kept, side="taken")
     reason = doubt(ours, theirs)
-    return Fit(Verdict.FITS) if reason is None else _refused(ours, theirs) or Fit(Verdict.UNKNOWN, reason)
+    return Fit(Verdict.FITS) if reason is None else _unproven(ours, theirs, reason)
 
 
 def _given(source: Any, dump: Dump) -> Form:
@@ -97,12 +97,13 @@ def _given(source: Any, dump: Dump) -> Form:
     return form_of(as_json(source) if dump == "json" else source, side="dumped" if dump == "python" else "whole")
 
 
-def _refused(source: Form, target: Form) -> Fit | None:
-    """The verdict for a value that is refused, if one is found; one refused because of its type before others."""
+def _unproven(source: Form, target: Form, reason: str) -> Fit:
+    """The verdict where there is no proof: by a value that is refused, one refused because of its type before others."""
     tried = list(_tried(source, target))
     bad = [(value, answer) for value, answer in tried if isinstance(answer, Refusal)]
     if not bad:
-        return None
+        unsure = [answer.reason for _, answer in tried if isinstance(answer, Unsure)]
+        return Fit(Verdict.UNKNOWN, unsure[0] if unsure and reason == UNPROVEN else reason)
     value, refusal = min(bad, key=lambda pair: (pair[1].is_narrow, len(pair[1].path)))
     is_always = all(isinstance(answer, Refusal) and _is_same(answer, refusal) for _, answer in tried)
     is_named = any(type(named) is type(refusal.value) and named == refusal.value for named in hints_of(source).values)

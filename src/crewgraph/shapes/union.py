@@ -25,13 +25,12 @@ def union_of(kinds: Iterable[Any]) -> Any:
         return members[0] if members else Any
     try:
         return Union[tuple(members)]  # noqa: UP007 - made of a list
-    except TypeError:  # an annotation that is none, such as a number
+    except Exception:  # noqa: BLE001 - an annotation that is none, and whatever comparing it raises
         return Any
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Whether two types are the same; ``list[int | str]`` is not ``list[str | int]``, as their order decides."""
     try:
-        return bool(one == other) and repr(one) == repr(other)
+        return bool(one == other)
     except Exception:  # noqa: BLE001 - comparing runs the code of whatever the annotation is
         return False

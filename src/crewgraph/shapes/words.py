@@ -176,10 +176,13 @@ def _length(sign: str, word: str) -> Callable[[Refusal, bool], str]:
         bound, what = refusal.context.get(sign), _counted(refusal.value)
         if is_value:
             return f"{shown(refusal.value)} has {word} than {bound} {what}"
-        whole = "texts" if isinstance(refusal.value, str) else f"{_kind(refusal.value)}s"
+        whole = _PLURALS.get(type(refusal.value), f"{_kind(refusal.value)}s")
         return f"empty {whole}" if bound == 1 and word == "fewer" else f"{whole} of {word} than {bound} {what}"
 
     return said
+
+
+_PLURALS: dict[type, str] = {str: "texts", bytes: "bytes"}
 
 
 def _counted(value: Any) -> str:
