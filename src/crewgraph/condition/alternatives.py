@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crewgraph.condition.numbers import Real, Whole
+from crewgraph.shapes import forms
 from crewgraph.shapes.forms import (
     Again,
     Choice,
@@ -43,7 +44,9 @@ MAX_DEPTH = 50
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    """Nothing is known; ``value`` is plain data: None, a bool, a number, text, a list or a dict of such."""
+    """Nothing is known; where it ``is_plain`` it is still None, a bool, a number, text, or a list or dict of such."""
+
+    is_plain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +142,11 @@ def alternatives(form: Form) -> tuple[Read, ...]:
 
 def _alternatives(form: Form, depth: int) -> Iterator[Read]:
     if depth == 0:
-        yield Read(Anything())
+        yield UNREAD
         return
     match form:
-        case Either(forms=forms):
-            for each in forms:
+        case Either(forms=several):
+            for each in several:
                 yield from _alternatives(each, depth - 1)
         case Guarded(form=inner):
             yield from (replace(each, is_sure=False) for each in _alternatives(inner, depth - 1))
@@ -151,11 +154,15 @@ def _alternatives(form: Form, depth: int) -> Iterator[Read]:
             yield from _alternatives(form.form, depth - 1)
         case Scalar():
             yield _scalar(form)
+        case forms.Anything():
+            yield Read(Anything())
         case _:
-            yield Read(_container(form))
+            found = _container(form)
+            yield UNREAD if found is None else Read(found)
 
 
-def _container(form: Form) -> Alternative:
+def _container(form: Form) -> Alternative | None:
+    """What has parts or a few values; ``None`` for what is not looked into."""
     match form:
         case Choice(values=values) if not any(isinstance(value, Mapping | list | tuple) for value in values):
             return Constants(values)
@@ -171,9 +178,11 @@ def _container(form: Form) -> Alternative:
             more = extra if not isinstance(extra, str) else None
             return Members(known, more and TEXT, more, name=name)
         case _:
-            return Anything()
+            return None
 
 
+UNREAD = Read(Anything(is_plain=False), is_sure=False)
+"""A value of a class of its own: nobody knows what comparing it does."""
 NOTHING = Either(())
 """The form of what there is none of."""
 TEXT = read(str)
@@ -208,7 +217,7 @@ def _scalar(form: Scalar) -> Read:
                 Lone(_LONE[kind]), is_sure=not core.keys() & {"ge", "gt", "le", "lt", "now_op", "tz_constraint"}
             )
         case _:
-            return Read(Anything())
+            return UNREAD
 
 
 def _whole(core: Mapping[str, Any]) -> Whole:

@@ -84,7 +84,7 @@ class Ground:
         for path, alternative in self.known.pinned.items():
             self._spots.at(path).pinned = alternative
         for path, found in places(self._spots.roots, self.known):
-            self.effort.spend(SURVEY + len(found.values))
+            self.effort.spend(SURVEY + sum(map(_weight, found.values)))
             self.domains[path] = found
         self._samples = {
             False: {path: found.sure for path, found in self.domains.items()},
@@ -97,7 +97,7 @@ class Ground:
         example, unknown = dict[Path, Any](), list[Answer]()
         try:
             self.effort.spend(len(asked))
-            together = self._search(Effort(0), odd=False).groups(asked)
+            together = self._search(Effort(0), odd=False).groups(asked, {})
         except Spent:
             return Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
         for group in together:
@@ -133,7 +133,7 @@ class Ground:
         """That goals cannot be met, whatever that comes to which is not understood; or that this is unknown."""
         try:
             search = self._search(Effort(0), odd=True, hidden=hidden)
-            if any(self._found(group, odd=True, hidden=hidden) is None for group in search.groups(proof)):
+            if any(self._found(group, odd=True, hidden=hidden) is None for group in search.groups(proof, {})):
                 return Answer(Verdict.NO)
         except Spent:
             return Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
@@ -156,7 +156,7 @@ class Ground:
     def _found(self, group: Sequence[Goal], *, odd: bool, hidden: Iterable[str] = ()) -> dict[Path, Any] | None:
         """Values that meet some goals; ``None`` where no combination of samples does."""
         try:
-            return self._tried(lambda search: search.values(group), odd=odd, hidden=hidden)
+            return self._tried(lambda search: search.together(group), odd=odd, hidden=hidden)
         except Spent:
             return self._tried(lambda search: search.by_cases(group), odd=odd, hidden=hidden)
 
@@ -176,6 +176,11 @@ class Ground:
         either: dict[Path, Sequence[Any]] = {(name,): (True, False) for name in hidden}
         samples = self._samples.get(odd, {})
         return Search({**samples, **either} if either else samples, effort, self._kept)
+
+
+def _weight(value: Any) -> int:
+    """How much work it was to make up a sample."""
+    return 1 + len(value) // 4 if isinstance(value, list | dict) else 1
 
 
 def _on_the_way(path: Path) -> Iterator[Path]:

@@ -120,8 +120,9 @@ def _domain(alternative: Alternative, spot: Spot) -> Domain:  # noqa: C901 - one
             return _row(alternative, spot)
         case Members():
             return _members(alternative, spot)
-        case Anything():
-            return _anything(spot)
+        case Anything(is_plain=is_plain):
+            found = _anything(spot)
+            return found if is_plain else Domain(found.sure, found.doubtful, is_all=False, is_every=False)
 
 
 # ---- without parts ---------------------------------------------------------------------------------------------
@@ -212,7 +213,9 @@ def _lists(places: Sequence[int], wanted: Sequence[Any], others: Sequence[Any], 
 
 def _set(alternative: Items, spot: Spot) -> Domain:
     """Each choice of what is looked for, alone and with something else."""
-    found = domain(_inner(spot, ()), alternative.item)
+    inner = _inner(spot, ())
+    inner.is_used = True
+    found = domain(inner, alternative.item)
     wanted, others = _parted(found.values, spot.inside)
     low, high = alternative.low, alternative.high
     pool = [*wanted, *(others if found.is_every else others[: max(1, low)])]
@@ -336,16 +339,17 @@ def _padded(alternative: Members, made: Domain, spot: Spot) -> Domain:
     can_pad = alternative.member("x") is not None and filler is not MISSING
     odd = {id(value) for value in made.doubtful}
     names = (name for name in map("more_{}".format, count()) if name not in spot.children and name not in spot.inside)
-    more = list(islice(names, MAX_SIZE)) if spot.sizes or alternative.low else [next(names)]
+    more = list[str]()
     sure, doubtful, is_all, room = list[Any](), list[Any](), made.is_all and can_pad, MAX_ITEMS
     for each in made.values:
         sizes, can_all = _sizes(spot.sizes, max(alternative.low, len(each)), alternative.high)
         for size in sizes:
             room -= size
-            pad = more[: size - len(each)]
-            if len(each) + len(pad) < size or room < 0 or (pad and not can_pad):
+            if room < 0 or (size > len(each) and not can_pad):
                 can_all = False
                 continue
+            more += islice(names, max(0, size - len(each) - len(more)))
+            pad = more[: size - len(each)]
             is_odd = id(each) in odd or bool(pad and not is_sure)
             (doubtful if is_odd else sure).append(dict.fromkeys(pad, filler) | each)
         is_all = is_all and can_all

@@ -23,7 +23,7 @@ from crewgraph.errors import ConditionError
 
 __all__ = ["Mistake", "Misuse", "mistakes"]
 
-MAX_WORK = 1_000_000
+MAX_WORK = 500_000
 """So many steps of evaluation are made for one condition."""
 
 

@@ -18,6 +18,7 @@ from crewgraph.shapes.forms import ANYTHING, Form
 __all__ = ["places"]
 
 ABSENT = Domain((MISSING,))
+PLAIN_DATA = Anything()
 
 
 def places(roots: Mapping[str, Spot], known: Known) -> Iterator[tuple[Path, Domain]]:
@@ -43,7 +44,7 @@ def _places(path: Path, spot: Spot, form: Form, *, is_there: bool) -> Iterator[t
 def _split(spot: Spot, form: Form) -> tuple[Members, Domain] | None:
     """What a value is, where its members can be sampled one by one, and samples of what it may be beside."""
     choices = alternatives(form) if spot.pinned is None else (Read(spot.pinned),)
-    if not spot.is_used and [each.alternative for each in choices] == [Anything()]:
+    if not spot.is_used and [each.alternative for each in choices] == [PLAIN_DATA]:
         choices = (Read(Members({}, ANYTHING, ANYTHING)), Read(Constants((PLAIN,))))  # the rest has no members either
     dicts = [each for each in choices if isinstance(each.alternative, Members)]
     match dicts:

@@ -15,7 +15,7 @@ from crewgraph.condition.search import Effort
 
 __all__ = ["Overlap", "RouteFate", "RouteReport", "report_routes"]
 
-MAX_WORK = 1_500_000
+MAX_WORK = 800_000
 """So many steps of evaluation are made for one router."""
 OPAQUE = "the condition of route '{}' cannot be looked into"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,10 +82,11 @@ class Kept:
     """
 
     met: dict[tuple[Any, ...], bool] = field(default_factory=dict[tuple[Any, ...], bool])
-    fit: dict[tuple[Goal, int], frozenset[int]] = field(default_factory=dict[tuple[Goal, int], frozenset[int]])
+    fit: dict[tuple[Any, ...], frozenset[int]] = field(default_factory=dict[tuple[Any, ...], frozenset[int]])
 
 
-Found = dict[Path, Any] | None
+Found = dict[Path, Any]
+NOTHING: Found = {}
 
 
 @dataclass(slots=True)
@@ -111,11 +112,15 @@ class Search:
             self.looked[goal] = tuple(way for way in ways if way in self.samples)
         return self.looked[goal]
 
-    def groups(self, goals: Iterable[Goal]) -> list[list[Goal]]:
-        """Goals that look at no place at which those of other groups look."""
+    def open(self, goal: Goal, fixed: Found) -> list[Path]:
+        """The places of a goal that have no value yet."""
+        return [place for place in self.places(goal) if place not in fixed]
+
+    def groups(self, goals: Iterable[Goal], fixed: Found) -> list[list[Goal]]:
+        """Goals that look at no place at which those of other groups look, but for those that have a value."""
         found = list[tuple[set[Path], list[Goal]]]()
         for goal in goals:
-            places, mine, apart = set(self.places(goal)), [goal], list[tuple[set[Path], list[Goal]]]()
+            places, mine, apart = set(self.open(goal, fixed)), [goal], list[tuple[set[Path], list[Goal]]]()
             for theirs, group in found:
                 if places.isdisjoint(theirs):
                     apart.append((theirs, group))
@@ -127,29 +132,8 @@ class Search:
 
     # ---- trying ------------------------------------------------------------------------------------------------
 
-    def values(self, goals: Sequence[Goal]) -> Found:
-        """Values that meet the goals, or ``None``.
-
-        Raises:
-            Spent: there are too many combinations.
-        """
-        fitting = {place: [*self.samples[place]] for goal in goals for place in self.places(goal)}
-        for goal in goals:
-            match self.places(goal):
-                case ():
-                    if not self.is_met(goal, {}):
-                        return None
-                case (place,):
-                    fit = self.fit(goal, place)
-                    fitting[place] = [value for value in fitting[place] if id(value) in fit]
-                case _:
-                    pass
-        if not all(fitting.values()):
-            return None
-        return self.combined([goal for goal in goals if len(self.places(goal)) > 1], fitting)
-
-    def by_cases(self, goals: Sequence[Goal], most: int = MAX_CASES) -> Found:
-        """The same, one case after the other: of ``a or b``, that ``a`` is true, and that ``b`` is and ``a`` is not.
+    def by_cases(self, goals: Sequence[Goal], most: int = MAX_CASES) -> Found | None:
+        """Values that meet the goals, one case after the other: where ``a`` is true, and where ``b`` is and ``a`` is not.
 
         Raises:
             Spent: there are too many cases.
@@ -166,25 +150,59 @@ class Search:
         ways = (self.by_cases([*others, *case], most - 1) for case in cases(split))
         return next((way for way in ways if way is not None), None)
 
-    def together(self, goals: Collection[Goal]) -> Found:
-        """Values that meet goals, one group after the other."""
-        found = dict[Path, Any]()
-        for group in self.groups(goals):
-            values = self.values(group)
+    def together(self, goals: Iterable[Goal], fixed: Found = NOTHING) -> Found | None:
+        """Values that meet the goals, or ``None``; one group after the other.
+
+        Raises:
+            Spent: there are too many combinations.
+        """
+        found = dict(fixed)
+        for group in self.groups(goals, fixed):
+            values = self.values(group, fixed)
             if values is None:
                 return None
             found |= values
         return found
 
-    def combined(self, goals: Sequence[Goal], fitting: Mapping[Path, Sequence[Any]]) -> Found:
+    def values(self, goals: Sequence[Goal], fixed: Found) -> Found | None:
+        """Values that meet goals which have to do with each other: with a dict there, each of its members is alone."""
+        places = dict.fromkeys(place for goal in goals for place in self.open(goal, fixed))
+        dicts = [place for place in places if isinstance(next(iter(self.samples[place]), None), Here)]
+        if not dicts:
+            return self.tried(goals, dict(fixed), places)
+        first = min(dicts, key=len)
+        for value in self.samples[first]:
+            self.effort.spend(len(goals))
+            found = self.together(goals, {**fixed, first: value})
+            if found is not None:
+                return found
+        return None
+
+    def tried(self, goals: Sequence[Goal], fixed: Found, places: Iterable[Path]) -> Found | None:
+        """Values that meet the goals, of places that are no dicts."""
+        fitting: dict[Path, Sequence[Any]] = {place: self.samples[place] for place in places}
+        for goal in goals:
+            match self.open(goal, fixed):
+                case []:
+                    if not self.is_met(goal, fixed):
+                        return None
+                case [place]:
+                    fit = self.fit(goal, place, fixed)
+                    fitting[place] = [value for value in fitting[place] if id(value) in fit]
+                case _:
+                    pass
+        if not all(fitting.values()):
+            return None
+        return self.combined([goal for goal in goals if len(self.open(goal, fixed)) > 1], fitting, fixed)
+
+    def combined(self, goals: Sequence[Goal], fitting: Mapping[Path, Sequence[Any]], fixed: Found) -> Found | None:
         """A combination that meets the goals that look at more than one place; places with few samples come first."""
         order = sorted(fitting, key=lambda place: len(fitting[place]))
         number = {place: count for count, place in enumerate(order)}
         due = defaultdict[int, list[Goal]](list)  # a goal is looked at as soon as all its places have a value
         for goal in goals:
-            due[max(number[place] for place in self.places(goal))].append(goal)
-        values = dict[Path, Any]()
-        ways = [iter(fitting[place]) for place in order[:1]]
+            due[max(number[place] for place in self.open(goal, fixed))].append(goal)
+        values, ways = dict(fixed), [iter(fitting[place]) for place in order[:1]]
         while ways:
             depth = len(ways) - 1
             if not self.advance(values, order[depth], ways[-1], due[depth]):
@@ -195,7 +213,7 @@ class Search:
                 break
         return values if len(ways) == len(order) else None
 
-    def advance(self, values: dict[Path, Any], place: Path, way: Iterator[Any], due: Sequence[Goal]) -> bool:
+    def advance(self, values: Found, place: Path, way: Iterator[Any], due: Sequence[Goal]) -> bool:
         """Go on to the next sample of a place that meets the goals; false where there is none."""
         for value in way:
             values[place] = value
@@ -204,15 +222,16 @@ class Search:
                 return True
         return False
 
-    def fit(self, goal: Goal, place: Path) -> frozenset[int]:
-        """The samples that meet a goal, where it looks at one place."""
+    def fit(self, goal: Goal, place: Path, fixed: Found) -> frozenset[int]:
+        """The samples that meet a goal, where it looks at one place that has no value yet."""
         values = self.samples[place]
-        key = (goal, len(values))
+        key = (goal, len(values), *(id(fixed[each]) for each in self.places(goal) if each in fixed))
         if key not in self.kept.fit:
-            self.kept.fit[key] = frozenset(id(value) for value in values if self.is_met(goal, {place: value}))
+            fitting = (value for value in values if self.is_met(goal, {**fixed, place: value}))
+            self.kept.fit[key] = frozenset(map(id, fitting))
         return self.kept.fit[key]
 
-    def is_met(self, goal: Goal, values: Mapping[Path, Any]) -> bool:
+    def is_met(self, goal: Goal, values: Found) -> bool:
         """Whether a goal comes out as wanted; one that fails does not."""
         mine = {place: values[place] for place in self.places(goal)}
         key = (goal, *map(id, mine.values()))

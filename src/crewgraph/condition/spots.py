@@ -153,7 +153,8 @@ class Spots:
         """Try the constants of one value for those that it is compared with, too."""
         for group in self._met:
             spots = [self.at(path) for path in group]
-            targets = {number: None for spot in spots for number in spot.numbers.targets}
+            numbers = {number: None for spot in spots for number in spot.numbers.targets}
+            targets = {number + step: None for number in numbers for step in (0, 1, -1, 2, -2)}
             texts = {text: None for spot in spots for text in spot.text.equal}
             for spot in spots:
                 spot.numbers.targets |= targets
