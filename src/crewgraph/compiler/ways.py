@@ -133,9 +133,15 @@ def witness_of(analysis: Analysis, node: str, gap: Gap | None = None) -> Witness
     inputs, gives = dict(analysis.sample), dict[str, Any]()
     for key, value in (gap.values if gap else {}).items():
         plain = key.partition("__")[0]
-        if plain in analysis.writers:
+        if not _is_input(analysis, plain, gap):
             gives[plain] = value
         elif analysis.declared is None or analysis.own(plain) is not None:
             inputs[plain] = value
     way: Iterable[Choice] = sorted(gap.way, key=lambda choice: analysis.number[choice[0]]) if gap else ()
     return Witness(inputs, tuple(way), node, gives)
+
+
+def _is_input(analysis: Analysis, key: str, gap: Gap | None) -> bool:
+    """Whether a router on the way sees the input's value of a key."""
+    seen = (analysis.of_router.get(router, {}).get(key) for router, _ in (gap.way if gap else ()))
+    return any(reading is not None and not reading.sources and not reading.maybe for reading in seen)

@@ -20,7 +20,7 @@ WRONG = """
     def a(x, *more): ...
 
     other = step(lambda x: x, name="a")
-    router = Router({"r": Route(lambda values: True, a)}, other)
+    router = Router({"r": Route(lambda values: any(values.values()), a)}, other)
     flow = Pipeline([a, router], name="Wrong")
 """
 
