@@ -171,10 +171,12 @@ class Analysis:
         return [key for key, each in readings.items() if not (each.is_provided or each.maybe or self.own(key))]
 
     def fails(self, router: str) -> bool:
-        """Whether a condition of a router reads or asks for what nobody provides, or does what the types do not allow."""
+        """Whether a condition of a router reads what nobody provides, or does what the types do not allow."""
         known = [ask.condition for ask in self.flow.asks.get(router, ()) if ask.condition is not None]
         found = (each for condition in known for each in self.mistakes(router, condition))
-        return bool(self.absent(router)) or any(each.kind is Misuse.FAILS for each in found)
+        absent = set(self.absent(router))
+        reads = (key for ask in self.flow.asks.get(router, ()) for key in (*ask.sure, *ask.maybe))
+        return any(key in absent for key in reads) or any(each.kind is Misuse.FAILS for each in found)
 
     def _decided(self, router: str, there: frozenset[str], nowhere: frozenset[str]) -> RouteReport:
         routes, kinds = [(ask.route, ask.condition) for ask in self.flow.asks[router]], self.kinds_at(router)

@@ -183,5 +183,7 @@ def unfit_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
 def _reports(analysis: Analysis) -> Iterator[tuple[Switch, tuple[Ask, ...], RouteReport]]:
     """What is decided about the routes of each router that has conditions; nothing where one of them fails."""
     for switch, asks in analysis.routers():
-        if any(ask.condition is not None for ask in asks) and not analysis.fails(switch.name):
+        if any(ask.condition is not None for ask in asks) and not (
+            analysis.absent(switch.name) or analysis.fails(switch.name)
+        ):
             yield switch, asks, analysis.report(switch.name)
