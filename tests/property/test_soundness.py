@@ -154,7 +154,9 @@ class Built:
         for node in self.nodes:
             some = {key: kind for key, kind in node.sometimes.items() if key != without and draw.random() < 0.5}
             node.values = {key: draw.choice(TYPES[kind]) for key, kind in (node.gives | some).items()}
-            node.values |= {key: value for key, value in forced.items() if key in node.gives and fits(value, node.gives[key])}
+            node.values |= {
+                key: value for key, value in forced.items() if key in node.gives and fits(value, node.gives[key])
+            }
         return ran_unchecked(self.pipeline, inputs).error
 
 

@@ -96,7 +96,10 @@ def test_show_tells_what_only_some_routes_need(crewgraph, write):
         flow = Router({"r": Route(lambda values: True, a)}, b)
     """,
     )
-    assert "inputs that some routes need\n  customer: str  'a', on route 'r' of 'router'" in crewgraph("show", "one:flow").stdout
+    assert (
+        "inputs that some routes need\n  customer: str  'a', on route 'r' of 'router'"
+        in crewgraph("show", "one:flow").stdout
+    )
     assert "inputs: none are needed" in crewgraph("show", "one:b").stdout
 
 

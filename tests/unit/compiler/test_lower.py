@@ -281,7 +281,14 @@ def test_what_is_drawn_on_the_edges() -> None:
 
 @pytest.mark.parametrize(
     ("condition", "is_opaque"),
-    [("n > 7", False), ("λ", False), (lambda v: v["n"] > 7, False), (lambda v: v, True), (len, True), (MagicMock(), True)],
+    [
+        ("n > 7", False),
+        ("λ", False),
+        (lambda v: v["n"] > 7, False),
+        (lambda v: v, True),
+        (len, True),
+        (MagicMock(), True),
+    ],
     ids=["text", "text that looks like it", "simple", "lambda", "named", "mock"],
 )
 def test_a_condition_that_is_a_callable_is_noted(condition: Any, is_opaque: bool) -> None:
