@@ -112,9 +112,7 @@ class Interface:
 
 def needs_of(takes: Declared, where: str, *, is_required: bool = True) -> tuple[Need, ...]:
     """What somebody needs who declares what it takes."""
-    return tuple(
-        Need(key, where, is_required and each.required, each.kind) for key, each in takes.fields.items()
-    )
+    return tuple(Need(key, where, is_required and each.required, each.kind) for key, each in takes.fields.items())
 
 
 def is_node(value: object) -> bool:

@@ -60,9 +60,15 @@ def describe(
 def _no_placeholders(jobs: Sequence[Job]) -> Iterator[Problem]:
     """CG310: what looks like a placeholder and stays text."""
     named = (*texts(jobs), *file_names(jobs))
-    for (where, found), meant in {(where, found): meant for where, text in named for found, meant in lookalikes(text)}.items():
+    for (where, found), meant in {
+        (where, found): meant for where, text in named for found, meant in lookalikes(text)
+    }.items():
         hint = f"write {{{meant}}}" if meant else "a placeholder is one {identifier}"
-        yield Problem("CG310", f"{found} in {where} is no placeholder and stays as it is", f"{hint}, or {{{{…}}}} if it is meant as text")
+        yield Problem(
+            "CG310",
+            f"{found} in {where} is no placeholder and stays as it is",
+            f"{hint}, or {{{{…}}}} if it is meant as text",
+        )
 
 
 def _needs(jobs: Sequence[Job], *, is_required: bool) -> Iterator[Need]:
