@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from crewgraph.condition.alternatives import Alternative, Constants, Number, Text
+from crewgraph.condition.alternatives import Constants, Number, Text
 from crewgraph.condition.condition import Path, path_of
 from crewgraph.condition.fails import Failure
 from crewgraph.condition.nodes import Holder, Place
 from crewgraph.condition.terms import operands
-from crewgraph.condition.words import a, dotted, kind_of, near, shown, type_of, values_of
+from crewgraph.condition.words import a, dotted, kind_of, listed, near, shown, type_of, values_of
 
 __all__ = ["Told", "about_failure", "about_member", "about_truth", "hint_for_constant"]
 
@@ -26,12 +26,14 @@ _TAKES = {"lower": "a str", "upper": "a str", "abs": "a number", "round": "a num
 
 def about_member(holder: Holder, key: str | int) -> Told:
     """A value that has no such member."""
-    above, has_no = dotted(holder.path), "and has no" if holder.is_only else "which has no"
-    comma = "" if holder.is_only else ","
-    message = f"{_is(above, holder.alternative, is_only=holder.is_only)}{comma} {has_no} '{key}'"
-    if holder.alternative == NONE:
-        return message, "" if holder.is_only else _asked_first(above)
+    above, kinds = dotted(holder.path), listed(dict.fromkeys(a(kind_of(each)) for each in holder.alternatives))
     close = near(str(key), holder.names)
+    if holder.is_only:
+        message = f"'{above}' is {kinds} and has no '{key}'"
+    else:
+        message = f"'{above}' may be {kinds}, which has no '{key}'"
+    if holder.alternatives == (NONE,) and not holder.is_only:
+        return message, _asked_first(above)
     if close is not None:
         return message, f"write {dotted((*holder.path, close))}"
     return message, f"there is: {', '.join(holder.names)}" if holder.names else ""
@@ -39,10 +41,6 @@ def about_member(holder: Holder, key: str | int) -> Told:
 
 def _asked_first(name: str) -> str:
     return f"put `{name} is not None and` before it"
-
-
-def _is(name: str, alternative: Alternative, *, is_only: bool) -> str:
-    return f"'{name}' {'is' if is_only else 'may be'} {a(kind_of(alternative))}"
 
 
 # ---- failures --------------------------------------------------------------------------------------------------
@@ -61,7 +59,8 @@ def _said(part: ast.expr, value: Any, failure: Failure, places: Mapping[Path, Pl
     match part:
         case ast.Name() | ast.Attribute() | ast.Subscript():
             path = path_of(part)
-            return _is(dotted(path), failure.types[path], is_only=len(places[path].alternatives) == 1)
+            is_only = len(places[path].alternatives) == 1
+            return f"'{dotted(path)}' {'is' if is_only else 'may be'} {a(kind_of(failure.types[path]))}"
         case ast.Constant():
             return f"{shown(value)} is {'text' if isinstance(value, str) else a(type_of(value))}"
         case _:

@@ -106,7 +106,8 @@ class _Finder:
         """A path into values that have no such member."""
         path, piece = path_of(node), ast.unparse(node)
         for holder in found.holders:
-            example = self.example(node, {holder.path: holder.alternative}, before)
+            examples = (self.example(node, {holder.path: each}, before) for each in holder.alternatives)
+            example = next((each for each in examples if each is not None), None)
             if example is not None:
                 message, hint = about_member(holder, path[len(holder.path)])
                 yield Mistake(Misuse.FAILS, message, hint, holder.is_only, piece, example)

@@ -23,13 +23,13 @@ class Holder:
 
     Attributes:
         path: how far the path goes.
-        alternative: what may be there.
+        alternatives: what may be there.
         is_only: whether nothing else may be.
         names: the members there are instead.
     """
 
     path: Path
-    alternative: Alternative
+    alternatives: tuple[Alternative, ...]
     is_only: bool
     names: tuple[str, ...] = ()
 
@@ -56,16 +56,14 @@ def place(path: Path, kinds: Mapping[str, Any]) -> Place:
     """What may be under a path."""
     found, holders = _split([read(kinds.get(str(path[0]), Any))]), list[Holder]()
     for end in range(1, len(path)):
-        forms = list[Form]()
-        for each in found:
-            if isinstance(each, Anything):
-                return Place((each,), tuple(holders))
-            inner = _member(each, path[end])
-            if inner is not None:
-                forms.append(inner)
-                continue
-            names = tuple(each.known) if isinstance(each, Members) else ()
-            holders.append(Holder(path[:end], each, len(found) == 1, names))
+        if any(isinstance(each, Anything) for each in found):
+            return Place((Anything(),), tuple(holders))
+        inner = [_member(each, path[end]) for each in found]
+        forms = [form for form in inner if form is not None]
+        lacking = tuple(each for each, form in zip(found, inner, strict=True) if form is None)
+        for group in [lacking] if lacking and not forms else [(each,) for each in lacking]:
+            names = dict.fromkeys(name for each in group if isinstance(each, Members) for name in each.known)
+            holders.append(Holder(path[:end], group, not forms, tuple(names)))
         found = _split(forms)
     return Place(found, tuple(holders))
 

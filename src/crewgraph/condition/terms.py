@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from crewgraph.condition.condition import Condition, Path, path_of, value_of
+from crewgraph.condition.condition import MAX_DIGITS, Condition, Path, path_of, value_of
 from crewgraph.errors import ConditionError
 
 __all__ = ["NO_VALUE", "Goal", "Term", "atoms", "cases", "constant", "goals", "pairs", "paths", "term_of"]
@@ -199,7 +199,8 @@ def _number(tree: ast.expr) -> Term | None:
 
 
 def _are_whole(digits: Sequence[ast.expr]) -> bool:
-    return all(isinstance(constant(each), int) for each in digits)
+    few = [constant(each) for each in digits]
+    return len(few) <= 1 and all(isinstance(each, int) and abs(each) <= MAX_DIGITS for each in few)
 
 
 def _call(tree: ast.Call, inner: ast.expr, more: Sequence[ast.expr]) -> ast.Call:

@@ -57,7 +57,7 @@ def a(name: str) -> str:
     """A name with its article."""
     if name == "None" or name[:1] in {"'", '"'} or name[:1].isdigit():
         return name
-    return f"an {name}" if name[:1].lower() in "aeiou" else f"a {name}"
+    return f"an {name}" if name[:1] in "aeiouAEIO" else f"a {name}"  # a UUID, a User, a Union
 
 
 def kind_of(alternative: Alternative) -> str:
