@@ -38,9 +38,7 @@ def adapter(kind: Any) -> TypeAdapter[Any] | None:
 def _made(kind: Any) -> TypeAdapter[Any] | None:
     try:
         made = TypeAdapter[Any](kind, config=ConfigDict(arbitrary_types_allowed=True))
-    except PydanticUserError as error:
-        if error.code != "type-adapter-config-unused":
-            raise
+    except PydanticUserError:
         made = TypeAdapter[Any](kind)  # it has a config of its own
     return made if made.pydantic_complete or made.rebuild(raise_errors=False) else None
 
@@ -49,10 +47,7 @@ def _made(kind: Any) -> TypeAdapter[Any] | None:
 def core_of(kind: Any) -> Core | None:
     """The core schema of a type, ``None`` where there is none."""
     made = adapter(kind)
-    try:
-        return None if made is None else {**made.core_schema}  # a class that was not built yet is built here
-    except Exception:  # noqa: BLE001 - as above
-        return None
+    return None if made is None else {**made.core_schema}
 
 
 def _mended(kind: Any, inside: tuple[Any, ...]) -> Any:

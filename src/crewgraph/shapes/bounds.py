@@ -35,7 +35,6 @@ TAKEN_AS = {
     "int": {"float", "complex", "decimal", "fraction"},
     "float": {"complex", "decimal", "fraction"},
     "decimal": {"float", "complex", "fraction"},
-    "fraction": {"float", "complex"},
     "str": {"bytes", "path"},
     "date": {"datetime"},
 }
@@ -58,7 +57,7 @@ def takes_all(target: Scalar, source: Scalar) -> bool:
     asked = {key: value for key, value in target.core.items() if key not in FREE and value is not None}
     if same and all(key in source.core and source.core[key] == value for key, value in asked.items()):
         return True
-    if source.kind == "float" and target.kind in {"decimal", "fraction"} and not _is_finite(source):
+    if not same and not _is_finite(source) and (source.kind, target.kind) != ("float", "complex"):
         return False
     if _SHAPING & {key for key, value in asked.items() if value} and asked.keys() - _SHAPING:
         return False  # a text is measured after it was stripped

@@ -199,10 +199,9 @@ def _function(reader: Reader, core: Core) -> Form:
 
 def _with_rule(form: Form, rule: partial[Any], core: Core | None) -> Form:
     """A form with a bound that pydantic keeps beside: the length of a sequence is one of its own."""
-    if isinstance(form, Items) and form.kind == "sequence":
-        for name, value in rule.keywords.items():
-            if name in {"min_length", "max_length"}:
-                return replace(form, **{"least" if name == "min_length" else "most": value})
+    if isinstance(form, Items) and form.kind == "sequence" and rule.keywords.keys() <= {"min_length", "max_length"}:
+        least, most = rule.keywords.get("min_length", form.least), rule.keywords.get("max_length", form.most)
+        return replace(form, least=least, most=most)
     return Guarded(form, rule, core, UNPROVEN)
 
 

@@ -108,7 +108,7 @@ class _Proof:
         return "it has too many values to try" if prover is None else prover(self, source, target, depth)
 
     def _guarded(self, source: Form, target: Guarded, depth: int) -> str | None:
-        if isinstance(source, Guarded) and target.rule is not None and _same_rule(source, target):
+        if isinstance(source, Guarded) and _same_rule(source, target) and _stays(source.form, target.form):
             return self.doubt(source.form, target.form, depth)
         return self.doubt(source, target.form, depth) or target.reason
 

@@ -35,6 +35,7 @@ __all__ = ["Answer", "Entry", "Key", "Refusal", "Unsure", "first_of", "tried", "
 DEEPEST = 60
 TOO_DEEP = "it is nested too deep to look into"
 UNREAD = "an iterable is read only when it is used"
+TOGETHER = "equal values fall together in a set"
 TRIED_ONLY = "only pydantic can tell"
 
 NARROW = {
@@ -221,8 +222,7 @@ def _items(value: Any, form: Items, depth: int) -> Answer:
     if form.kind == "iterable":
         return None if answer is None else Unsure(UNREAD)
     if answer is None and form.kind in {"set", "frozenset"}:
-        unsure = form.whole is None or has_blank(value)
-        return Unsure("equal values fall together") if unsure else tried(form.whole or {}, value, form)
+        return Unsure(TOGETHER) if form.whole is None or has_blank(value) else tried(form.whole, value, form)
     return answer
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, RootModel
 
-from crewgraph.shapes.blank import NOTHING, Blank, filled
+from crewgraph.shapes.blank import Blank, filled
 from crewgraph.shapes.forms import (
     Again,
     Anything,
@@ -62,10 +62,6 @@ class Maker:
 
     hints: Hints = field(default_factory=Hints)
     as_data: bool = False
-
-    def one(self, form: Form) -> Any:
-        """The plainest value, :data:`NOTHING` where none can be made."""
-        return next(self.values(form), NOTHING)
 
     def values(self, form: Form, depth: int = DEEPEST, again: int = REPEATED) -> Iterator[Any]:
         """Values of a form, the plainest first."""

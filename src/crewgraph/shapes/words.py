@@ -173,7 +173,7 @@ def _length(sign: str, word: str) -> Callable[[Refusal, bool], str]:
     """Too few or too many characters, bytes or items."""
 
     def said(refusal: Refusal, is_value: bool) -> str:  # noqa: FBT001 - see _SAYERS
-        bound, what = refusal.context.get(sign), _counted(refusal.value)
+        bound, what = refusal.context.get(sign), _counted(refusal)
         if is_value:
             return f"{shown(refusal.value)} has {word} than {bound} {what}"
         whole = _PLURALS.get(type(refusal.value), f"{_kind(refusal.value)}s")
@@ -185,8 +185,11 @@ def _length(sign: str, word: str) -> Callable[[Refusal, bool], str]:
 _PLURALS: dict[type, str] = {str: "texts", bytes: "bytes"}
 
 
-def _counted(value: Any) -> str:
-    return "characters" if isinstance(value, str) else "bytes" if isinstance(value, bytes) else "items"
+def _counted(refusal: Refusal) -> str:
+    value, form = refusal.value, refusal.form
+    is_set = isinstance(form, Items) and form.kind in {"set", "frozenset"}
+    items = "different items" if is_set and not isinstance(value, set | frozenset) else "items"
+    return "characters" if isinstance(value, str) else "bytes" if isinstance(value, bytes) else items
 
 
 def _outside(of_type: str) -> Callable[[Refusal, bool], str]:

@@ -71,6 +71,11 @@ class Fussy(BaseModel):
         return value
 
 
+class Hostile:
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
 class Unshown:
     def __repr__(self) -> str:
         raise RuntimeError
@@ -93,7 +98,7 @@ def check(kind: Any) -> Callable[[Any], Any]:
 NONE = [
     Any, object, T, "Nowhere", Acts, Callable[[int], int], Callable, Iterator[int], Generator[int, None, None],
     AsyncIterator[int], Iterable[int], Iterable[int] | None, dict[str, Iterable[int]], list[T], Acts | None,
-    inspect.Parameter.empty, typing.Never, list["Nowhere"], 5, list[Acts], Unshown(),  # noqa: F821
+    inspect.Parameter.empty, typing.Never, list["Nowhere"], 5, list[Acts], Unshown(), Hostile(),  # noqa: F821
 ]  # fmt: skip
 
 
@@ -203,6 +208,10 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (Annotated[int, AfterValidator(lambda value: 1 // value)], "x", "'x' is no int"),
     (int, Unshown(), "<list> is no int"),
     (int, [], "[] is no int"),
+    (list[str], range(2), "in '0': 0 is refused: input should be a valid string"),
+    (tuple[int, int], range(3), "range(0, 3) is refused: tuple should have at most 2 items after validation, not more"),
+    (frozenset[int], 5, "5 is no frozenset[int]"),
+    (list[list[list[list[list[int]]]]], 5, "5 is no list[list[list[list[…]]]]"),
 ]  # fmt: skip
 
 

@@ -75,6 +75,8 @@ CASES: list[tuple[Any, Any]] = [
     (FilePath, "text"),
     (Looped, None),
     (Abstract, None),
+    (list[SecretStr], ["text"]),
+    (Annotated[int | str, Field(ge=5)], 7),
     (Path, "text"),
     (Annotated[str, Field(pattern="(a)\\1")], None),
     (Annotated[int, Field(ge=5, le=4)], None),

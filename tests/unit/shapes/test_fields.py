@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from crewgraph.shapes import Shape, Verdict, fields_of, fit, given_by, written
+from crewgraph.shapes import Shape, Verdict, coercer, fields_of, fit, given_by, written
 
 
 class Claim(BaseModel):
@@ -213,6 +213,9 @@ def test_validators_of_a_model_are_remembered_by_its_fields(model: Any, verdict:
     assert fit(int, kind).verdict is verdict
     assert fit(list[str], kind).verdict is bad
     assert fit(kind, int | float).verdict is Verdict.FITS
+    check = coercer(kind)
+    assert check is not None
+    assert check(5) == 5
     if "b" in fields_of(model):
         assert fields_of(model)["b"].kind is int
 

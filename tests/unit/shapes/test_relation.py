@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Op
 import pytest
 import typing_extensions
 from pydantic import (
+    UUID4,
     AfterValidator,
     AliasChoices,
     AliasPath,
@@ -89,6 +90,11 @@ class Two(BaseModel):
 
 class Both(BaseModel):
     kind: Literal["one", "two"]
+    value: int
+
+
+class TwoNumber(BaseModel):
+    kind: Literal["two"]
     value: int
 
 
@@ -389,6 +395,21 @@ class Acts(Protocol):
     def act(self) -> None: ...
 
 
+@typing.runtime_checkable
+class Listens(Protocol):
+    def listen(self) -> None: ...
+
+
+class Finite(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    a: float
+
+
+class Unfinite(BaseModel):
+    a: float
+
+
 class Name(str):
     __slots__ = ()
 
@@ -525,6 +546,8 @@ FITS: list[tuple[Any, Any]] = [
     (Both, AnyOne),
     (One | Two, Kinds),
     (Kinds, One | Two),
+    (Both, One | TwoNumber),
+    (Both, Annotated[One | TwoNumber, Field(discriminator="kind")]),
     (AnyOne, AnyOne),
     (Sub, Plain),
     (Sub, Annotated[dict[str, Any], Field(min_length=2, max_length=2)]),
@@ -564,6 +587,10 @@ FITS: list[tuple[Any, Any]] = [
     (dict[str, Any], dict),
     (list[Any], list[object]),
     (T, Any),
+    (EITHER, str | int),
+    (OpenNumbers, dict[str, float]),
+    (Annotated[list[int], Field(min_length=1)], list[int] | str),
+    (Finite, Finite),
     (int, Looping),
     (int, SkipValidation[str]),
     (Looped, Looped),
@@ -617,6 +644,17 @@ MISFITS: list[tuple[Any, Any, str]] = [
     (Text, Starts, "in 'a': not every str is an int"),
     (Lists, StrictLists, "in 'b': a list is no set[int]"),
     (Tags, Plain, "a list is no Plain"),
+    (EITHER, Literal["x"], "not every int is 'x'"),
+    (tuple[int, str], str, "a tuple is no str"),
+    (Annotated[set[int], Field(min_length=2)], int, "a set is no int"),
+    (list[Plain], set[Plain], "what is in a list cannot be put into a set"),
+    (set[int], Hashable, "a set is no Hashable"),
+    (set[list[int]], int, "a set is no int"),
+    (int, list[Pair], "an int is no list[Pair]"),
+    (list[Plain], set, "what is in a list cannot be put into a set"),
+    (Annotated[str, Field(pattern=r"^\p{Lu}+$")], int, "not every str is an int"),
+    (int, Pair, "an int is no Pair"),
+    (list[str], set[Checked], "in its items: a str is no Checked"),
     (Chain, dict[str, int], "in 'after': a dict is no int"),
     (ChainOfFloats, Chain, "in 'value': a float may have a fraction"),
     (Old, OldWithConfig, "field 'old' is not allowed"),
@@ -647,6 +685,17 @@ NARROWS: list[tuple[Any, Any, str]] = [
     (set[int], Annotated[set[int], Field(max_length=1)], "sets of more than 1 items"),
     (dict[str, int], Annotated[dict[str, int], Field(min_length=1)], "empty dicts"),
     (int | str, EITHER, "values below 0"),
+    (
+        Annotated[list[int] | str, Field(min_length=2)],
+        Annotated[set[int] | str, Field(min_length=2)],
+        "lists of fewer than 2 items",
+    ),
+    (list[int], Annotated[set[int], Field(min_length=2)], "lists of fewer than 2 different items"),
+    (str, Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)], "empty texts"),
+    (tuple[int, str], Annotated[list[Any], Field(min_length=3)], "tuples of fewer than 3 items"),
+    (Sub, Annotated[dict[str, Any], Field(min_length=3)], "dicts of fewer than 3 items"),
+    (Unfinite, Finite, "in 'a': infinity and NaN"),
+    (uuid.UUID, UUID4, "values such as UUID('00000000-0000-0000-0000-000000000001')"),
     (dt.datetime, AwareDatetime, "values without a time zone"),
     (dt.datetime, NaiveDatetime, "values with a time zone"),
     (dt.date, PastDate, "dates that are not past"),
@@ -702,6 +751,18 @@ UNKNOWN: list[tuple[Any, Any, str]] = [
     (list[Any], Annotated[list[Any], Field(min_length=1)], ""),
     (Open, Optionals, "Any says nothing about what is handed over"),
     (dict[str, int], Pair, ""),
+    (Sub, Annotated[dict[Literal["a", "b"], Any], Field(min_length=2)], ""),
+    (list[str], set[Guessing], ""),
+    (list[Listens], list[int], "it is no class"),
+    (Annotated[dt.date, Field(ge=dt.date(2020, 1, 1))], Annotated[dt.date, Field(multiple_of=3)], ""),
+    (
+        Annotated[dt.datetime, Field(ge=dt.datetime(2020, 1, 1))],  # noqa: DTZ001 - without a time zone on purpose
+        Annotated[dt.datetime, Field(ge=dt.datetime(2019, 1, 1, tzinfo=dt.UTC))],
+        "",
+    ),
+    (list[tuple[int]], set[tuple[Any, ...]], ""),
+    (list[Chain], set[Chain], ""),
+    (str, Annotated[str, Field(max_length=1000)], ""),
     (str, Annotated[str, Field(pattern="^.*")], ""),
     (Annotated[float, Field(ge=0, le=0.1)], Annotated[decimal.Decimal, Field(le=decimal.Decimal("0.1"))], ""),
 ]

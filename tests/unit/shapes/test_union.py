@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pytest
 from pydantic import Field
@@ -29,7 +29,6 @@ CASES: list[tuple[list[Any], Any]] = [
     ([int | None, int], int | None),
     ([int, Any, str], Any),
     ([int, object], Any),
-    ([Literal["a"], Literal["b"]], Literal["a", "b"]),
     ([SCORE, int], SCORE | int),
     ([SCORE, SCORE], SCORE),
     ([list[int], list[int]], list[int]),
