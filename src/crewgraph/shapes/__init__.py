@@ -9,7 +9,7 @@ from crewgraph.shapes.fields import Shape, fields_of, given_by
 from crewgraph.shapes.json_schema import as_json, kind_of, kinds_of
 from crewgraph.shapes.member import Member, Presence, member
 from crewgraph.shapes.peel import is_union, peeled
-from crewgraph.shapes.relation import Fit, Verdict, fit, refusals, refused
+from crewgraph.shapes.relation import Fit, Verdict, as_it_is, fit, refusals, refused
 from crewgraph.shapes.union import union_of
 from crewgraph.shapes.written import written
 
@@ -20,6 +20,7 @@ __all__ = [
     "Presence",
     "Shape",
     "Verdict",
+    "as_it_is",
     "as_json",
     "coercer",
     "example",

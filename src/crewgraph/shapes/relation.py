@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache, partial
 from itertools import islice
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from crewgraph.shapes.blank import NOTHING, filled, has_blank
-from crewgraph.shapes.forms import UNPROVEN, Form
+from crewgraph.shapes.forms import UNPROVEN, Either, Form
 from crewgraph.shapes.json_schema import as_json
-from crewgraph.shapes.peel import Same
+from crewgraph.shapes.peel import Same, is_union, members_of, peeled
 from crewgraph.shapes.proof import doubt
 from crewgraph.shapes.reading import form_of
 from crewgraph.shapes.refusal import Answer, Entry, Refusal, Unsure, why
 from crewgraph.shapes.values import Maker, hints_of
 from crewgraph.shapes.words import about_type
 
-__all__ = ["Dump", "Fit", "Verdict", "fit", "refusals", "refused"]
+__all__ = ["AS_IT_IS", "Dump", "Fit", "Verdict", "as_it_is", "fit", "refusals", "refused"]
 
 Dump = Literal["python", "json", "no"]
 """How models are handed over: as their ``model_dump()``, as that of ``mode="json"``, or as they are."""
@@ -92,9 +92,35 @@ def _fit(source: Same[Any], target: Same[Any], dump: Dump) -> Fit:
     return Fit(Verdict.FITS) if reason is None else _unproven(ours, theirs, reason)
 
 
+def as_it_is(kind: Any) -> Any:
+    """A type whose values are handed over as they are, wherever it is compared: as with ``dump="no"``, in the type itself.
+
+    So are the values of a dict or list that a step returns, of which models and dataclasses are not dumped.
+    """
+    return kind if isinstance(kind, type) and kind.__module__ == "builtins" else Annotated[kind, AS_IT_IS]
+
+
+class _AsItIs:
+    """The class of :data:`AS_IT_IS`."""
+
+    def __repr__(self) -> str:
+        return "AS_IT_IS"
+
+
+AS_IT_IS = _AsItIs()
+"""Says of a type in ``Annotated`` that its values are handed over as they are."""
+
+
 def _given(source: Any, dump: Dump) -> Form:
     """The form of a source, as it is handed over."""
-    return form_of(as_json(source) if dump == "json" else source, side="dumped" if dump == "python" else "whole")
+    if dump == "json":
+        return form_of(as_json(source), side="whole")
+    bare = peeled(source)
+    if dump == "no" or AS_IT_IS in bare.metadata:
+        return form_of(source, side="whole")
+    if is_union(bare.kind) and not bare.metadata:
+        return Either(tuple(_given(member, dump) for member in members_of(bare.kind)))
+    return form_of(source, side="dumped")
 
 
 def _unproven(source: Form, target: Form, reason: str) -> Fit:

@@ -50,7 +50,7 @@ from pydantic import (
 from pydantic import RootModel as Root
 from pydantic_core import core_schema
 
-from crewgraph.shapes import NOTHING, Verdict, fit, refusals, refused, written
+from crewgraph.shapes import NOTHING, Verdict, as_it_is, fit, refusals, refused, written
 
 
 class Color(enum.StrEnum):
@@ -854,6 +854,21 @@ AS_JSON: list[tuple[Any, Any, Verdict]] = [
 def test_what_is_handed_over_as_json(source: Any, target: Any, verdict: Verdict) -> None:
     """Of ``output_json`` only what JSON can say is left; a date is a text that somebody may read as one."""
     assert fit(source, target, dump="json").verdict is verdict
+
+
+def test_a_type_can_say_that_its_values_are_handed_over_as_they_are() -> None:
+    """Also as a member of a union; elsewhere, and in words, it is the type itself."""
+    kind = as_it_is(Plain)
+    assert written(kind) == "Plain"
+    assert fit(kind, Plain).verdict is Verdict.FITS
+    assert fit(kind, Closed).reason == "a Plain is no Closed"
+    assert fit(kind | None, Closed | None).reason == "a Plain is no Closed"
+    assert fit(Plain | None, Closed | None).verdict is Verdict.FITS
+    assert fit(as_it_is(list[Two_Names]), list[Two_Names]).verdict is Verdict.FITS
+    assert fit(list[Choices], list[Choices]).reason == "in its items: field 'x' is missing"
+    assert fit(as_it_is(list[Choices]), list[Choices]).verdict is Verdict.FITS
+    assert as_it_is(int) is int
+    assert repr(kind).endswith("AS_IT_IS]")
 
 
 def test_refused_is_the_value_of_a_misfit() -> None:
