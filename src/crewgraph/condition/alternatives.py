@@ -234,23 +234,12 @@ def _given(core: Mapping[str, Any], bound: str) -> list[Any]:
 
 
 def _real(core: Mapping[str, Any]) -> Real:
-    if core.get("allow_inf_nan", True) is False:
-        whole = Real(-math.inf, math.inf, has_low=False, has_high=False)
-    else:
-        whole = Real()
-    low, high = whole.low, whole.high
-    has_low, has_high = whole.has_low, whole.has_high
-    for bound in _given(core, "ge"):
-        low, has_low = bound, True
-    for bound in _given(core, "gt"):
-        if bound >= low:
-            low, has_low = bound, False
-    for bound in _given(core, "le"):
-        high, has_high = bound, True
-    for bound in _given(core, "lt"):
-        if bound <= high:
-            high, has_high = bound, False
-    return Real(low, high, has_low, has_high)
+    is_infinite = core.get("allow_inf_nan", True) is not False
+    lows = [(-math.inf, not is_infinite), *((low, False) for low in _given(core, "ge"))]
+    highs = [(math.inf, is_infinite), *((high, True) for high in _given(core, "le"))]
+    low, is_above = max([*lows, *((low, True) for low in _given(core, "gt"))])  # the narrowest, and of two the stricter
+    high, has_high = min([*highs, *((high, False) for high in _given(core, "lt"))])
+    return Real(low, high, not is_above, has_high)
 
 
 def _may_be_key(form: Form, key: str | int) -> bool:

@@ -10,7 +10,7 @@ from crewgraph.condition.answer import Answer, Known, Verdict
 from crewgraph.condition.condition import Condition, Path
 from crewgraph.condition.domains import Domain
 from crewgraph.condition.places import places
-from crewgraph.condition.search import Effort, Kept, Search, Spent, assembled
+from crewgraph.condition.search import Effort, Here, Kept, Search, Spent, assembled
 from crewgraph.condition.spots import Spots
 from crewgraph.condition.terms import Goal, atoms, goals, paths
 from crewgraph.errors import ConditionError
@@ -151,7 +151,9 @@ class Ground:
         found = [self.domains[place] for path in paths(atom) for place in _on_the_way(path) if place in self.domains]
         if atom in self.plain and all(each.is_all for each in found):
             return True
-        return all(each.is_every for each in found)
+        ends = [self.domains[path] for path in paths(atom) if path in self.domains]
+        has_dicts = any(isinstance(value, Here) for each in ends for value in each.values)
+        return all(each.is_every for each in found) and not has_dicts
 
     def _found(self, group: Sequence[Goal], *, odd: bool, hidden: Iterable[str] = ()) -> dict[Path, Any] | None:
         """Values that meet some goals; ``None`` where no combination of samples does."""

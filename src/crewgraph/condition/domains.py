@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, count, islice, product
-from typing import Any
+from typing import Any, assert_never
 
 from crewgraph.condition.alternatives import (
     Alternative,
@@ -123,6 +123,8 @@ def _domain(alternative: Alternative, spot: Spot) -> Domain:  # noqa: C901 - one
         case Anything(is_plain=is_plain):
             found = _anything(spot)
             return found if is_plain else Domain(found.sure, found.doubtful, is_all=False, is_every=False)
+        case _:
+            assert_never(alternative)
 
 
 # ---- without parts ---------------------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ def _lists(places: Sequence[int], wanted: Sequence[Any], others: Sequence[Any], 
     if size and not every:
         return
     for values in product(*(every for _ in read), *(few for _ in free)):
-        filler = others[0] if others else values[-1] if values else every[0]
+        filler = next(iter((*others[:1], *values[-1:], *every[:1])), None)
         made = [filler] * size
         for place, value in zip((*read, *free), values, strict=True):
             made[place] = value
@@ -319,7 +321,8 @@ def _members(alternative: Members, spot: Spot) -> Domain:
     is_model = bool(alternative.known)
     made = _combined(parts, lambda values: _dict(keys, values), spot)
     if is_model:  # it may come as a model, which has no length
-        return Domain(made.sure, made.doubtful, made.is_all and not (spot.sizes or spot.inside), made.is_every)
+        is_all = made.is_all and not (spot.sizes or spot.inside)
+        return Domain(made.sure, made.doubtful, is_all, made.is_every and not spot.is_used)
     return _padded(alternative, made, spot)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from crewgraph.condition.alternatives import Alternative
 from crewgraph.condition.answer import Known, Verdict
-from crewgraph.condition.condition import Condition, Path, parse_condition, path_of, value_of
+from crewgraph.condition.condition import Condition, Path, parse_condition, path_of
 from crewgraph.condition.decide import satisfiable
 from crewgraph.condition.fails import failures
 from crewgraph.condition.hints import about_failure, about_member, about_truth, hint_for_constant
@@ -136,17 +136,7 @@ class _Finder:
 
     def fails(self, node: ast.expr, values: Mapping[str, Any]) -> bool:
         """Whether both the operation and the whole condition fail."""
-        try:
-            self.condition(values)
-        except ConditionError:
-            pass
-        else:
-            return False
-        try:
-            value_of(node, values)
-        except Exception:  # noqa: BLE001 - whatever is raised, the condition fails
-            return True
-        return False
+        return _fails(self.condition, values) and _fails(Condition("", (), node), values)
 
     # ---- what is never or always true --------------------------------------------------------------------------
 
@@ -192,6 +182,14 @@ class _Finder:
                 return False
             case _:
                 return None
+
+
+def _fails(condition: Condition, values: Mapping[str, Any]) -> bool:
+    try:
+        condition(values)
+    except ConditionError:
+        return True
+    return False  # pragma: no cover - values of types for which it fails were asked for
 
 
 def _equal(left: ast.expr, right: ast.expr) -> ast.Compare:

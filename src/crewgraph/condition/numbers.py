@@ -159,17 +159,20 @@ def _real(kind: Real, targets: Iterable[int | float]) -> list[Cell]:
 
 def _between(low: float, high: float) -> Iterator[int | float]:
     """Numbers strictly between two others, the plainest first."""
-    plain = list[int | float]()
-    if low == -math.inf and high == math.inf:
-        plain = [0.0]
-    elif low == -math.inf:
+    if low == -math.inf:
         plain = [_float(math.ceil(high) - 1), _float(high) * 2, -sys.float_info.max, math.ceil(high) - 1]
     elif high == math.inf:
         plain = [_float(math.floor(low) + 1), _float(low) * 2, sys.float_info.max, math.floor(low) + 1]
-    elif low < high:
+    else:
         middle = _float(low) / 2 + _float(high) / 2
         rounded = (round(middle, digits) for digits in (1, 2, 3, 6))
-        plain = [_float(math.floor(low) + 1), *rounded, middle, math.nextafter(_float(low), high), math.floor(low) + 1]
+        plain = [
+            _float(math.floor(low) + 1),
+            *rounded,
+            middle,
+            math.nextafter(_float(low), _float(high)),
+            math.floor(low) + 1,
+        ]
     return (number for number in plain if low < number < high)
 
 
@@ -177,7 +180,7 @@ def _float(number: float) -> float:
     try:
         return float(number)
     except OverflowError:
-        return math.copysign(math.inf, number)
+        return math.inf if number > 0 else -math.inf
 
 
 def _first_real(kind: Real, holds: Callable[[float], bool]) -> float | None:

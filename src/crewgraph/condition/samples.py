@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, assert_never
 
 from crewgraph.condition.alternatives import (
     Alternative,
@@ -27,14 +27,8 @@ MAX_DEPTH = 8
 """How deep a value is made up: a type may contain itself."""
 
 
-class Missing:
-    """What is where nothing is."""
-
-    def __repr__(self) -> str:
-        return "missing"
-
-
-MISSING = Missing()
+MISSING: Any = object()
+"""What is where nothing is."""
 
 
 def sample(form: Form, depth: int = MAX_DEPTH) -> tuple[Any, bool]:
@@ -70,6 +64,8 @@ def sample_of(alternative: Alternative, depth: int = MAX_DEPTH) -> tuple[Any, bo
             return _items(alternative, depth)
         case Members():
             return _members(alternative, depth)
+        case _:
+            assert_never(alternative)
 
 
 def _few(kind: Whole | Real) -> list[int | float]:

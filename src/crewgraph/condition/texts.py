@@ -136,6 +136,6 @@ def fresh(
 
 
 def _signs() -> Iterator[str]:
-    """Signs to make texts of, without end but for that of Unicode; none has another case."""
+    """Signs to make texts of, without end but for that of Unicode."""
     yield from "xyz-_.~"
     yield from (sign for sign in map(chr, count(0x4E00)))

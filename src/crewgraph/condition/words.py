@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Iterable
 from enum import Enum
-from typing import Any
+from typing import Any, assert_never
 
 from crewgraph.condition.alternatives import (
     Alternative,
@@ -21,7 +21,7 @@ from crewgraph.condition.alternatives import (
 from crewgraph.condition.condition import Path
 from crewgraph.condition.numbers import Real, Whole
 
-__all__ = ["a", "dotted", "kind_of", "listed", "near", "shown", "values_of", "which"]
+__all__ = ["a", "dotted", "kind_of", "listed", "near", "shown", "values_of"]
 
 MAX_NAMED = 8
 """So many values are named; of the others it is only said how many there are."""
@@ -76,7 +76,9 @@ def kind_of(alternative: Alternative) -> str:
         case Members(name=name):
             return name or "dict"
         case Anything():
-            return "value of any kind"
+            return "value"
+        case _:
+            assert_never(alternative)
 
 
 def type_of(value: Any) -> str:
@@ -113,8 +115,3 @@ def near(name: str, others: Iterable[str]) -> str | None:
     folded = {other.lower(): other for other in others}
     found = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
     return folded[found[0]] if found else None
-
-
-def which(names: Iterable[str]) -> str:
-    """What there is, in words."""
-    return f"there is: {', '.join(names) or 'nothing'}"

@@ -143,6 +143,7 @@ UNKNOWN: list[Callable[..., Any]] = [
     lambda x: locals()["x"]["a"],
     lambda x: eval("x['a']"),
     lambda x: (yield x["a"]),
+    lambda x: lambda: (yield x["a"]),
     lambda x, y=1: x["a"],
     lambda x, *, y=1: x["a"],
     lambda *x: x[0]["a"],

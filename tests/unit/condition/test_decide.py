@@ -14,10 +14,12 @@ import pytest
 from pydantic import BaseModel, Field
 
 from crewgraph.condition import parse_condition
-from crewgraph.condition.alternatives import Constants
+from crewgraph.condition.alternatives import UNREAD, Constants, alternatives, read
 from crewgraph.condition.answer import Answer, Known, Verdict
 from crewgraph.condition.decide import NOT_UNDERSTOOD, ODD, TOO_MUCH, Ground, satisfiable
-from crewgraph.condition.search import Effort
+from crewgraph.condition.search import Effort, Kept, Search, Spent
+from crewgraph.condition.terms import goals
+from crewgraph.shapes.forms import Either, Form
 
 Ten = Annotated[int, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -43,6 +45,15 @@ class Pair(tuple[int, int], enum.Enum):  # noqa: SLOT001 - an enum has no slots
 
 class Money:
     """A class that nobody knows."""
+
+
+class Odd(enum.Enum):
+    ONE = 1
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no such luck")
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Review(BaseModel):
@@ -74,7 +85,12 @@ def ask(*parts: str, **kinds: Any) -> Answer:
     return satisfiable(asked, kinds)
 
 
-YES: list[tuple[tuple[str, ...], dict[str, Any], dict[str, Any]]] = [
+YES: list[tuple[tuple[str, ...], dict[str, Any], dict[str, Any] | None]] = [
+    ((f"n > {10**400}",), {"n": float}, None),
+    (("has(d)",), {"d": dt.date}, {"d": dt.date(2000, 1, 1)}),
+    (("has(pair)",), {"pair": tuple[int, int]}, {"pair": (0, 0)}),
+    (("len(t) == 1", "t not in ['x', 'y', 'z', '-', '_', '.', '~']"), {"t": str}, {"t": "\u4e00"}),
+    (("'a' in tags",), {"tags": list[Odd | str]}, {"tags": ["a"]}),
     (("n > 5 and n < 7",), {"n": int}, {"n": 6}),
     (("n > 5 and n < 6",), {"n": float}, {"n": 5.5}),
     (("n > 5 and n < 6",), {}, {"n": 5.5}),
@@ -166,6 +182,16 @@ def test_yes(parts: tuple[str, ...], kinds: dict[str, Any], example: Any) -> Non
 
 
 NO: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+    (("a > b or c > 5", "c < 3", "never a > b"), {"c": int}),
+    (("not a > b or c > 5", "c < 3", "a > b"), {"c": int}),
+    (("not n > 3 or n > 7", "n == 5"), {"n": int}),
+    (("n + 1 > 50",), {"n": Ten}),
+    (("n + 1 > 50",), {"n": Share}),
+    (("n - 7", "n == 7"), {"n": int}),
+    (("len(t) in 'abc'",), {"t": str}),
+    (("lower(t) == 'ABC' and t != 'x'",), {"t": str}),
+    (("None in tags",), {"tags": list[str]}),
+    (("d[0] == 1",), {"d": dict[str, int]}),
     (("n > 7 and n < 3",), {}),
     (("n > 7 and n < 3",), {"n": float}),
     (("n > 5 and n < 6",), {"n": int}),
@@ -254,6 +280,12 @@ def test_no(parts: tuple[str, ...], kinds: dict[str, Any]) -> None:
 
 
 UNKNOWN: list[tuple[tuple[str, ...], dict[str, Any], str | None]] = [
+    (("v.score == 1", "w.score == 1", "never v == w"), {"v": Review, "w": Review}, NOT_UNDERSTOOD.format("`v == w`")),
+    (("len(tags) > 0",), {"tags": list[Annotated[int, Field(gt=1, lt=2)]]}, NOT_UNDERSTOOD.format("`len(tags) > 0`")),
+    (("n == 2",), {"n": Annotated[Literal[1, 2, 3], Field(ge=2)]}, ODD),
+    (("n % 2", "n == 0"), {"n": int}, NOT_UNDERSTOOD.format("`n % 2`")),
+    (("max(n, 3) == None",), {"n": int}, NOT_UNDERSTOOD.format("`max(n, 3) == None`")),
+    (("len(v) == 5",), {"v": Told}, NOT_UNDERSTOOD.format("`len(v) == 5`")),
     (("d > 7",), {"d": Decimal}, None),
     (("d > 7 and d < 3",), {"d": Money}, NOT_UNDERSTOOD.format("`d > 7`")),
     (("d[0] == 1",), {"d": Pair}, NOT_UNDERSTOOD.format("`d[0] == 1`")),
@@ -386,8 +418,30 @@ def test_the_search_for_a_proof_ends_too() -> None:
     few = " + ".join(f"a{number}" for number in range(12))
     kinds = {f"a{number}": Ten for number in range(12)}
     assert satisfiable([(parse_condition(f"{few} == 1000"), True)], kinds) == Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
-    parts = [(parse_condition(f"{few} == 1000"), True), (parse_condition("x > y and x < y"), True)]
-    assert satisfiable(parts, kinds).verdict is Verdict.UNKNOWN
+    parts = [(parse_condition(f"{few} == 1000 or x > y"), True), (parse_condition("x > y"), False)]
+    assert satisfiable(parts, kinds) == Answer(Verdict.UNKNOWN, reason=TOO_MUCH)
+
+
+def test_case_by_case() -> None:
+    """Where the combinations are too many, one half of ``or`` after the other is looked at."""
+    few = " + ".join(f"a{number}" for number in range(12))
+    kinds = {f"a{number}": Ten for number in range(12)} | {"x": Ten, "y": Ten}
+    either = (parse_condition(f"{few} == 1000 or x > y"), True)
+    never = [(parse_condition(text), False) for text in ("x > y", "x < y", "x == y")]
+    assert satisfiable([either, *never], kinds) == Answer(Verdict.NO)
+    goal = list(goals(parse_condition("x or y").tree, wanted=True))
+    search = Search({("x",): (False,), ("y",): (True,)}, Effort(1_000), Kept())
+    assert search.by_cases(goal) == {("x",): False, ("y",): True}
+    with pytest.raises(Spent):
+        search.by_cases(goal, 0)
+
+
+def test_aliases_of_aliases_are_not_followed_for_ever() -> None:
+    """What lies too deep is not looked into."""
+    form: Form = read(int)
+    for _ in range(60):
+        form = Either((form,))
+    assert alternatives(form) == (UNREAD,)
 
 
 def test_what_is_not_surveyed_cannot_be_asked() -> None:

@@ -134,6 +134,8 @@ def test_what_others_ask_does_not_stand_in_the_way() -> None:
         (["x"], str, "x is ''"),
         (["x == 'a' and x == 'b'"], str, "x is anything"),
         (["x is not None and x > 7"], Ten | None, "x is 0 … 7 or None"),
+        (["x > 7"], Ten | None, "x is 0 … 7"),
+        (["x is not None"], Ten | None, "x is None"),
         (["x in ['a0']"], Literal["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"],
          "x is 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8' or 1 more"),
     ],
