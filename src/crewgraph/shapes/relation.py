@@ -131,11 +131,17 @@ def _unproven(source: Form, target: Form, reason: str) -> Fit:
         unsure = [answer.reason for _, answer in tried if isinstance(answer, Unsure)]
         return Fit(Verdict.UNKNOWN, unsure[0] if unsure and reason == UNPROVEN else reason)
     value, refusal = min(bad, key=lambda pair: (pair[1].is_narrow, len(pair[1].path)))
-    is_always = all(isinstance(answer, Refusal) and _is_same(answer, refusal) for _, answer in tried)
+    # an empty list holds nothing that could be refused
+    reaching = [answer for value, answer in tried if not (refusal.path and _is_empty(value))]
+    is_always = all(isinstance(answer, Refusal) and _is_same(answer, refusal) for answer in reaching)
     is_named = any(type(named) is type(refusal.value) and named == refusal.value for named in hints_of(source).values)
     refusal = replace(refusal, path=tuple(map(partial(_of_a_field, source), refusal.path)))
     text = about_type(refusal, is_named=is_named, is_always=is_always)
     return Fit(Verdict.NARROWS if refusal.is_narrow else Verdict.MISFIT, text, _shown(value))
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset | dict) and not value
 
 
 def _tried(source: Form, target: Form) -> Iterator[tuple[Any, Answer]]:

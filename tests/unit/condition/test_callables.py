@@ -202,6 +202,10 @@ SAID: list[tuple[Callable[..., Any], str]] = [
     (lambda x: x.get("a", 0) > x.get("b", 1), ("has(a) and (has(b) and a > b or (not has(b) and a > 1)) or "
      "(not has(a) and has(b) and (0 > b))")),
     (lambda x: x.get("a", "").lower() == "b", "has(a) and lower(a) == 'b'"),
+    (lambda v: v["urgency"] > 7 and not v["muted"], "urgency > 7 and (not muted)"),
+    (lambda v: v["customer"]["name"].lower() == "ada", "lower(customer['name']) == 'ada'"),
+    (lambda v: "reply" in v and len(v["reply"]) > 80, "has(reply) and len(reply) > 80"),
+    (lambda v: v.get("mood", "glad") == "sad", "has(mood) and mood == 'sad'"),
     (lambda x: True, "True"),
     (documented, "a"),
 ]  # fmt: skip
