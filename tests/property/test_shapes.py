@@ -6,7 +6,6 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
-import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -388,9 +387,7 @@ def pairs(draw: st.DrawFn) -> tuple[Kind, Kind]:
 
 
 dumps = st.sampled_from(["python", "no"])
-thorough = settings(
-    max_examples=int(os.environ.get("SHAPES_EXAMPLES", "150")), deadline=None, suppress_health_check=list(HealthCheck)
-)
+thorough = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 # ---- what must hold ---------------------------------------------------------------------------------------------
