@@ -9,21 +9,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import BaseModel
+
 from crewgraph.condition.numbers import Real, Whole
 from crewgraph.shapes import forms
+from crewgraph.shapes.fields import fields_of, given_by
 from crewgraph.shapes.forms import (
     Again,
     Choice,
     Either,
     Form,
     Guarded,
+    Instance,
     Items,
     Record,
     Row,
     Scalar,
     Table,
 )
+from crewgraph.shapes.peel import is_union, members_of, peeled
 from crewgraph.shapes.reading import form_of
+from crewgraph.shapes.relation import AS_IT_IS
 
 __all__ = [
     "Alternative",
@@ -131,7 +137,12 @@ class Read:
 
 
 def read(kind: Any) -> Form:
-    """The form in which a type is handed over."""
+    """The form in which values of a type are handed over: models as their dumps, unless the type says as they are."""
+    bare = peeled(kind)
+    if AS_IT_IS in bare.metadata:
+        return form_of(kind, side="whole")
+    if is_union(bare.kind) and not bare.metadata:
+        return Either(tuple(map(read, members_of(bare.kind))))
     return form_of(kind, side="dumped")
 
 
@@ -177,8 +188,16 @@ def _container(form: Form) -> Alternative | None:
             known = {slot.keys[0]: (slot.form, slot.is_required) for slot in slots}
             more = extra if not isinstance(extra, str) else None
             return Members(known, more and TEXT, more, name=name)
+        case Instance(cls=cls) if issubclass(cls, BaseModel):
+            return Members(_fields(cls), name=cls.__name__)
         case _:
             return None
+
+
+def _fields(cls: type[BaseModel]) -> Mapping[str, tuple[Form, bool]]:
+    """The fields of a model that is handed over as it is; conditions see no others, and nothing that is computed."""
+    fields = {**fields_of(cls), **given_by(cls)}
+    return {name: (form_of(fields[name].kind, side="whole"), True) for name in cls.model_fields}
 
 
 UNREAD = Read(Anything(is_plain=False), is_sure=False)

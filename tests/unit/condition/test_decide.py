@@ -7,11 +7,12 @@ import enum
 import sys
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypedDict
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from crewgraph.condition import parse_condition
 from crewgraph.condition.alternatives import UNREAD, Constants, alternatives, read
@@ -19,6 +20,7 @@ from crewgraph.condition.answer import Answer, Known, Verdict
 from crewgraph.condition.decide import NOT_UNDERSTOOD, ODD, TOO_MUCH, Ground, satisfiable
 from crewgraph.condition.search import Effort, Kept, Search, Spent
 from crewgraph.condition.terms import goals
+from crewgraph.shapes import as_it_is
 from crewgraph.shapes.forms import Either, Form
 
 Ten = Annotated[int, Field(ge=0, le=10)]
@@ -73,6 +75,21 @@ class Endless(BaseModel):
 
 class Open_(BaseModel, extra="allow"):  # noqa: N801 - a name for a test
     score: int
+
+
+class Shown(BaseModel):
+    score: Ten
+    hidden: int = Field(default=1, exclude=True)
+
+    @computed_field
+    @property
+    def twice(self) -> int:
+        return 2 * self.score
+
+
+@dataclass
+class Point:
+    x: int
 
 
 class Told(TypedDict, total=False):
@@ -364,6 +381,17 @@ def test_an_example_has_what_its_type_asks_for() -> None:
     assert ask("has(v)", v=Annotated[dict[str, int], Field(min_length=1)]).verdict is Verdict.UNKNOWN
     assert ask("has(v)", v=Annotated[list[Endless], Field(min_length=1)]).verdict is Verdict.UNKNOWN
     assert ask("has(v)", v=Annotated[str, Field(min_length=99_999)]).verdict is Verdict.UNKNOWN
+
+
+def test_values_that_are_handed_over_as_they_are() -> None:
+    """A model has all its fields then and nothing that is computed; into other objects conditions do not look."""
+    hidden, twice, point = ask("v.hidden > 1", v=Shown), ask("v.twice > 1", v=Shown), ask("v.x > 1", v=Point)
+    assert (hidden.verdict, twice.verdict, point.verdict) == (Verdict.NO, Verdict.YES, Verdict.YES)
+    for kind in (as_it_is(Shown), as_it_is(Shown) | None, as_it_is(Shown | None)):
+        assert ask("v.hidden > 1", v=kind).verdict is Verdict.YES
+        assert ask("v.twice > 1", v=kind).verdict is Verdict.NO
+    assert ask("v.x > 1", v=as_it_is(Point)).verdict is Verdict.UNKNOWN
+    assert ask("v[0].hidden > 1", v=as_it_is(list[Shown])).verdict is Verdict.YES
 
 
 def test_many_values_of_one_dict_are_looked_at_one_by_one() -> None:
