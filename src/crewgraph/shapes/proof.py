@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crewgraph.shapes.bounds import CLASSES, takes_all
 from crewgraph.shapes.forms import (
     UNPROVEN,
-    Again,
     Anything,
     Choice,
     Either,
@@ -25,6 +24,7 @@ from crewgraph.shapes.forms import (
     Slot,
     Table,
 )
+from crewgraph.shapes.kept import are_texts, go_into_a_set, named, stay_apart, stays, takes_all_texts
 from crewgraph.shapes.refusal import Refusal, Unsure, why
 
 __all__ = ["doubt"]
@@ -76,7 +76,7 @@ class _Proof:
 
     def doubt(self, source: Form, target: Form, depth: int) -> str | None:
         """As :func:`doubt`."""
-        source, target = _named(source), _named(target)
+        source, target = named(source), named(target)
         pair = (id(source), id(target))
         if isinstance(target, Anything) or pair in self.assumed:
             return None
@@ -108,7 +108,7 @@ class _Proof:
         return "it has too many values to try" if prover is None else prover(self, source, target, depth)
 
     def _guarded(self, source: Form, target: Guarded, depth: int) -> str | None:
-        if isinstance(source, Guarded) and _same_rule(source, target) and _stays(source.form, target.form):
+        if isinstance(source, Guarded) and _same_rule(source, target) and stays(source.form, target.form):
             return self.doubt(source.form, target.form, depth)
         return self.doubt(source, target.form, depth) or target.reason
 
@@ -179,9 +179,9 @@ class _Proof:
                 if (
                     any(slot.is_required for slot in target.slots)
                     or target.extra == "forbid"
-                    or (target.only_text and not _are_texts(source.key))
+                    or (target.only_text and not are_texts(source.key))
                 ):
-                    return ANY_SAYS_NOTHING if isinstance(_named(source.value), Anything | Opaque) else UNPROVEN
+                    return ANY_SAYS_NOTHING if isinstance(named(source.value), Anything | Opaque) else UNPROVEN
                 taken = [slot.form for slot in target.slots if any(_may_be(key, source.key) for key in slot.keys)]
                 taken += [] if target.extra is None else [target.extra]
                 return _first(self.doubt(source.value, form, depth) for form in taken)
@@ -224,13 +224,13 @@ class _Proof:
         most = None if source.extra is not None else len(source.slots)
         if sure < target.least or (target.most is not None and (most is None or most > target.most)):
             yield UNPROVEN
-        if target.least > 1 and not _is_text(target.key):
+        if target.least > 1 and not takes_all_texts(target.key):
             yield UNPROVEN
         for slot in source.slots:
             yield _tried(slot.keys[0], target.key)
             yield self.doubt(slot.form, target.value, depth)
         if source.extra is not None:
-            yield None if _is_text(target.key) else UNPROVEN
+            yield None if takes_all_texts(target.key) else UNPROVEN
             yield self.doubt(_extra(source), target.value, depth)
 
     def instance(self, source: Instance, target: Form, _: int) -> str | None:
@@ -259,14 +259,6 @@ _PROVERS: dict[type, Callable[[_Proof, Any, Form, int], str | None]] = {
 }
 
 
-def _named(form: Form) -> Form:
-    for _ in range(DEEPEST):
-        if not isinstance(form, Again):
-            return form
-        form = form.form
-    return Opaque("it stands only for itself")
-
-
 def _values(source: Form) -> tuple[Any, ...] | None:
     """The values of a source that has few."""
     if isinstance(source, Choice) and len(source.values) <= MANY:
@@ -292,85 +284,19 @@ def _fits_length(source: Items | Table, target: Items | Table, ours: Any, theirs
     """Whether there are as many as the sink wants; equal ones may fall together to one."""
     least = source.least
     if isinstance(target, Table) or target.kind in {"set", "frozenset"}:
-        least = least if _stay_apart(ours, theirs) else min(least, 1)
+        least = least if stay_apart(ours, theirs) else min(least, 1)
     return target.least <= least and (target.most is None or (source.most is not None and source.most <= target.most))
 
 
-def _stay_apart(ours: Any, theirs: Any) -> bool:
-    """Whether what is different stays different: what is unique already, and is taken as what it is."""
-    if isinstance(ours, Items) and isinstance(theirs, Items):
-        return ours.kind in {"set", "frozenset"} and _stays(ours.item, theirs.item)
-    return isinstance(ours, Form) and isinstance(theirs, Form) and _stays(ours, theirs)
-
-
-def _stays(ours: Form, theirs: Form) -> bool:
-    """Whether values of a source are taken as what they are."""
-    match _named(ours), _named(theirs):
-        case Scalar(kind=kind), Scalar() as taken:
-            return kind == taken.kind and not _is_shaped(taken)
-        case Choice(values=values), Choice(values=others):
-            return len(values) == len(others) and all(one is other for one, other in zip(values, others, strict=True))
-        case Instance(), Instance():
-            return True
-        case Row(items=ours_), Row(items=theirs_):
-            return len(ours_) == len(theirs_) and all(map(_stays, ours_, theirs_))
-        case Either(forms=ours_), Either(forms=theirs_):
-            return len(ours_) == len(theirs_) and all(map(_stays, ours_, theirs_))
-        case one, Either(forms=theirs_):  # of a union pydantic takes the member that a value is already
-            return any(_stays(one, another) for another in theirs_)
-        case Items(kind=kind, item=one), Items(kind=other, item=another):
-            return kind == other and _stays(one, another)
-        case _:
-            return False
+def _hashing(target: Items, item: Form) -> str | None:
+    """What keeps items from being put into a set."""
+    is_set = target.kind in {"set", "frozenset"}
+    return UNPROVEN if is_set and not go_into_a_set(target.item, item) else None
 
 
 def _may_be(key: str, keys: Form) -> bool:
     """Whether a text may be one of the keys of a dict."""
     return not isinstance(why(key, keys), Refusal)
-
-
-def _is_shaped(form: Scalar) -> bool:
-    return any(form.core.get(key) for key in ("strip_whitespace", "to_lower", "to_upper"))
-
-
-def _hashing(target: Items, item: Form) -> str | None:
-    """What keeps items from being put into a set."""
-    if target.kind not in {"set", "frozenset"}:
-        return None
-    inside = _named(target.item)
-    return None if _is_hashable(_named(item) if isinstance(inside, Anything) else inside) else UNPROVEN
-
-
-def _is_hashable(form: Form) -> bool:
-    match _named(form):
-        case Scalar():
-            return True
-        case Choice(values=values):
-            return all(isinstance(value, Hashable) for value in values)
-        case Row(items=forms) | Either(forms=forms):
-            return all(_is_hashable(part) for part in forms)
-        case Items(kind=kind, item=item):
-            return kind in {"tuple", "frozenset"} and _is_hashable(item)
-        case Instance(cls=cls):
-            return cls.__hash__ is not None
-        case _:
-            return False
-
-
-def _are_texts(form: Form) -> bool:
-    """Whether all values of a source are texts."""
-    form = _named(form)
-    if isinstance(form, Choice):
-        return all(isinstance(value, str) for value in form.values)
-    return isinstance(form, Scalar) and form.kind == "str"
-
-
-def _is_text(form: Form) -> bool:
-    """Whether a sink takes all texts."""
-    form = _named(form)
-    return isinstance(form, Anything) or (
-        isinstance(form, Scalar) and form.kind == "str" and form.core.keys() <= {"type"}
-    )
 
 
 def _extra(source: Record) -> Form:
@@ -394,7 +320,7 @@ def _overlap(target: Record, given: dict[str, Slot]) -> bool:
 def _cases(source: Record) -> Iterator[Record]:
     """A record, divided by the values of the first key that has only a few."""
     for index, slot in enumerate(source.slots):
-        arms = _arms(_named(slot.form))
+        arms = _arms(named(slot.form))
         if 1 < len(arms) <= ARMS:
             for arm in arms:
                 yield replace(

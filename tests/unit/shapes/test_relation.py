@@ -462,6 +462,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 Alias = typing_extensions.TypeAliasType("Alias", list[int])
 Looping = typing_extensions.TypeAliasType("Looping", "Looping | int")
+Frozen = typing_extensions.TypeAliasType("Frozen", "frozenset[Frozen] | int")
+Deep = typing_extensions.TypeAliasType("Deep", "tuple[Deep, ...]")
 Nested = typing_extensions.TypeAliasType("Nested", "list[Nested] | int")
 Id = NewType("Id", int)
 Kinds = Annotated[One | Two, Field(discriminator="kind")]
@@ -743,6 +745,8 @@ UNKNOWN: list[tuple[Any, Any, str]] = [
     (type[int], type, "code of its own makes it"),
     (Abstract, int, ""),
     (Looped, int, ""),
+    (list[Frozen], set[Frozen], "equal values fall together in a set"),
+    (Annotated[set[Deep], Field(min_length=2)], Annotated[set[Deep], Field(min_length=2)], ""),
     (Text, InsideClosed, "it looks for a field inside of others"),
     (Point, Pointed, "validators of its own decide what it takes"),
     (IPvAnyAddress, int, "code of its own makes it"),
