@@ -110,6 +110,11 @@ def test_exactly_as_many_as_are_named_are_not_cut() -> None:
     assert "more" not in str(InputError({index: {"a": ["'y'"]} for index in range(MAX_NAMED)}))
 
 
+def test_a_key_that_nobody_reads_is_needed_by_nobody() -> None:
+    """But it is declared, so a row that lacks it is told so."""
+    assert str(InputError({0: {"b": []}}, others_run=True)) == "input 0 lacks 'b'"
+
+
 def test_a_placeholder_without_value_says_where_and_what_there_is() -> None:
     """The message names the placeholder, the text it stands in, what is known, and how to write braces."""
     error = TemplateError({"topic": ["task 'a'", "task 'b'"]}, known=["y", "x"])

@@ -91,7 +91,9 @@ def _told(
 
 
 def _lacking(keys: Mapping[str, Sequence[str]], given: Iterable[str] | None) -> str:
-    lacking = ", ".join(f"'{key}' (needed by {', '.join(whom)})" for key, whom in sorted(keys.items()))
+    lacking = ", ".join(
+        f"'{key}' (needed by {', '.join(whom)})" if whom else f"'{key}'" for key, whom in sorted(keys.items())
+    )
     if given is None:
         return lacking
     has = list(given)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import typing
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+import typing_extensions
+from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema
 
+from crewgraph.errors.root import in_words, shortened
 from crewgraph.shapes import Shape, fields_of, kinds_of
 from crewgraph.shapes.adapter import adapter
+from crewgraph.shapes.words import shown
 
 __all__ = ["Declared", "declared", "is_declarable"]
 
@@ -20,6 +24,13 @@ Made = tuple[Any, list[str], dict[str, str]]
 """What was made of values, the keys that are missing, and what is wrong with others."""
 Looked = tuple[dict[str, Any], list[str], dict[str, str]]
 """The values to go on with, the keys that are missing, and what is wrong with others."""
+MAX_WORDS = 200
+"""Characters of what is said about one value: it is quoted, and may be long."""
+_NAMED = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"}
+"""Words of JSON Schema whose value has names as keys."""
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_DATA = {"enum", "const", "default", "example", "examples"}
+"""Words of JSON Schema whose value is data: a ``$ref`` in it is none."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class Declared:
 
     @property
     def reads(self) -> Iterable[str]:
-        """The keys that it is filled from: of a model those that its aliases name."""
+        """The keys that it is filled from: the names of a model's fields, and their aliases."""
         return self._names
 
     def made(self, values: Mapping[str, Any]) -> Made:
@@ -58,9 +69,9 @@ class Declared:
         if isinstance(self.source, Mapping):
             return self._by_schema(values)
         try:
-            return self._adapter.validate_python(dict(values)), [], {}
+            return self._adapter.validate_python(self._renamed(values)), [], {}
         except ValidationError as error:
-            return None, *_sorted(error)
+            return None, *self._sorted(error)
 
     def look_at(self, values: Mapping[str, Any]) -> Looked:
         """Validate a row; what is not declared stays as it is, unless it is forbidden."""
@@ -70,44 +81,109 @@ class Declared:
         return {**values, **self.dumped(made)}, [], {}
 
     def dumped(self, made: Any) -> dict[str, Any]:
-        """What was made, as it is handed over."""
-        given: Any = made.model_dump() if isinstance(made, BaseModel) else self._adapter.dump_python(made)
-        return given
+        """What was made, as it is handed over: each key by the name and of the type that is declared.
+
+        Whatever a model says about how it is dumped would change names and types, or leave keys out; it is asked about
+        the values in it only.
+        """
+        if isinstance(made, BaseModel):
+            names = [*self.fields, *(made.model_extra or ()), *type(made).model_computed_fields]
+            keys = {name: getattr(made, name) for name in names}
+        elif isinstance(made, Mapping):
+            keys = dict[str, Any](made)
+        else:
+            keys = {name: getattr(made, name) for name in self.fields if hasattr(made, name)}
+        return {key: _dumped(value, self._dumpers.get(key, ANY)) for key, value in keys.items()}
 
     def json_schema(self) -> dict[str, Any]:
         """It as a JSON Schema."""
         if isinstance(self.source, Mapping):
-            return dict(self.source)
-        return self._adapter.json_schema()
+            return deepcopy({**self.source})
+        return self._adapter.json_schema(schema_generator=Lenient)
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for key, each in self.fields.items() for name in (key, *each.names)))
 
     @cached_property
+    def _aliases(self) -> Mapping[str, tuple[str, ...]]:
+        """The aliases of the fields that have any, but for a field whose own name is the alias of another."""
+        named = {key: {*each.names} for key, each in self.fields.items() if each.names}
+        foreign = {key for key in named if any(key in others for other, others in named.items() if other != key)}
+        return {key: self.fields[key].names for key in named if key not in foreign}
+
+    @cached_property
+    def _dumpers(self) -> Mapping[str, TypeAdapter[Any]]:
+        known = {} if isinstance(self.source, Mapping) else self.fields
+        return {key: adapter(each.kind) or ANY for key, each in known.items()}
+
+    @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
-        made = adapter(dict[str, Any] if isinstance(self.source, Mapping) else self.source)
+        made = adapter(self.source)
         if made is None:
             raise ValueError(f"{self.name} cannot be validated: a type in it leads nowhere. hint: import what it names")
         return made
 
+    def _renamed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values under the aliases by which a model looks for them: whoever hands them over knows its fields' names."""
+        renamed = dict(values)
+        for key, (alias, *others) in self._aliases.items():
+            if key in values:
+                value = renamed.pop(key)
+                for other in others:
+                    renamed.pop(other, None)
+                renamed[alias] = value
+        return renamed
+
+    def _sorted(self, error: ValidationError) -> tuple[list[str], dict[str, str]]:
+        """The keys that are missing, and what is wrong with the others, by the names of the fields."""
+        missing, misfits = list[str](), dict[str, str]()
+        names = {alias: key for key, aliases in self._aliases.items() for alias in aliases}
+        for each in error.errors(include_url=False, include_context=False):
+            place = ".".join(
+                str(names.get(str(step), step) if at == 0 else step) for at, step in enumerate(each["loc"])
+            )
+            if each["type"] == "missing" and len(each["loc"]) == 1:
+                missing.append(place)
+            else:
+                misfits.setdefault(
+                    place or "the row", shortened(f"{each['msg']}, not {shown(each['input'])}", MAX_WORDS)
+                )
+        return missing, misfits
+
     @cached_property
     def _validator(self) -> Any:
-        from jsonschema.validators import validator_for
-        from referencing import Registry
-
-        return validator_for(self.source)(self.source, registry=Registry())  # nothing is ever fetched
+        return _validator_of(self.source)
 
     def _by_schema(self, values: Mapping[str, Any]) -> Looked:
         missing, misfits = list[str](), dict[str, str]()
-        known = {**{key: each.default for key, each in self.fields.items() if each.has_default}, **values}
-        for error in sorted(self._validator.iter_errors(known), key=lambda each: [str(step) for step in each.path]):
+        defaults = {key: each.default for key, each in self.fields.items() if each.has_default and key not in values}
+        known = {**deepcopy(defaults), **values}
+        try:
+            errors = sorted(self._validator.iter_errors(known), key=lambda each: [str(step) for step in each.path])
+        except Exception as failed:  # noqa: BLE001 - numbers that are none, values whose repr fails, schemas without end
+            why = f"it cannot be held against {self.name}: {in_words(failed)}"
+            return known, [], {"the row": shortened(why, MAX_WORDS)}
+        for error in errors:
             if error.validator == "required" and not error.path:
                 missing += [key for key in error.validator_value if key not in known and key not in missing]
             else:
                 place = ".".join(map(str, error.path)) or "the row"
-                misfits.setdefault(place, _shortened(error.message))
+                misfits.setdefault(place, shortened(error.message, MAX_WORDS))
         return known, missing, misfits
+
+
+class Lenient(GenerateJsonSchema):
+    """A JSON Schema in which what has no JSON form may be anything."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - as pydantic declares it
+
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:  # noqa: ARG002 - pydantic's
+        """What stands for a type without JSON form."""
+        return {}
+
+
+ANY = TypeAdapter[Any](Any)
 
 
 def declared(source: Any) -> Declared:
@@ -119,18 +195,12 @@ def declared(source: Any) -> Declared:
     if isinstance(source, Declared):
         return source
     if isinstance(source, Mapping):
-        from jsonschema.exceptions import SchemaError
-        from jsonschema.validators import validator_for
-
-        try:
-            validator_for(source).check_schema(dict(source))
-        except SchemaError as error:
-            raise ValueError(f"the JSON Schema of the inputs is none: {_shortened(error.message)}") from error
-        for outside in _outside(source):
-            raise ValueError(f"the JSON Schema of the inputs refers to {outside!r:.60}. hint: put it into its $defs")
-        return Declared(source, kinds_of(source))
+        _check(source)
+        known = kinds_of(source)
+        required: Any = source.get("required", ())
+        return Declared(source, {**known, **{key: Shape() for key in required if key not in known}})
     if not is_declarable(source):
-        told = f"the class {source.__name__}" if isinstance(source, type) else repr(source)[:60]
+        told = f"the class {source.__name__}" if isinstance(source, type) else shown(source)
         raise ValueError(
             f"inputs are declared by a pydantic model, a TypedDict, a dataclass or a JSON Schema, not by {told}. "
             "hint: class Mail(BaseModel): subject: str"
@@ -140,39 +210,87 @@ def declared(source: Any) -> Declared:
 
 def is_declarable(source: object) -> bool:
     """Whether something is a model, a TypedDict or a dataclass: a type that names keys."""
-    is_model = isinstance(source, type) and (issubclass(source, BaseModel) or dataclasses.is_dataclass(source))
-    return is_model or typing.is_typeddict(source)
+    if not isinstance(source, type) or issubclass(source, RootModel):  # which names no keys
+        return False
+    return issubclass(source, BaseModel) or dataclasses.is_dataclass(source) or typing_extensions.is_typeddict(source)
 
 
-def _outside(schema: Any) -> Iterator[str]:
-    """The references of a schema that lead out of it."""
-    todo: list[Any] = [schema]
+def _dumped(value: Any, by: TypeAdapter[Any]) -> Any:
+    try:
+        return by.dump_python(value, warnings=False)
+    except ValueError:  # it contains itself, or is very deep
+        return value
+
+
+def _check(schema: Mapping[str, Any]) -> None:
+    """Refuse what is no JSON Schema, or one that leads out of itself, nowhere, or around in circles.
+
+    Raises:
+        ValueError: it is such a one.
+    """
+    from jsonschema.exceptions import SchemaError
+
+    parts = list(_parts(schema))
+    told = dict.fromkeys(part[word] for part in parts for word in _REFERENCES if isinstance(part.get(word), str))
+    for ref in told:
+        if not ref.startswith("#"):
+            raise ValueError(f"the JSON Schema of the inputs refers to {ref!r:.60}. hint: put it into its $defs")
+    try:
+        validator = _validator_of(schema)
+        validator.check_schema(validator.schema)
+        if not any("$id" in part or "id" in part for part in parts[1:]):  # else it depends on the place where it leads
+            _look_up(validator, told)
+        next(validator.iter_errors({}), None)
+    except RecursionError as error:
+        raise ValueError("the JSON Schema of the inputs leads back into itself without end, or is too deep") from error
+    except Exception as error:  # a schema is data, and may be whatever it is
+        why = error.message if isinstance(error, SchemaError) else in_words(error)
+        raise ValueError(f"the JSON Schema of the inputs is none: {shortened(why, MAX_WORDS)}") from error
+
+
+def _validator_of(schema: Mapping[str, Any]) -> Any:
+    from jsonschema.validators import Draft202012Validator, validator_for
+    from referencing import Registry
+
+    made = validator_for(schema, default=Draft202012Validator)
+    return made({**schema}, registry=Registry())  # nothing is ever fetched
+
+
+def _look_up(validator: Any, references: Iterable[str]) -> None:
+    """Follow references inside of a schema.
+
+    Raises:
+        LookupError: one leads nowhere.
+    """
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import specification_with
+
+    resource = specification_with(validator.META_SCHEMA["$schema"]).create_resource(validator.schema)
+    resolver = Registry().resolver_with_root(resource)
+    for ref in references:
+        try:
+            resolver.lookup(ref)
+        except Unresolvable as error:
+            raise LookupError(f"{ref!r:.60} leads nowhere") from error
+
+
+def _parts(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """The schemas in a schema, itself first."""
+    todo, seen = [(schema, False)], set[int]()
     while todo:
-        part = todo.pop()
+        part, is_named = todo.pop()
+        if id(part) in seen:
+            continue
         if isinstance(part, Mapping):
-            ref: Any = part.get("$ref", "#")
-            if isinstance(ref, str) and not ref.startswith("#"):
-                yield ref
-            todo += part.values()
-        elif isinstance(part, list):
-            todo += part
-
-
-def _sorted(error: ValidationError) -> tuple[list[str], dict[str, str]]:
-    """The keys that are missing, and what is wrong with the others."""
-    missing, misfits = list[str](), dict[str, str]()
-    for each in error.errors(include_url=False, include_context=False):
-        place = ".".join(map(str, each["loc"])) or "the row"
-        if each["type"] == "missing" and len(each["loc"]) == 1:
-            missing.append(place)
-        else:
-            misfits.setdefault(place, _shortened(f"{each['msg']}, not {each['input']!r:.60}"))
-    return missing, misfits
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 1] + "…"
-
-
-MAX_WORDS = 200
-"""Characters of what is said about one value: it is quoted, and may be long."""
+            seen.add(id(part))
+            if not is_named:
+                yield part
+            todo += [
+                (inner, not is_named and word in _NAMED)
+                for word, inner in part.items()
+                if is_named or word not in _DATA
+            ]
+        elif isinstance(part, list | tuple):
+            seen.add(id(part))
+            todo += [(inner, False) for inner in part]

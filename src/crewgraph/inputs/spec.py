@@ -121,7 +121,8 @@ class InputSpec(Mapping[str, InputField]):
         if self.declared is not None:
             checked, lacking, misfits = self.declared.look_at(values)
             wanted = {key: self._fields[key].used_by if key in self._fields else () for key in lacking}
-            return Row(checked, self.missing({*checked, *lacking}) | wanted, misfits)
+            others = {key: whom for key, whom in self.missing(checked).items() if not self._fields[key].is_declared}
+            return Row(checked, others | wanted, misfits)
         return Row(values, self.missing(values), self._misfits(values))
 
     def _misfits(self, values: Mapping[str, Any]) -> dict[str, str]:
