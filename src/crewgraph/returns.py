@@ -13,9 +13,10 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
+import typing_extensions
 from pydantic import BaseModel
 
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
 from crewgraph.shapes import given_by, is_union, peeled, union_of
 
 __all__ = ["Given", "gives_of"]
@@ -47,6 +48,8 @@ class Given:
         return None if self.is_open else frozenset(self.sometimes)
 
 
+OUTPUTS = (CrewOutput, PipelineRunResult, PipelineKickoffResult)
+"""What a step hands over as if it were its own, with whatever keys are in it."""
 NOTHING = Given()
 ANYTHING = Given(is_open=True)
 
@@ -61,24 +64,37 @@ def gives_of(name: str, returns: Any) -> Given:
         return NOTHING
     if is_union(kind):
         return _one_of([gives_of(name, member) for member in typing.get_args(kind)])
-    if typing.is_typeddict(kind):
-        fields = given_by(kind)
-        always = {key: each.kind for key, each in fields.items() if each.required}
-        return Given(always, {key: each.kind for key, each in fields.items() if not each.required})
+    if typing_extensions.is_typeddict(kind):
+        return _fields(kind)
     if typing.get_origin(kind) is typing.Literal:
-        return Given({name: returns})
+        return _literal(name, returns, typing.get_args(kind))
     return _of_class(name, returns, typing.get_origin(kind) or kind)
 
 
 def _of_class(name: str, returns: Any, kind: Any) -> Given:
-    if not isinstance(kind, type) or issubclass(kind, CrewOutput) or getattr(kind, "__pydantic_root_model__", False):
+    if not isinstance(kind, type) or issubclass(kind, OUTPUTS) or getattr(kind, "__pydantic_root_model__", False):
         return ANYTHING
     if issubclass(kind, BaseModel):
-        always = {key: each.kind for key, each in given_by(kind).items()}
-        return Given(always, is_open=kind.model_config.get("extra") == "allow")
+        if kind.__pydantic_decorators__.model_serializers:  # it is handed over as whatever that makes of it
+            return ANYTHING
+        return _fields(kind, is_open=kind.model_config.get("extra") == "allow")
     if issubclass(kind, VALUES) or (dataclasses.is_dataclass(kind) and not issubclass(kind, Mapping)):
         return Given({name: returns})
     return ANYTHING
+
+
+def _fields(kind: Any, *, is_open: bool = False) -> Given:
+    fields = given_by(kind)
+    always = {key: each.kind for key, each in fields.items() if each.required}
+    return Given(always, {key: each.kind for key, each in fields.items() if not each.required}, is_open)
+
+
+def _literal(name: str, returns: Any, values: tuple[Any, ...]) -> Given:
+    """What gives one of these values, of which ``None`` hands over nothing."""
+    told = tuple(value for value in values if value is not None)
+    if len(told) == len(values):
+        return Given({name: returns})
+    return Given(sometimes={name: typing.Literal[told]}) if told else NOTHING
 
 
 def _one_of(several: Iterable[Given]) -> Given:

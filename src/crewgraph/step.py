@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import typing
@@ -17,7 +18,7 @@ from crewgraph.node import Interface, Need, Problem, needs_of
 from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
 from crewgraph.policy import Budget, Policy
 from crewgraph.returns import gives_of
-from crewgraph.shapes import coercer
+from crewgraph.shapes import coercer, is_union, peeled
 from crewgraph.syntax import Stage
 from crewgraph.template import as_text
 from crewgraph.threads import called, is_async
@@ -137,13 +138,13 @@ class Step(Stage):
         return taken(self._takes, given, who=f"step '{self.name}'")
 
     def _hints(self) -> dict[str, Any]:
-        return _hints(_annotated(self.function), include_extras=True)
+        return _hints(_annotated(self.function))
 
     def _look_up(self) -> dict[str, Callable[[Any], Any]]:
         """How each value is checked that a parameter declares a type for; looked up once, when first needed."""
         if self._checks is None:
             hints = self._hints()
-            whole = hints.get(ALL_VALUES)
+            whole = _without_none(hints.get(ALL_VALUES))
             if ALL_VALUES in self._named and is_declarable(whole):
                 self._takes = declared(whole)
             found = {key: coercer(hints[key]) for key in self._named if key != ALL_VALUES and key in hints}
@@ -254,13 +255,40 @@ def _annotated(function: Any) -> Any:
     """Where the annotations of a function stand: behind its partials; for an object that is called, its method."""
     while isinstance(function, functools.partial):
         function = function.func
-    function = inspect.unwrap(function)
+    try:
+        function = inspect.unwrap(function)
+    except ValueError:  # it says that it wraps itself; whoever looks for its hints would never end
+        return function.__call__
     return function if inspect.isroutine(function) or inspect.isclass(function) else function.__call__
 
 
-def _hints(annotated: Any, *, include_extras: bool = False) -> dict[str, Any]:
+def _hints(annotated: Any) -> dict[str, Any]:
     """The annotations, as far as they can be resolved here: a hint that cannot is not an error of the pipeline."""
     try:
-        return typing.get_type_hints(annotated, include_extras=include_extras)
+        return typing.get_type_hints(annotated, include_extras=True)
     except Exception:  # noqa: BLE001 - resolving runs whatever the annotation says
-        return {}
+        return _hints_alone(annotated)
+
+
+def _hints_alone(annotated: Any) -> dict[str, Any]:
+    """Those annotations that can be resolved, each alone: one that is imported for type checkers only hides no other."""
+    found = dict[str, Any]()
+    try:
+        said, names = inspect.get_annotations(annotated), annotated.__globals__
+    except Exception:  # noqa: BLE001 - no function, or one whose annotations are made when asked for
+        return found
+    for key, hint in said.items():
+
+        def alone() -> None: ...
+
+        alone.__annotations__ = {key: hint}
+        with contextlib.suppress(Exception):
+            found |= typing.get_type_hints(alone, names, include_extras=True)
+    return found
+
+
+def _without_none(hint: Any) -> Any:
+    """The one type beside ``None``, without what stands around it."""
+    kind = peeled(hint).kind
+    kinds = [each for each in typing.get_args(kind) if each is not type(None)] if is_union(kind) else [kind]
+    return peeled(kinds[0]).kind if len(kinds) == 1 else kind

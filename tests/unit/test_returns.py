@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+import typing_extensions
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_serializer
 
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
 from crewgraph.returns import gives_of
 from crewgraph.shapes import written
 
@@ -36,6 +37,24 @@ class Row(TypedDict):
     age: NotRequired[int]
 
 
+class Other(typing_extensions.TypedDict):
+    name: str
+    age: typing_extensions.NotRequired[int]
+
+
+class Hiding(BaseModel):
+    name: str
+    age: int = Field(5, exclude_if=lambda age: age == 5)
+
+
+class Told(BaseModel):
+    name: str
+
+    @model_serializer
+    def _told(self) -> dict[str, str]:
+        return {"told": self.name}
+
+
 class Color(Enum):
     RED = "red"
 
@@ -55,6 +74,16 @@ class Point:
         (object, {}, {}, True),
         (CrewOutput, {}, {}, True),
         (RootModel[list[int]], {}, {}, True),
+        (PipelineRunResult, {}, {}, True),
+        (PipelineKickoffResult, {}, {}, True),
+        (Told, {}, {}, True),
+        (Other, {"name": str}, {"age": int}, False),
+        (Hiding, {"name": str}, {"age": int}, False),
+        (Literal[None], {}, {}, False),  # noqa: PYI061 - as somebody may write it
+        (Literal["a", None], {}, {"f": Literal["a"]}, False),  # noqa: PYI061
+        (Literal["a"] | None, {}, {"f": Literal["a"]}, False),
+        ("Person", {}, {}, True),
+        (7, {}, {}, True),
         (str, {"f": str}, {}, False),
         (date, {"f": date}, {}, False),
         (Path, {"f": Path}, {}, False),
@@ -76,6 +105,12 @@ def test_gives(returns: Any, always: dict[str, Any], sometimes: dict[str, Any], 
     given = gives_of("f", returns)
     assert (given.always, given.sometimes, given.is_open) == (always, sometimes, is_open)
     assert given.may_give == (None if is_open else frozenset(sometimes))
+
+
+def test_a_literal_that_cannot_be_hashed() -> None:
+    """Is given like others."""
+    kind: Any = Literal[[]]  # type: ignore[valid-type]
+    assert gives_of("f", kind).always == {"f": kind}
 
 
 def test_bounds_are_kept() -> None:
