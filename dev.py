@@ -40,7 +40,8 @@ CHECKS = {
     "docs": ["sphinx-build -W -E --keep-going -q -b html docs build/docs"],
     "unit": ["pytest"],
 }
-COVERAGE = ["--cov", "--cov-report=term-missing:skip-covered"]  # of the whole suite only, not of a part
+# For the whole suite only, not for a part: all cores, coverage.
+WHOLE = ["--numprocesses=auto", "--dist=loadfile", "--cov", "--cov-report=term-missing:skip-covered"]
 FIXES = ["ruff format .", "ruff check --fix .", "ruff format ."]
 COMPILE = (
     "uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --no-build"
@@ -137,7 +138,7 @@ def check(steps: list[str], args: list[str]) -> int:
         for command in CHECKS[step]:
             words = command.split()
             if step == "unit":
-                words += args or COVERAGE
+                words += args or WHOLE
             print(f"\n== {step}: {' '.join(words)}", flush=True)
             code = run(words) or code
         first = first or code

@@ -74,7 +74,7 @@ def test_whatever_can_be_kicked_off_is_a_node(value: object) -> None:
         SimpleNamespace(kickoff_async=1),
         object(),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_nothing_else_is(value: object) -> None:
     """Neither a class, although its method is there, nor what has no such method."""

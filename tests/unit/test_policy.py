@@ -71,7 +71,9 @@ def test_a_model_as_fallback() -> None:
     assert Policy(fallbacks=model).fallbacks == (model,)
 
 
-@pytest.mark.parametrize("fallback", ["", "  ", 3, Model, object(), ["a", None]], ids=repr)
+@pytest.mark.parametrize(
+    "fallback", ["", "  ", 3, Model, object(), ["a", None]], ids=["empty", "blank", "3", "class", "object", "list"]
+)
 def test_what_is_no_fallback(fallback: Any) -> None:
     """What cannot answer is refused where it is declared, with what could."""
     with pytest.raises(ValidationError, match=r"a fallback is a model, got .*hint: a name such as"):

@@ -8,6 +8,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import re
 import typing
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -773,7 +774,7 @@ UNKNOWN: list[tuple[Any, Any, str]] = [
 
 
 def named(case: tuple[Any, ...]) -> str:
-    return " as ".join(written(kind) for kind in case[:2])
+    return re.sub(" at 0x[0-9a-f]+", "", " as ".join(written(kind) for kind in case[:2]))
 
 
 @pytest.mark.parametrize(("source", "target"), FITS, ids=map(named, FITS))
