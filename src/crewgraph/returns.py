@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
 from crewgraph.shapes import given_by, is_union, peeled, union_of
 
-__all__ = ["Given", "gives_of"]
+__all__ = ["Given", "given_by_model", "gives_of", "one_of"]
 
 VALUES = (
     str, int, float, bool, bytes, list, tuple, set, frozenset,
@@ -63,7 +63,7 @@ def gives_of(name: str, returns: Any) -> Given:
     if kind is None or kind is type(None):
         return NOTHING
     if is_union(kind):
-        return _one_of([gives_of(name, member) for member in typing.get_args(kind)])
+        return one_of([gives_of(name, member) for member in typing.get_args(kind)])
     if typing_extensions.is_typeddict(kind):
         return _fields(kind)
     if typing.get_origin(kind) is typing.Literal:
@@ -72,15 +72,20 @@ def gives_of(name: str, returns: Any) -> Given:
 
 
 def _of_class(name: str, returns: Any, kind: Any) -> Given:
-    if not isinstance(kind, type) or issubclass(kind, OUTPUTS) or getattr(kind, "__pydantic_root_model__", False):
+    if not isinstance(kind, type) or issubclass(kind, OUTPUTS):
         return ANYTHING
     if issubclass(kind, BaseModel):
-        if kind.__pydantic_decorators__.model_serializers:  # it is handed over as whatever that makes of it
-            return ANYTHING
-        return _fields(kind, is_open=kind.model_config.get("extra") == "allow")
+        return given_by_model(kind)
     if issubclass(kind, VALUES) or (dataclasses.is_dataclass(kind) and not issubclass(kind, Mapping)):
         return Given({name: returns})
     return ANYTHING
+
+
+def given_by_model(kind: type[BaseModel]) -> Given:
+    """The keys that ``model_dump`` of a model holds, always or at times."""
+    if kind.__pydantic_root_model__ or kind.__pydantic_decorators__.model_serializers:
+        return ANYTHING  # whatever it makes of itself
+    return _fields(kind, is_open=kind.model_config.get("extra") == "allow")
 
 
 def _fields(kind: Any, *, is_open: bool = False) -> Given:
@@ -97,7 +102,7 @@ def _literal(name: str, returns: Any, values: tuple[Any, ...]) -> Given:
     return Given(sometimes={name: typing.Literal[told]}) if told else NOTHING
 
 
-def _one_of(several: Iterable[Given]) -> Given:
+def one_of(several: Iterable[Given]) -> Given:
     """What somebody gives who gives one of several things."""
     every = list(several)
     kinds = dict[str, list[Any]]()

@@ -119,6 +119,7 @@ class Crew(Chainable, BaseModel):
     memory: Any = None
     config: Any = None
     output_log_file: Any = None
+    _declared: Declared | None = None
 
     @field_validator("input_model", mode="before")
     @classmethod
@@ -307,7 +308,11 @@ class Crew(Chainable, BaseModel):
         return assign(self.tasks, self.agents, llm=self.llm, management=self._management())
 
     def _takes(self) -> Declared | None:
-        return None if self.input_model is None else declared(self.input_model)
+        if self.input_model is None:
+            return None
+        if self._declared is None or self._declared.source is not self.input_model:
+            self._declared = declared(self.input_model)
+        return self._declared
 
     def _before(self) -> list[Callable[..., Any]]:
         return [*several(self.before_kickoff), *several(self.before_kickoff_callbacks)]

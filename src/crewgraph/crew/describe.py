@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
-
-from pydantic import BaseModel
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from crewgraph.condition import parse_condition
 from crewgraph.crew.assign import Job, file_names, texts
 from crewgraph.inputs import Declared
 from crewgraph.llm.choose import model_name
 from crewgraph.node import Interface, Need, Problem, needs_of
-from crewgraph.shapes import given_by
+from crewgraph.returns import Given, given_by_model, one_of
 from crewgraph.template import lookalikes, parse
 
 __all__ = ["describe"]
@@ -41,16 +39,18 @@ def describe(
         takes: what its inputs are declared to be.
     """
     own = needs_of(takes, f"the input model {takes.name}", is_required=not changes_inputs) if takes else ()
+    needs = _needs(jobs, is_required=not changes_inputs)
+    given = _given(jobs)
     models = dict.fromkeys(model_name(llm) or "no model" for job in jobs for llm in job.llms)
     return Interface(
         kind="crew",
-        needs=(*own, *_needs(jobs, is_required=not changes_inputs)),
-        gives={} if changes_output else _gives(jobs),
-        may_give=None if changes_output else _may_give(jobs),
+        needs=(*own, *(_unfilled(takes, needs) if takes else needs)),
+        gives={} if changes_output else given.always,
+        may_give=None if changes_output else _may_give(jobs, given),
         summary=" · ".join([process, ", ".join(models) or "no model"]),
         rows=tuple((job.task.label[6:-1], job.agent.role if job.agent else "nobody") for job in jobs),
         problems=(*problems, *_no_placeholders(jobs)),
-        sometimes={} if changes_output else _sometimes(jobs),
+        sometimes={} if changes_output else given.sometimes,
         is_text=not changes_output and not any(callable(each) for job in _last(jobs) for each in job.task.guardrails),
         takes_all=changes_inputs,
         takes_text=any(job.task.context is None for job in jobs),
@@ -71,6 +71,14 @@ def _no_placeholders(jobs: Sequence[Job]) -> Iterator[Problem]:
         )
 
 
+def _unfilled(takes: Declared, needs: Iterable[Need]) -> Iterator[Need]:
+    """What is needed beside what the input model fills in."""
+    for need in needs:
+        field = takes.provided.get(need.key)
+        if need.key not in takes.added:
+            yield replace(need, required=need.required and not (field is not None and field.has_default))
+
+
 def _needs(jobs: Sequence[Job], *, is_required: bool) -> Iterator[Need]:
     """Each placeholder once for every place where it stands, and what conditions read."""
     named = (*texts(jobs), *file_names(jobs))
@@ -82,7 +90,7 @@ def _needs(jobs: Sequence[Job], *, is_required: bool) -> Iterator[Need]:
             where = f"the condition of {job.task.label}"
             reads = parse_condition(job.task.condition).reads
             yield from (Need(key, where, required=False) for key in reads if key not in given)
-        given |= set(_fields(job.task.shape))
+        given |= _declares(job).always.keys()
 
 
 def _last(jobs: Sequence[Job]) -> list[Job]:
@@ -95,38 +103,24 @@ def _last(jobs: Sequence[Job]) -> list[Job]:
     return last
 
 
-def _gives(jobs: Sequence[Job]) -> Mapping[str, Any]:
-    """The keys that every answer has which may be the crew's; none where all tasks may be skipped."""
+def _given(jobs: Sequence[Job]) -> Given:
+    """What the answers declare that may be the crew's; none is sure where all tasks may be skipped."""
     last = _last(jobs)
+    answers = [_declares(job) for job in last]
     if not last or last[-1].task.condition is not None:
-        return {}
-    common, *others = [_fields(job.task.shape) for job in last]
-    return {
-        key: kind if all(each[key] == kind for each in others) else Any
-        for key, kind in common.items()
-        if all(key in each for each in others)
-    }
+        answers.append(Given())
+    return one_of(answers)
 
 
-def _sometimes(jobs: Sequence[Job]) -> Mapping[str, Any]:
-    """The keys that an answer which may be the crew's declares, and not every one has."""
-    sure, found = _gives(jobs), dict[str, Any]()
-    for job in _last(jobs):
-        for key, kind in _fields(job.task.shape).items():
-            if key not in sure:
-                found[key] = kind if found.get(key, kind) == kind else Any
-    return found
-
-
-def _may_give(jobs: Sequence[Job]) -> frozenset[str] | None:
+def _may_give(jobs: Sequence[Job], given: Given) -> frozenset[str] | None:
     """Which keys a crew might give beside the sure ones; ``None`` where it might be any."""
-    may = set[str]()
+    may = set[str](given.sometimes)
     for job in _last(jobs):
         own = _may_be_in(job)
         if own is None:
             return None
-        may |= own | set(_fields(job.task.shape))
-    return frozenset(may - set(_gives(jobs)))
+        may |= own
+    return frozenset(may - given.always.keys())
 
 
 def _may_be_in(job: Job) -> frozenset[str] | None:
@@ -138,7 +132,7 @@ def _may_be_in(job: Job) -> frozenset[str] | None:
     """
     task = job.task
     if task.shape is not None:
-        return None if task.shape.model_config.get("extra") == "allow" else frozenset()
+        return _declares(job).may_give
     words = " ".join(piece for _, text in texts([job]) for piece in parse(text).literals)
     is_open = task.human_input or any(callable(each) for each in task.guardrails)
     if is_open or "json" in words.lower() or any(getattr(tool, "result_as_answer", False) for tool in job.tools):
@@ -146,6 +140,6 @@ def _may_be_in(job: Job) -> frozenset[str] | None:
     return frozenset(_WORD.findall(words))
 
 
-def _fields(shape: type[BaseModel] | None) -> Mapping[str, Any]:
-    """The keys that ``model_dump`` of a model holds, with their types."""
-    return {} if shape is None else {name: field.kind for name, field in given_by(shape).items()}
+def _declares(job: Job) -> Given:
+    """The keys that the shape of an answer declares."""
+    return Given() if job.task.shape is None else given_by_model(job.task.shape)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+import typing
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
 from crewgraph.errors.root import in_words, shortened
-from crewgraph.shapes import Shape, fields_of, kinds_of
+from crewgraph.shapes import Shape, fields_of, given_by, kinds_of, peeled
 from crewgraph.shapes.adapter import adapter
 from crewgraph.shapes.words import shown
 
@@ -32,6 +33,8 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _DATA = {"enum", "const", "default", "example", "examples"}
 """Words of JSON Schema whose value is data: a ``$ref`` in it is none."""
 
+_ONCE = {Iterable, Iterator, Generator}
+
 
 @dataclass(frozen=True)
 class Declared:
@@ -39,11 +42,13 @@ class Declared:
 
     Attributes:
         source: the model, TypedDict, dataclass or JSON Schema.
-        fields: its keys, as they are handed over.
+        fields: the keys that it is filled from, as they are handed over.
+        added: the keys that it adds to them: computed fields, and those of dataclasses that no caller fills.
     """
 
     source: Any
     fields: Mapping[str, Shape]
+    added: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
 
     @property
     def name(self) -> str:
@@ -51,13 +56,10 @@ class Declared:
         title = self.source.get("title") if isinstance(self.source, Mapping) else self.source.__name__
         return str(title or "the JSON Schema")
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether keys are refused that it does not declare."""
-        if isinstance(self.source, Mapping):
-            return self.source.get("additionalProperties") is False
-        config = getattr(self.source, "model_config", None) or getattr(self.source, "__pydantic_config__", None) or {}
-        return config.get("extra") == "forbid"
+    @cached_property
+    def provided(self) -> Mapping[str, Shape]:
+        """All keys that are there after values were looked at."""
+        return {**self.fields, **self.added}
 
     @property
     def reads(self) -> Iterable[str]:
@@ -87,12 +89,11 @@ class Declared:
         the values in it only.
         """
         if isinstance(made, BaseModel):
-            names = [*self.fields, *(made.model_extra or ()), *type(made).model_computed_fields]
-            keys = {name: getattr(made, name) for name in names}
+            keys = {name: getattr(made, name) for name in (*self.provided, *(made.model_extra or ()))}
         elif isinstance(made, Mapping):
             keys = dict[str, Any](made)
         else:
-            keys = {name: getattr(made, name) for name in self.fields if hasattr(made, name)}
+            keys = {name: getattr(made, name) for name in self._kept if hasattr(made, name)}
         return {key: _dumped(value, self._dumpers.get(key, ANY)) for key, value in keys.items()}
 
     def json_schema(self) -> dict[str, Any]:
@@ -100,6 +101,10 @@ class Declared:
         if isinstance(self.source, Mapping):
             return deepcopy({**self.source})
         return self._adapter.json_schema(schema_generator=Lenient)
+
+    @cached_property
+    def _kept(self) -> Iterable[str]:
+        return given_by(self.source).keys()
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
@@ -114,7 +119,7 @@ class Declared:
 
     @cached_property
     def _dumpers(self) -> Mapping[str, TypeAdapter[Any]]:
-        known = {} if isinstance(self.source, Mapping) else self.fields
+        known = {} if isinstance(self.source, Mapping) else self.provided
         return {key: adapter(each.kind) or ANY for key, each in known.items()}
 
     @cached_property
@@ -205,7 +210,35 @@ def declared(source: Any) -> Declared:
             f"inputs are declared by a pydantic model, a TypedDict, a dataclass or a JSON Schema, not by {told}. "
             "hint: class Mail(BaseModel): subject: str"
         )
-    return Declared(source, fields_of(source))
+    fields = fields_of(source)
+    for key, each in fields.items():
+        _refuse(source, key, each)
+    return Declared(source, fields, _added_by(source, fields))
+
+
+def _refuse(source: Any, key: str, shape: Shape) -> None:
+    """Refuse a field that cannot be handed over by its name.
+
+    Raises:
+        ValueError: it is looked for inside of other keys, or can be read only once.
+    """
+    if shape.is_inside:
+        raise ValueError(
+            f"{source.__name__}.{key} is looked for inside of another key (AliasPath), and values are handed over by "
+            "name. hint: declare that key with a model of its own, and read the field from it"
+        )
+    origin = typing.get_origin(peeled(shape.kind).kind)
+    if origin in _ONCE:
+        raise ValueError(
+            f"{source.__name__}.{key} is {origin.__name__}[…], which can be read only once, and several nodes may read "
+            "it. hint: write list[…]"
+        )
+
+
+def _added_by(source: Any, fields: Mapping[str, Shape]) -> Mapping[str, Shape]:
+    if issubclass(source, BaseModel):
+        return {name: Shape(each.return_type) for name, each in source.model_computed_fields.items()}
+    return {key: each for key, each in given_by(source).items() if key not in fields}
 
 
 def is_declarable(source: object) -> bool:

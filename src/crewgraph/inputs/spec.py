@@ -122,7 +122,7 @@ class InputSpec(Mapping[str, InputField]):
             checked, lacking, misfits = self.declared.look_at(values)
             wanted = {key: self._fields[key].used_by if key in self._fields else () for key in lacking}
             others = {key: whom for key, whom in self.missing(checked).items() if not self._fields[key].is_declared}
-            return Row(checked, others | wanted, misfits)
+            return Row(checked, others | wanted, misfits or self._misfits(checked))
         return Row(values, self.missing(values), self._misfits(values))
 
     def _misfits(self, values: Mapping[str, Any]) -> dict[str, str]:

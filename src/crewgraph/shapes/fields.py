@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typing_extensions
@@ -35,6 +35,7 @@ class Shape:
         default: that value; ``None`` where it is made anew each time.
         description: what is said of it.
         names: the names under which it is looked for, where these are others; the first one found counts.
+        is_inside: whether it is only looked for inside of other keys, by an ``AliasPath``.
     """
 
     kind: Any = Any
@@ -43,6 +44,7 @@ class Shape:
     default: Any = None
     description: str = ""
     names: tuple[str, ...] = ()
+    is_inside: bool = False
 
 
 @by_identity
@@ -59,9 +61,7 @@ def fields_of(kind: Any) -> Mapping[str, Shape]:
         return _of_typed_dict(kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return {name: _of_field(kind, name, info) for name, info in kind.model_fields.items()}
-    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-        raise TypeError(f"{kind!r:.60} has no fields. hint: a model, a TypedDict or a dataclass has")
-    return _of_dataclass(kind)
+    return {name: shape for name, (shape, is_taken, _) in _of_dataclass(kind).items() if is_taken}
 
 
 @by_identity
@@ -73,8 +73,11 @@ def given_by(kind: Any) -> Mapping[str, Shape]:
     Raises:
         TypeError: it is no model, TypedDict or dataclass.
     """
+    if typing_extensions.is_typeddict(kind):
+        return _of_typed_dict(kind)
     if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        return fields_of(kind)
+        kept = [(name, shape, is_taken) for name, (shape, is_taken, is_kept) in _of_dataclass(kind).items() if is_kept]
+        return {name: replace(shape, required=is_taken or shape.has_default) for name, shape, is_taken in kept}
     by_alias = kind.model_config.get("serialize_by_alias", False)
     given = dict[str, Shape]()
     for name, info in kind.model_fields.items():
@@ -103,26 +106,26 @@ def _annotated(info: FieldInfo, metadata: list[Any]) -> Any:
 
 
 def _of_field(model: type[BaseModel], name: str, info: FieldInfo) -> Shape:
+    kind = _annotated(info, [*info.metadata, *_deciding(model, name)])
+    return _said(replace(_with_default(info, kind), description=info.description or ""), name, info, model.model_config)
+
+
+def _with_default(info: FieldInfo, kind: Any) -> Shape:
     is_required = info.is_required()
     default = None if is_required or info.default_factory is not None else info.default
-    return Shape(
-        _annotated(info, [*info.metadata, *_deciding(model, name)]),
-        is_required,
-        not is_required,
-        default,
-        info.description or "",
-        _names(model, name, info),
-    )
+    return Shape(kind, is_required, not is_required, default)
 
 
-def _names(model: type[BaseModel], name: str, info: FieldInfo) -> tuple[str, ...]:
+def _said(shape: Shape, name: str, info: FieldInfo, config: Mapping[str, Any]) -> Shape:
+    """A key, with what its field says of the names under which it is looked for."""
     alias = info.validation_alias if info.validation_alias is not None else info.alias
-    if alias is None or not model.model_config.get("validate_by_alias", True):
-        return ()
+    if alias is None or not config.get("validate_by_alias", True):
+        return shape
     choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
     names = [each for each in choices if isinstance(each, str)]
-    by_name = model.model_config.get("validate_by_name") or model.model_config.get("populate_by_name")
-    return tuple(dict.fromkeys([*names, *([name] if by_name else [])]))
+    by_name = config.get("validate_by_name") or config.get("populate_by_name")
+    known = tuple(dict.fromkeys([*names, *([name] if by_name else [])]))
+    return replace(shape, names=known, is_inside=not known)
 
 
 def _deciding(model: Any, name: str) -> Iterator[Any]:
@@ -144,24 +147,52 @@ def _of_typed_dict(kind: Any) -> Mapping[str, Shape]:
     keys = typed_dict_keys(kind)
     if keys is None:
         return {key: Shape(required=key in kind.__required_keys__) for key in kind.__annotations__}
-    return {key: Shape(hint, is_required, description=_described(hint)) for key, (hint, is_required) in keys.items()}
+    return {key: _hinted(kind, key, Shape(hint, is_required)) for key, (hint, is_required) in keys.items()}
 
 
-def _described(hint: Any) -> str:
-    """What ``Annotated[…, Field(description=…)]`` says."""
-    said = [each.description for each in typing.get_args(hint)[1:] if isinstance(each, FieldInfo)]
-    return next((each for each in said if each), "")
+def _hinted(kind: Any, key: str, shape: Shape) -> Shape:
+    """A key, with what ``Annotated[…, Field(…)]`` says of it."""
+    config = getattr(kind, "__pydantic_config__", None) or {}
+    for each in typing.get_args(shape.kind)[1:]:
+        if isinstance(each, FieldInfo):
+            shape = _said(replace(shape, description=each.description or shape.description), key, each, config)
+    return shape
 
 
-def _of_dataclass(kind: Any) -> Mapping[str, Shape]:
+def _of_dataclass(kind: Any) -> Mapping[str, tuple[Shape, bool, bool]]:
+    """The fields of a dataclass, each with whether it is filled in from outside and whether it is kept.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        raise TypeError(f"{kind!r:.60} has no fields. hint: a model, a TypedDict or a dataclass has")
     try:
         hints = typing.get_type_hints(kind, include_extras=True)
     except Exception:  # noqa: BLE001 - resolving runs whatever the annotation says
         hints = {}
-    found = dict[str, Shape]()
-    for each in dataclasses.fields(kind):
-        has_default = each.default is not dataclasses.MISSING or each.default_factory is not dataclasses.MISSING
-        default = each.default if each.default is not dataclasses.MISSING else None
+    kept = {each.name for each in dataclasses.fields(kind)}
+    passed = [name for name, hint in hints.items() if isinstance(hint, dataclasses.InitVar)]
+    said: Mapping[str, FieldInfo] = getattr(kind, "__pydantic_fields__", {})
+    found = dict[str, tuple[Shape, bool, bool]]()
+    for each in kind.__dataclass_fields__.values():
+        if each.name not in kept and each.name not in passed:
+            continue  # a ClassVar
         hint = hints.get(each.name, Any)
-        found[each.name] = Shape(hint, not has_default, has_default, default, _described(hint))
+        hint = hint.type if isinstance(hint, dataclasses.InitVar) else hint
+        info = said.get(each.name)
+        shape = _hinted(kind, each.name, _of_attribute(each, hint)) if info is None else _of_info(kind, info, each.name)
+        found[each.name] = shape, each.init, each.name in kept
     return found
+
+
+def _of_info(kind: Any, info: FieldInfo, name: str) -> Shape:
+    """A field of a dataclass of pydantic."""
+    shape = replace(_with_default(info, _annotated(info, info.metadata)), description=info.description or "")
+    return _said(shape, name, info, getattr(kind, "__pydantic_config__", None) or {})
+
+
+def _of_attribute(field: dataclasses.Field[Any], hint: Any) -> Shape:
+    has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+    default = field.default if field.default is not dataclasses.MISSING else None
+    return Shape(hint, not has_default, has_default, default)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, computed_field, model_serializer
 
 from crewgraph.crew import Agent, ConditionalTask, Crew, Task
 from crewgraph.errors import ValueMisfit
@@ -94,10 +94,68 @@ def test_tasks_that_may_be_skipped_give_their_fields_at_times() -> None:
     first = Task(description="a", output_json=Answer)
     second = ConditionalTask(description="b", condition=bool, output_json=Other)
     face = interface_of(Crew(agents=[Agent(role="r")], tasks=[first, second], llm="offline"))
-    assert (face.gives, face.sometimes) == ({"word": Any}, {"size": int})
+    assert (face.gives, face.sometimes) == ({"word": int | str}, {"size": int})
     again = ConditionalTask(description="c", condition=bool, output_json=Answer)
     face = interface_of(Crew(agents=[Agent(role="r")], tasks=[Task(description="x"), second, again], llm="offline"))
-    assert face.sometimes == {"word": Any, "size": int}
+    assert face.sometimes == {"word": int | str, "size": int}
+
+
+class Letter(BaseModel):
+    text: str
+    limit: int = 5
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def head(self) -> str:
+        return self.text[:2]
+
+
+def test_what_the_model_fills_in_need_not_be_handed_over() -> None:
+    """Its defaults and computed fields are there for placeholders; other keys are not."""
+    task = Task(description="{text} {limit} {head} {more}")
+    letter = Crew(name="letter", agents=[Agent(role="r")], tasks=[task], llm="offline", input_model=Letter)
+    found = Pipeline([letter], inputs=TypedDict("In", {"text": str})).check()
+    assert [(each.code, each.message.partition(",")[0]) for each in found] == [("CG301", "'letter' needs {more}")]
+    task.description = "{text} {limit} {head}"
+    assert Pipeline([letter], inputs=TypedDict("In", {"text": str})).kickoff({"text": "abc"})[0].raw
+
+
+class DumpsItself(BaseModel):
+    word: str
+
+    @model_serializer
+    def other(self) -> dict[str, Any]:
+        return {"term": self.word}
+
+
+class AtTimes(BaseModel):
+    word: str
+    more: int = Field(default=0, exclude_if=lambda value: value == 0)
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (DumpsItself, ({}, {}, None)),
+        (AtTimes, ({"word": str}, {"more": int}, frozenset({"more"}))),
+    ],
+    ids=["model_serializer", "exclude_if"],
+)
+def test_an_answer_that_dumps_itself(model: Any, told: Any) -> None:
+    """Promises what its dump is sure to hold."""
+    task = Task(description="x", output_pydantic=model)
+    face = interface_of(Crew(agents=[Agent(role="r")], tasks=[task], llm="offline"))
+    assert (face.gives, face.sometimes, face.may_give) == told
+
+
+def test_the_model_is_looked_into_once() -> None:
+    """Until another one is set."""
+    crew = desk()
+    first = crew._takes()
+    assert crew._takes() is first
+    crew.input_model = Answer
+    assert [need.key for need in interface_of(crew).needs if need.where == "the input model Answer"] == ["word"]
+    assert Crew(input_model=None)._takes() is None
 
 
 def test_what_looks_like_a_placeholder() -> None:

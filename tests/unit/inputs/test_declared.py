@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Iterable
+from dataclasses import InitVar, dataclass, field
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, computed_field
 
 from crewgraph.inputs import Declared, declared, is_declarable
 
@@ -72,7 +73,6 @@ def test_name(source: Any, name: str) -> None:
 def test_further_keys(source: Any, is_closed: bool) -> None:
     """Whether keys are refused that are not declared; others stay as they are."""
     found = declared(source)
-    assert found.is_closed is is_closed
     values, missing, misfits = found.look_at({"subject": "a", "id": 7})
     assert (missing, bool(misfits)) == ([], is_closed)
     assert values["id"] == 7
@@ -154,3 +154,59 @@ def test_a_model_with_a_type_that_leads_nowhere() -> None:
 def test_is_declarable(source: Any, is_one: bool) -> None:
     """Types that name keys."""
     assert is_declarable(source) is is_one
+
+
+class Summed(BaseModel):
+    count: int
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def double(self) -> int:
+        return 2 * self.count
+
+
+@dataclass
+class Filled:
+    count: int
+    text: InitVar[str]
+    size: int = field(init=False)
+    unset: int = field(init=False)
+
+    def __post_init__(self, text: str) -> None:
+        self.size = len(text)
+
+
+@pytest.mark.parametrize(
+    ("source", "row", "added"),
+    [(Summed, {"count": "2"}, {"double": 4}), (Filled, {"count": "2", "text": "abc"}, {"size": 3})],
+    ids=["computed field", "dataclass"],
+)
+def test_added_keys(source: Any, row: dict[str, Any], added: dict[str, Any]) -> None:
+    """What is worked out is handed over, and no row need bring it."""
+    found = declared(source)
+    assert list(found.fields) == list(row)
+    assert added.keys() <= found.added.keys()
+    assert found.look_at(row)[0] == {**row, "count": 2, **added}
+
+
+class Nested(BaseModel):
+    city: str = Field(validation_alias=AliasPath("address", "city"))
+
+
+class Once(BaseModel):
+    numbers: Annotated[Iterable[int], "some"]
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (Nested, "Nested.city is looked for inside of another key (AliasPath)"),
+        (Once, "Once.numbers is Iterable[…], which can be read only once"),
+    ],
+    ids=["AliasPath", "Iterable"],
+)
+def test_fields_that_cannot_be_handed_over(source: Any, says: str) -> None:
+    """Are refused, with the edit that mends it."""
+    with pytest.raises(ValueError, match="hint: ") as caught:
+        declared(source)
+    assert str(caught.value).startswith(says)

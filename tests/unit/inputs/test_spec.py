@@ -14,6 +14,10 @@ class Mail(BaseModel):
     count: int = 1
 
 
+class Open(BaseModel):
+    n: Any
+
+
 class Lock:
     """Has no JSON form."""
 
@@ -72,6 +76,13 @@ def test_a_declared_row() -> None:
     assert row.missing == {"text": ("'read'",)}
     assert list(row.misfits) == ["count"]
     assert spec.json_schema() == Mail.model_json_schema()
+
+
+def test_what_the_declaration_leaves_open() -> None:
+    """Is checked for those who read it, once the rest is as declared."""
+    spec = InputSpec([InputField("n", used_by=("'read'",), checks=(int,))], declared=declared(Open))
+    assert spec.look_at({"n": "a"}).misfits == {"n": "'a' is no int (needed by 'read')"}
+    assert spec.look_at({"n": 1}).misfits == {}
 
 
 def test_json_schema() -> None:

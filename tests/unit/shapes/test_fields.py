@@ -6,6 +6,7 @@ import dataclasses
 import typing
 from typing import Annotated, Any, NotRequired, Required
 
+import pydantic.dataclasses
 import pytest
 import typing_extensions
 from pydantic import (
@@ -245,6 +246,54 @@ def test_the_fields_of_a_dataclass() -> None:
         ("labels", False, None),
     ]
     assert fields["x"].description == "to the right"
+
+
+@dataclasses.dataclass
+class Cut:
+    length: Annotated[int, Field(alias="cm", description="in cm")]
+    text: dataclasses.InitVar[str]
+    size: int = dataclasses.field(init=False)
+    count: int = dataclasses.field(init=False, default=2)
+    shared: typing.ClassVar[int] = 3
+
+
+@pydantic.dataclasses.dataclass
+class Careful:
+    length: int = Field(alias="cm", description="in cm", gt=0)
+    size: int = Field(3, gt=1)
+
+
+class Keyed(typing.TypedDict):
+    __pydantic_config__ = ConfigDict(validate_by_name=True)  # type: ignore[misc]
+
+    length: Annotated[int, Field(alias="cm")]
+    size: Annotated[int, "plain"]
+
+
+def test_dataclasses_take_and_keep_different_fields() -> None:
+    """What is passed on is not kept, and what is worked out is not taken."""
+    assert {key: shape.required for key, shape in fields_of(Cut).items()} == {"length": True, "text": True}
+    assert {key: shape.required for key, shape in given_by(Cut).items()} == {
+        "length": True,
+        "size": False,
+        "count": True,
+    }
+    assert fields_of(Cut)["text"].kind is str
+
+
+def test_aliases_outside_of_models() -> None:
+    """Dataclasses and TypedDicts are looked for by them, too."""
+    assert fields_of(Cut)["length"].names == ("cm",)
+    assert fields_of(Cut)["length"].description == "in cm"
+    length, size = fields_of(Careful).values()
+    assert (length.names, length.description, written(length.kind)) == (("cm",), "in cm", "int > 0")
+    assert (size.required, size.default, written(size.kind)) == (False, 3, "int > 1")
+    assert fields_of(Keyed)["length"].names == ("cm", "length")
+
+
+def test_what_is_looked_for_inside() -> None:
+    """By an AliasPath; one way by name is enough."""
+    assert [shape.is_inside for shape in fields_of(Named).values()] == [False, False, True]
 
 
 @pytest.mark.parametrize("kind", [int, Point(1), None, typing_extensions.Never], ids=str)
