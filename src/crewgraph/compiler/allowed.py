@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Literal
 
@@ -29,12 +29,16 @@ class Gap:
     Attributes:
         way: the choices that lead to it.
         is_certain: whether the conditions allow it for sure, not just as far as can be seen.
-        values: values of the keys that the conditions read, with which this way is taken.
+        inputs: values of keys that the conditions read of the input, with which this way is taken.
+        gives: those of keys that they read of nodes before.
+        is_shown: whether a run can show it; else each ends before, where a condition fails.
     """
 
     way: Way
     is_certain: bool
-    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    gives: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    is_shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,51 +56,90 @@ class Refused:
     takes: Callable[[Any], bool]
 
 
-Part = tuple[str, Ask, bool]
-"""A router, one of its conditions, and what that must come to."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one condition of a router must come to.
+
+    Attributes:
+        router: the name of the router.
+        ask: the condition.
+        verdict: what it must come to.
+        stand_in: another name for the key that is read, which may hold any value: it is only supposed to be there.
+    """
+
+    router: str
+    ask: Ask
+    verdict: bool
+    stand_in: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def allowed(analysis: Analysis, way: Way, spots: Mapping[str, Spot], refused: Refused | None) -> Gap | None:
+def allowed(
+    analysis: Analysis, reading: Reading, way: Way, spots: Mapping[str, Spot], refused: Refused | None
+) -> Gap | None:
     """The way with values that lead along it; ``None`` where no values do.
 
-    A router that fails in any case is a finding of its own, and says nothing of what stands behind it.
+    A condition that fails is a finding of its own. Where nothing leads past it, it hides nothing behind it.
 
     Args:
         analysis: of the graph.
-        way: the choices that lead to a reader.
+        reading: who reads which key; a condition is only asked where those before it said no.
+        way: the choices that lead to the reader.
         spots: what is known at the nodes on it.
         refused: where the value that is read is what is wrong.
     """
-    parts = list[Part]()
-    for router, route in sorted(way, key=lambda choice: analysis.number[choice[0]]):
-        if not analysis.fails(router):
-            parts += [(router, ask, verdict) for ask, verdict in _asked(analysis.flow.asks.get(router, ()), route)]
-    opaque = [part for part in parts if part[1].condition is None]
+    choices = sorted(way, key=lambda choice: analysis.number[choice[0]])
+    parts = [part for router, route in choices for part in _asked(analysis, router, route)]
+    if reading.route is not None:
+        parts += [part for part in _asked(analysis, reading.node, reading.route) if part.ask.route != reading.route]
+    gap = _allowed(analysis, way, parts, spots, refused)
+    if gap is None and (sound := [part for part in parts if not analysis.fails(part.router, part.ask)]) != parts:
+        behind = _allowed(analysis, way, sound, spots, refused)
+        return behind and replace(behind, is_shown=False)
+    if gap is None or not (reads := list(_read(analysis, reading))):
+        return gap
+    found = _allowed(analysis, way, [*parts, *reads], spots, refused)
+    return found if found and (found.inputs or found.gives) else replace(gap, is_certain=False, is_shown=False)
+
+
+def _allowed(
+    analysis: Analysis, way: Way, parts: Sequence[Part], spots: Mapping[str, Spot], refused: Refused | None
+) -> Gap | None:
+    opaque = [part for part in parts if part.ask.condition is None]
     if _contradicts(opaque):
         return None
-    clear = [part for part in parts if part[1].condition is not None]
-    answer = _Question(analysis, spots, clear).answer(refused) if clear else Answer(Verdict.YES)
+    clear = [part for part in parts if part.ask.condition is not None]
+    question = _Question(analysis, spots, clear)
+    answer = question.answer(refused) if clear else Answer(Verdict.YES)
     if answer.verdict is Verdict.NO:
         return None
     is_certain = (answer.verdict is Verdict.YES and not opaque) or len(way) <= 1
-    return Gap(way, is_certain, answer.example or {})
+    return Gap(way, is_certain, *question.divided(answer.example or {}))
 
 
-def _asked(asks: Sequence[Ask], route: str) -> Iterator[tuple[Ask, bool]]:
+def _asked(analysis: Analysis, router: str, route: str) -> Iterator[Part]:
     """The conditions that are asked on the way to a route, with what they must say."""
-    for ask in asks:
-        yield ask, ask.route == route
+    for ask in analysis.flow.asks.get(router, ()):
+        yield Part(router, ask, ask.route == route)
         if ask.route == route:
             return
+
+
+def _read(analysis: Analysis, reading: Reading) -> Iterator[Part]:
+    """That a condition which does not always read a key reads it: its answer depends on the value."""
+    key = reading.key
+    for ask in analysis.flow.asks.get(reading.node, ()):
+        if ask.route == reading.route and key in ask.maybe:
+            yield Part(reading.node, ask, verdict=True, stand_in={key: f"{key}__yes"})
+            yield Part(reading.node, ask, verdict=False, stand_in={key: f"{key}__no"})
 
 
 def _contradicts(parts: Iterable[Part]) -> bool:
     """Whether one and the same function would have to say yes at one router and no at another."""
     said = dict[Any, bool]()
     return any(
-        said.setdefault(identity(ask.function), verdict) is not verdict
-        for _, ask, verdict in parts
-        if ask.function is not None
+        said.setdefault(identity(part.ask.function), part.verdict) is not part.verdict
+        for part in parts
+        if part.ask.function is not None
     )
 
 
@@ -110,24 +153,37 @@ class _Question:
         self.first = dict[str, Any]()
         self.kinds = dict[str, Any]()
         self.conditions = list[tuple[Condition, bool]]()
+        self.read = dict[str, Reading]()
         there, absent = set[str](), set[str]()
-        for router, ask, verdict in parts:
+        for part in parts:
+            ask, spot = part.ask, spots[part.router]
             assert ask.condition is not None, "the others are opaque"
-            names = self._names(analysis, router)
-            self.kinds |= {names.get(key, key): kind for key, kind in analysis.kinds_at(router).items()}
-            spot = spots[router]
-            there |= {names.get(key, key) for key in spot.there}
+            names = self._names(analysis, part.router) | part.stand_in
+            kinds = analysis.kinds_at(part.router)
+            self.kinds |= {names.get(key, key): kind for key, kind in kinds.items() if key not in part.stand_in}
+            there |= {names.get(key, key) for key in spot.there} | {*part.stand_in.values()}
             asked = {*ask.sure, *ask.maybe, *ask.asked}
             absent |= {names.get(key, key) for key in asked - spot.there - spot.maybe}
-            self.conditions.append((renamed(ask.condition, names), verdict))
+            self.conditions.append((renamed(ask.condition, names), part.verdict))
         self.present, self.absent = frozenset(there), frozenset(absent - there)
 
     def _names(self, analysis: Analysis, router: str) -> dict[str, str]:
+        """Other names for keys that hold another value here than where a router first read them."""
         names = dict[str, str]()
         for key, reading in analysis.of_router.get(router, {}).items():
             if self.first.setdefault(key, _origin(reading)) != _origin(reading):
                 names[key] = f"{key}__{analysis.number[router]}"
+            self.read[names.get(key, key)] = reading
         return names
+
+    def divided(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Values of an example: those of the input, and those that nodes give."""
+        inputs, gives = dict[str, Any](), dict[str, Any]()
+        for name, value in values.items():
+            reading = self.read.get(name)
+            if reading is not None:  # else it stands in for a key that is missing
+                (gives if reading.sources or reading.maybe else inputs)[reading.key] = value
+        return inputs, gives
 
     def answer(self, refused: Refused | None) -> Answer:
         """Whether they can; where a value is what is wrong, whether they can with one that is refused."""

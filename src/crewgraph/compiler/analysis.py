@@ -131,7 +131,7 @@ class Analysis:
 
     def own(self, key: str) -> Shape | None:
         """What the declared inputs say of a key."""
-        return self.declared.fields.get(key) if self.declared else None
+        return self.declared.provided.get(key) if self.declared else None
 
     def is_in_every_row(self, key: str) -> bool:
         """Whether the declared inputs always have a key."""
@@ -170,13 +170,11 @@ class Analysis:
         readings = self.of_router.get(router, {})
         return [key for key, each in readings.items() if not (each.is_provided or each.maybe or self.own(key))]
 
-    def fails(self, router: str) -> bool:
+    def fails(self, router: str, ask: Ask) -> bool:
         """Whether a condition of a router reads what nobody provides, or does what the types do not allow."""
-        known = [ask.condition for ask in self.flow.asks.get(router, ()) if ask.condition is not None]
-        found = (each for condition in known for each in self.mistakes(router, condition))
+        found = self.mistakes(router, ask.condition) if ask.condition is not None else ()
         absent = set(self.absent(router))
-        reads = (key for ask in self.flow.asks.get(router, ()) for key in (*ask.sure, *ask.maybe))
-        return any(key in absent for key in reads) or any(each.kind is Misuse.FAILS for each in found)
+        return any(key in absent for key in (*ask.sure, *ask.maybe)) or any(each.kind is Misuse.FAILS for each in found)
 
     def _decided(self, router: str, there: frozenset[str], nowhere: frozenset[str]) -> RouteReport:
         routes, kinds = [(ask.route, ask.condition) for ask in self.flow.asks[router]], self.kinds_at(router)
@@ -209,5 +207,5 @@ class Analysis:
 
 def analysis_of(graph: Graph, order: Sequence[str], declared: Declared | None) -> Analysis:
     """Look through a graph without cycles."""
-    flow = flow_of(graph, order, declared=list(declared.fields) if declared else None)
+    flow = flow_of(graph, order, declared=list(declared.provided) if declared else None)
     return Analysis(graph, flow, inputs_of(graph, flow, declared), declared)

@@ -85,6 +85,7 @@ def _field(
     ]
     if own is not None:
         need = Needed.ALWAYS if own.required else Needed.OPTIONAL
+        checks = [kind for kind in checks if fit(own.kind, kind).verdict is not Verdict.FITS]
     return InputField(
         key=key,
         kind=own.kind if own is not None else _common([reading.kind for reading in readers]),
@@ -94,7 +95,7 @@ def _field(
         is_declared=own is not None,
         has_default=own is not None and not own.required,
         description=(own.description or "") if own is not None else "",
-        checks=() if own is not None else tuple(checks),
+        checks=tuple(checks),
     )
 
 

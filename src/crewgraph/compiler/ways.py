@@ -7,12 +7,11 @@ is walked through once more, to see that it comes out so, and the conditions are
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from crewgraph.compiler.allowed import Gap, Refused, allowed
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
-from crewgraph.compiler.guards import Choice, Way, covers, routes_of, shortened
+from crewgraph.compiler.guards import Way, covers, routes_of, shortened
 from crewgraph.compiler.walk import gives, still, walked
 from crewgraph.diagnostics import Witness
 from crewgraph.graph import Join, Work
@@ -45,18 +44,19 @@ def gap_of(
     for way, last in _trails(analysis, reading, writer):
         if last != writer:
             continue
-        spots = walked(analysis, reading, way, writer=writer, keys=_looked_at(analysis, way))
+        spots = walked(analysis, reading, way, writer=writer, keys=_looked_at(analysis, reading, way))
         if reading.node in spots and spots[reading.node].last == writer:
-            gap = allowed(analysis, way, spots, refused)
+            gap = allowed(analysis, reading, way, spots, refused)
             if gap is not None and gap.is_certain:
                 return gap
             doubtful = doubtful or gap
     return doubtful
 
 
-def _looked_at(analysis: Analysis, way: Way) -> frozenset[str]:
-    """The keys that the conditions on a way read or ask for."""
-    asks = (ask for router, _ in way for ask in analysis.flow.asks.get(router, ()))
+def _looked_at(analysis: Analysis, reading: Reading, way: Way) -> frozenset[str]:
+    """The keys that the conditions on a way to a reader, and its own, read or ask for."""
+    routers = (*(router for router, _ in way), reading.node)
+    asks = (ask for router in routers for ask in analysis.flow.asks.get(router, ()))
     return frozenset(key for ask in asks for key in (*ask.sure, *ask.maybe, *ask.asked))
 
 
@@ -128,20 +128,15 @@ def _together(several: Iterable[Sequence[Trail]], number: Mapping[str, int]) -> 
 # ---- showing it ------------------------------------------------------------------------------------------------
 
 
-def witness_of(analysis: Analysis, node: str, gap: Gap | None = None) -> Witness:
-    """A concrete run: an input that passes the declaration, what nodes give, and the routes that follow."""
-    inputs, gives = dict(analysis.sample), dict[str, Any]()
-    for key, value in (gap.values if gap else {}).items():
-        plain = key.partition("__")[0]
-        if not _is_input(analysis, plain, gap):
-            gives[plain] = value
-        elif analysis.declared is None or analysis.own(plain) is not None:
-            inputs[plain] = value
-    way: Iterable[Choice] = sorted(gap.way, key=lambda choice: analysis.number[choice[0]]) if gap else ()
-    return Witness(inputs, tuple(way), node, gives)
+def witness_of(analysis: Analysis, node: str, gap: Gap | None) -> Witness | None:
+    """A concrete run: an input that passes the declaration, what nodes give, and the routes that follow.
 
-
-def _is_input(analysis: Analysis, key: str, gap: Gap | None) -> bool:
-    """Whether a router on the way sees the input's value of a key."""
-    seen = (analysis.of_router.get(router, {}).get(key) for router, _ in (gap.way if gap else ()))
-    return any(reading is not None and not reading.sources and not reading.maybe for reading in seen)
+    ``None`` where no run shows it: each fails before, or none comes here.
+    """
+    if gap is None or not gap.is_shown:
+        return None
+    inputs = {
+        key: value for key, value in gap.inputs.items() if analysis.declared is None or analysis.own(key) is not None
+    }
+    way = sorted(gap.way, key=lambda choice: analysis.number[choice[0]])
+    return Witness({**analysis.sample, **inputs}, tuple(way), node, dict(gap.gives))

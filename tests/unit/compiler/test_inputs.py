@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import pytest
+from pydantic import BaseModel
 
 from crewgraph.compiler.flow import flow_of
 from crewgraph.compiler.inputs import inputs_of
 from crewgraph.compiler.lower import lower
+from crewgraph.errors import InputError
 from crewgraph.graph import Graph, Start, Switch
 from crewgraph.inputs import Declared, InputField, InputSpec, Needed
 from crewgraph.node import Interface, Need
 from crewgraph.outputs import CrewOutput
 from crewgraph.router import Route, Router
+from crewgraph.step import step
 from crewgraph.syntax import Pipeline, Procedure, Stage
 
 
@@ -157,3 +160,20 @@ def test_a_router_without_routes_needs_nothing() -> None:
     """In a graph built by hand."""
     graph = Graph([Start("s"), Switch("r", None, (), {})], [])
     assert not looked_at(graph)
+
+
+class Open(BaseModel):
+    n: Any
+    m: int
+
+
+def test_readers_check_what_is_declared_loosely() -> None:
+    """What the declaration does not promise is held against each row; what it does is not checked again."""
+
+    @step
+    def read(n: int, m: int) -> None: ...
+
+    told = Pipeline([read], inputs=Open).inputs
+    assert (told["n"].checks, told["m"].checks) == ((int,), ())
+    with pytest.raises(InputError, match="input 0 has an unfit 'n': 'a' is no int"):
+        Pipeline([read], inputs=Open).kickoff([{"n": "a", "m": 1}])

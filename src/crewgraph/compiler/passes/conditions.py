@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.asks import Ask
+from crewgraph.compiler.guards import Way
 from crewgraph.compiler.passes.words import closest, given_where, needs, place_of, unquoted
-from crewgraph.compiler.ways import witness_of
+from crewgraph.compiler.ways import Gap, Refused, gap_of, witness_of
 from crewgraph.condition import Condition
 from crewgraph.condition.answer import Verdict
-from crewgraph.condition.mistakes import Misuse
+from crewgraph.condition.mistakes import Mistake, Misuse
 from crewgraph.condition.routes import Overlap, RouteReport
-from crewgraph.diagnostics import Diagnostic, Severity
+from crewgraph.diagnostics import Diagnostic, Severity, Witness
 from crewgraph.errors import ConditionError
 from crewgraph.graph import Switch
 
@@ -27,7 +29,8 @@ __all__ = [
     "unreachable_routes",
 ]
 
-
+MAX_SEARCHED = 200
+"""For more keys than these no run is searched."""
 OPEN = re.compile(r"\bany|\bor (less|more)\b|\b(less|more) than\b")
 """In the words of what is left over: values without end, of which a default takes what is left by its nature."""
 
@@ -51,14 +54,17 @@ def missing_in_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
         hint = known or f"add {reading.key} to {analysis.declared.name}, or let an earlier node give it"
         told = "and nothing provides it" if reading.required else "and nothing ever provides it, so it is never there"
         told = "and only the text of a crew could provide it, if that is JSON" if is_told else told
+        gap: Gap | None = Gap(Way(), is_certain=True, is_shown=False)
+        if not reading.required or len(seen) <= MAX_SEARCHED:
+            gap = gap_of(analysis, reading) if reading.required else None
         yield Diagnostic(
             "CG401",
             f"{needs(analysis, reading)}, {told}",
             place_of(analysis, reading),
             hint,
             reading.node,
-            None if reading.required and not is_told else Severity.WARNING,
-            witness_of(analysis, reading.node) if reading.required else None,
+            None if gap is not None and gap.is_certain and not is_told else Severity.WARNING,
+            witness_of(analysis, reading.node, gap),
         )
 
 
@@ -177,13 +183,25 @@ def unfit_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
                         (*switch.path, f"route '{ask.route}'"),
                         each.hint,
                         switch.name,
+                        witness=_failing(analysis, switch, ask, each),
                     )
+
+
+def _failing(analysis: Analysis, switch: Switch, ask: Ask, mistake: Mistake) -> Witness | None:
+    """A run in which a condition fails for a value of the input; ``None`` where it reads others, too."""
+    reading = analysis.of_router[switch.name].get(next(iter(mistake.example), ""))
+    if reading is None or len(mistake.example) > 1 or reading.is_provided or reading.maybe:
+        return None
+    value = mistake.example[reading.key]
+    refused = Refused(reading, (value,), lambda each: (type(each), each) != (type(value), value))
+    plain = witness_of(analysis, switch.name, gap_of(analysis, replace(reading, route=ask.route), refused=refused))
+    return plain and replace(plain, inputs={**plain.inputs, reading.key: value})
 
 
 def _reports(analysis: Analysis) -> Iterator[tuple[Switch, tuple[Ask, ...], RouteReport]]:
     """What is decided about the routes of each router that has conditions; nothing where one of them fails."""
     for switch, asks in analysis.routers():
         if any(ask.condition is not None for ask in asks) and not (
-            analysis.absent(switch.name) or analysis.fails(switch.name)
+            analysis.absent(switch.name) or any(analysis.fails(switch.name, ask) for ask in asks)
         ):
             yield switch, asks, analysis.report(switch.name)

@@ -36,7 +36,7 @@ def missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
         nobody = reading.from_input and not reading.is_provided and not reading.maybe
         if reading.required and reading.route is None and nobody and analysis.own(reading.key) is None:
             found += 1
-            gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else Gap(Way(), is_certain=True)
+            gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else Gap(Way(), is_certain=True, is_shown=False)
             if gap is None:
                 continue  # no run comes here
             known = (closest(analysis, reading) or given_where(analysis, reading)) if found <= MAX_SEARCHED else ""
@@ -79,7 +79,7 @@ def sometimes_missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
         if own is None and not reading.is_provided and not reading.maybe:
             continue
         found += 1
-        gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else Gap(Way(), is_certain=False)
+        gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else Gap(Way(), is_certain=False, is_shown=False)
         if gap is None:
             continue
         if own is not None:

@@ -28,7 +28,7 @@ def misfits(analysis: Analysis) -> Iterator[Diagnostic]:
             if found.verdict not in (Verdict.MISFIT, Verdict.NARROWS):
                 continue
             searched += 1
-            gap: Gap | None = Gap(Way(), is_certain=True)
+            gap: Gap | None = Gap(Way(), is_certain=True, is_shown=False)
             if searched <= MAX_SEARCHED:
                 gap = gap_of(analysis, reading, giver or None, refused=_refused(reading, kind))
             if gap is not None:  # else no run brings the value here
@@ -85,13 +85,12 @@ def _misfit(analysis: Analysis, reading: Reading, giver: str, kind: Any, found: 
 
 def _shown(analysis: Analysis, reading: Reading, giver: str, kind: Any, gap: Gap) -> Witness | None:
     """A run with a value that is refused."""
-    value = refused(kind, reading.kind)
-    if value is NOTHING:
+    value, plain = refused(kind, reading.kind), witness_of(analysis, reading.node, gap)
+    if value is NOTHING or plain is None:
         return None
-    known = gap.values.get(reading.key, NOTHING)
+    known = (gap.gives if giver else gap.inputs).get(reading.key, NOTHING)
     if known is not NOTHING and not _refused(reading, kind).takes(known):
         value = known  # one with which the conditions let it come here
-    plain = witness_of(analysis, reading.node, gap)
     inputs = plain.inputs if giver else {**plain.inputs, reading.key: value}
     gives = {**plain.gives, reading.key: value} if giver else plain.gives
     return Witness(inputs, plain.routes, reading.node, gives)

@@ -71,7 +71,7 @@ def quoted(analysis: Analysis, node: str) -> str:
 def closest(analysis: Analysis, reading: Reading) -> str:
     """A hint that names a key of nearly the same name which is there; empty where there is none."""
     givers = {**(analysis.texts if reading.route is None else {}), **analysis.writers}
-    names = sorted({*givers, *(analysis.declared.fields if analysis.declared else ())} - {reading.key})
+    names = sorted({*givers, *(analysis.declared.provided if analysis.declared else ())} - {reading.key})
     for key in difflib.get_close_matches(reading.key, names, n=MAX_CLOSE, cutoff=CLOSE):
         if analysis.own(key) is not None:
             return f"did you mean {key}? It is an input"

@@ -49,7 +49,7 @@ def _twice(analysis: Analysis, clash: Clash) -> Diagnostic:
 def shadowed_inputs(analysis: Analysis) -> Iterator[Diagnostic]:
     """CG305: a node gives a key of the input that it has not read, and somebody reads what it gave."""
     from_input = {each.key for each in analysis.flow.readings if each.from_input and not each.is_provided}
-    known = set(analysis.declared.fields) if analysis.declared else from_input
+    known = set(analysis.declared.provided) if analysis.declared else from_input
     for node, key in analysis.flow.shadows:
         if (node, key) in analysis.flow.used and key in known:
             yield Diagnostic(

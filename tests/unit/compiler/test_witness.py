@@ -1,0 +1,131 @@
+"""The run that a finding shows: it takes the way that is told, and fails there."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+import pytest
+
+from crewgraph.diagnostics import Diagnostic, Severity
+from crewgraph.errors import CrewgraphError
+from crewgraph.router import Route, Router
+from crewgraph.step import step
+from crewgraph.syntax import Pipeline
+
+
+class Text(TypedDict):
+    q: str
+
+
+@step
+async def nothing() -> None: ...
+
+
+@step
+async def gives_q() -> Text: ...
+
+
+@step
+async def reads_x(x: str) -> None: ...
+
+
+def router(*conditions: str, default: Any = nothing, last: Any = nothing) -> Router:
+    routes = {f"r{number}": Route(condition, nothing) for number, condition in enumerate(conditions[:-1])}
+    return Router({**routes, "last": Route(conditions[-1], last)}, default)
+
+
+def found(code: str, *stages: Any, **inputs: Any) -> Diagnostic:
+    kind: Any = TypedDict("In", inputs)  # type: ignore[operator,misc]
+    return next(each for each in Pipeline(list(stages), inputs=kind).check() if each.code == code)
+
+
+def test_past_a_condition_that_may_fail() -> None:
+    """A value for which it does not fail leads to what stands behind."""
+    missing = found("CG301", router("p > 3", last=reads_x), p=int | None)
+    assert missing.witness is not None
+    assert missing.witness.inputs["p"] > 3
+
+
+def test_behind_a_condition_that_fails() -> None:
+    """No run comes there, and the finding is told all the same: nothing is hidden by another mistake."""
+    missing = found("CG301", router("p > 3", last=reads_x), q=str)
+    assert (missing.severity, missing.witness) == (Severity.ERROR, None)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "inputs", "expected"),
+    [
+        (("p > 3",), {"s": bool}, {"s": True}),
+        (("s", "p > 3"), {"s": bool}, {"s": False}),
+        (("q != 'b'", "p > 3"), {"q": str}, {"q": "b"}),
+        (("r == 'a' or p > 3",), {"r": Literal["a", "b"]}, {"r": "b"}),
+        (("r == 'b' and p > 3",), {"r": Literal["a", "b"]}, {"r": "b"}),
+    ],
+    ids=["first", "second", "second of text", "or", "and"],
+)
+def test_a_condition_that_lacks_a_key(conditions: tuple[str, ...], inputs: Any, expected: Any) -> None:
+    """It is asked, and comes to the place where the key is read."""
+    finding = found("CG401", router(*conditions), **inputs)
+    assert finding.witness is not None
+    assert finding.severity == Severity.ERROR
+    assert finding.witness.inputs == expected
+
+
+def test_a_key_that_no_run_reads() -> None:
+    """Is a warning without a run: nobody can show that it fails."""
+    finding = found("CG401", router("has(s) and s", "s and p > 3"), s=bool)
+    assert (finding.severity, finding.witness) == (Severity.WARNING, None)
+    finding = found("CG401", router("True", "p > 3"), s=bool)
+    assert (finding.severity, finding.witness) == (Severity.WARNING, None)
+
+
+def test_a_key_that_only_some_routes_have_seen() -> None:
+    """The run takes the other one, and gets as far as the condition."""
+    finding = found("CG302", router("has(p)"), router("s", "p > 3"), s=bool)
+    assert finding.witness is not None
+    assert finding.witness.inputs == {"s": False}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "value"),
+    [(("p > 3",), None), (("s", "p > 3"), None), (("p is not None and p.size > 3",), 1)],
+    ids=["first", "second", "of another type"],
+)
+def test_a_condition_that_fails_for_a_value(conditions: tuple[str, ...], value: Any) -> None:
+    """The run has the value, and gets as far as the condition."""
+    finding = found("CG406", router(*conditions), p=int | None, s=bool)
+    assert finding.witness is not None
+    assert type(finding.witness.inputs["p"]) is type(value)
+    assert finding.witness.inputs["s"] is (len(conditions) == 1)
+
+
+def test_a_condition_that_fails_for_what_a_node_gave() -> None:
+    """Has no run that is told by its inputs alone."""
+    assert found("CG406", gives_q, router("q > 3"), s=bool).witness is None
+    assert found("CG406", router("p > s"), s=str, p=int).witness is None
+
+
+class Count(TypedDict):
+    n__1: int
+
+
+def test_a_value_that_changes_on_the_way() -> None:
+    """What the input has and what a node gives under the same name are told apart."""
+
+    @step
+    async def counts() -> Count: ...
+
+    behind = Pipeline([counts, router("n__1 == 9", last=reads_x)])
+    finding = found("CG301", router("n__1 == 1", last=behind), n__1=int)
+    assert finding.witness is not None
+    assert (finding.witness.inputs, finding.witness.gives) == ({"n__1": 1}, {"n__1": 9})
+
+
+def test_the_runs_fail() -> None:
+    """Each that is told by its inputs alone, run with the mistake in it."""
+    pipeline = Pipeline([router("p > 3", last=reads_x)], inputs=TypedDict("In", {"p": int | None}))
+    for finding in pipeline.check().errors:
+        assert finding.witness is not None
+        free = Pipeline(pipeline.stages)
+        with pytest.raises(CrewgraphError):
+            free.kickoff([finding.witness.inputs])
