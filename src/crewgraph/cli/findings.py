@@ -35,10 +35,10 @@ def echo_findings(findings: Iterable[Diagnostic], *, err: bool = False) -> None:
 
 
 def summary(findings: Findings) -> str:
-    """The counts, and the command that tells more about the errors."""
+    """The counts, and the command that tells more about them."""
     told = click.style(counted(findings), fg="green" if findings.ok else "red", bold=True)
     ignored = f" · {len(findings.suppressed)} ignored" if findings.suppressed else ""
-    codes = sorted({finding.code for finding in findings.errors})
+    codes = list(dict.fromkeys(each.code for each in (*findings.errors, *findings.warnings)))
     more = f"\nmore about them: crewgraph explain {' '.join(codes[:MAX_EXPLAINED])}" if codes else ""
     return f"{told}{ignored}{more}"
 

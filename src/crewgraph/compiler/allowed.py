@@ -78,7 +78,7 @@ def allowed(
 ) -> Gap | None:
     """The way with values that lead along it; ``None`` where no values do.
 
-    A condition that fails is a finding of its own. Where nothing leads past it, it hides nothing behind it.
+    A condition that fails or is never true is a finding of its own, and hides nothing that stands behind it.
 
     Args:
         analysis: of the graph.
@@ -92,13 +92,25 @@ def allowed(
     if reading.route is not None:
         parts += [part for part in _asked(analysis, reading.node, reading.route) if part.ask.route != reading.route]
     gap = _allowed(analysis, way, parts, spots, refused)
-    if gap is None and (sound := [part for part in parts if not analysis.fails(part.router, part.ask)]) != parts:
-        behind = _allowed(analysis, way, sound, spots, refused)
-        return behind and replace(behind, is_shown=False)
-    if gap is None or not (reads := list(_read(analysis, reading))):
+    if gap is None:
+        return _behind(analysis, way, parts, spots, refused)
+    if not (reads := list(_read(analysis, reading))):
         return gap
     found = _allowed(analysis, way, [*parts, *reads], spots, refused)
     return found if found and (found.inputs or found.gives) else replace(gap, is_certain=False, is_shown=False)
+
+
+def _behind(
+    analysis: Analysis, way: Way, parts: Sequence[Part], spots: Mapping[str, Spot], refused: Refused | None
+) -> Gap | None:
+    """A way that no run takes for a mistake that is told: a condition on it fails, or can never be true."""
+    sound = [part for part in parts if not analysis.fails(part.router, part.ask)]
+    gap = _allowed(analysis, way, sound, spots, refused) if len(sound) < len(parts) else None
+    if gap is not None:
+        return replace(gap, is_shown=False)
+    alive = [part for part in sound if not (part.verdict and analysis.is_dead(part.router, part.ask.route))]
+    gap = _allowed(analysis, way, alive, spots, refused) if len(alive) < len(sound) else None
+    return gap and replace(gap, is_certain=False, is_shown=False)
 
 
 def _allowed(

@@ -13,6 +13,7 @@ from crewgraph.compiler.inputs import inputs_of
 from crewgraph.compiler.memory import Memory
 from crewgraph.compiler.slips import index_of, similar
 from crewgraph.condition import Condition
+from crewgraph.condition.answer import Verdict
 from crewgraph.condition.mistakes import Mistake, Misuse, mistakes
 from crewgraph.condition.routes import RouteReport, report_routes
 from crewgraph.graph import Graph, Switch, Work
@@ -154,14 +155,17 @@ class Analysis:
         return {key: kind for key, kind in known.items() if kind is not Any}
 
     def report(self, router: str) -> RouteReport:
-        """What can be decided about the routes of a router."""
+        """What can be decided about the routes of a router; a condition that fails is one that nobody can look into."""
         if router not in self._reports:
             readings = self.of_router.get(router, {})
             there = [key for key, each in readings.items() if not (each.from_input or each.maybe)]
             there += [key for key in readings if self.is_in_every_row(key)]
-            nowhere = self.absent(router)
-            self._reports[router] = self._decided(router, frozenset(there), frozenset(nowhere))
+            self._reports[router] = self._decided(router, frozenset(there))
         return self._reports[router]
+
+    def is_dead(self, router: str, route: str) -> bool:
+        """Whether a route can never be taken, by what its condition and those before it say."""
+        return any(fate.name == route and fate.reachable.verdict is Verdict.NO for fate in self.report(router).routes)
 
     def absent(self, router: str) -> Sequence[str]:
         """The keys that a router reads or asks for and nobody provides, where the inputs are declared."""
@@ -176,12 +180,14 @@ class Analysis:
         absent = set(self.absent(router))
         return any(key in absent for key in (*ask.sure, *ask.maybe)) or any(each.kind is Misuse.FAILS for each in found)
 
-    def _decided(self, router: str, there: frozenset[str], nowhere: frozenset[str]) -> RouteReport:
-        routes, kinds = [(ask.route, ask.condition) for ask in self.flow.asks[router]], self.kinds_at(router)
+    def _decided(self, router: str, there: frozenset[str]) -> RouteReport:
+        absent, kinds = set(self.absent(router)), self.kinds_at(router)
+        routes = [
+            (ask.route, None if absent.intersection(ask.asked) or self.fails(router, ask) else ask.condition)
+            for ask in self.flow.asks[router]
+        ]
         texts = tuple((route, condition and condition.text) for route, condition in routes)
-        return _REPORTS.of(
-            (texts, there, nowhere), kinds, lambda: report_routes(routes, kinds, present=there, absent=nowhere)
-        )
+        return _REPORTS.of((texts, there), kinds, lambda: report_routes(routes, kinds, present=there))
 
     @cached_property
     def _reports(self) -> dict[str, RouteReport]:

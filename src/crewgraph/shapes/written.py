@@ -1,11 +1,11 @@
-"""A type as the user wrote it: ``int | None``, ``list[Claim]``, ``Literal['a', 'b']``, ``int ≥ 0, ≤ 10``."""
+"""A type as the user wrote it: ``int | None``, ``list[Claim]``, ``Literal['a', 'b']``, ``int from 0 to 10``."""
 
 from __future__ import annotations
 
 import enum
 import reprlib
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ForwardRef, Literal, ParamSpec, TypeVar, get_args, get_origin
 
 from crewgraph.errors.root import shortened
@@ -21,6 +21,7 @@ MAX_VALUES = 6
 
 _BOUNDS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "a multiple of {}"}
 _SIZES = {"min_length": "at least {} long", "max_length": "at most {} long", "pattern": "matching {}"}
+_RANGES = {("ge", "le"): "from {} to {}", ("min_length", "max_length"): "{} to {} long"}
 
 
 def written(kind: Any) -> str:
@@ -35,7 +36,10 @@ def written(kind: Any) -> str:
 def _written(kind: Any, depth: int) -> str:
     bare, metadata, _ = peeled(kind, named=True)
     if metadata:
-        bounds = [words for each in metadata for words in _bounds(each)]
+        told = dict[str, str]()
+        for each in metadata:
+            told |= _bounds(each)
+        bounds = [*_ranges(told), *((_BOUNDS | _SIZES)[name].format(value) for name, value in told.items())]
         return f"{_written(bare, depth)} {', '.join(bounds)}".strip()
     if asks_nothing(bare):
         return "anything"
@@ -75,9 +79,18 @@ def _value(value: Any) -> str:
     return f"{type(value).__name__}.{value.name}" if isinstance(value, enum.Enum) else reprlib.repr(value)
 
 
-def _bounds(constraint: Any) -> Iterable[str]:
-    """A constraint in words; nothing where it is something else."""
-    for name, words in (_BOUNDS | _SIZES).items():
-        value: Any = getattr(constraint, name, None)
-        if value is not None and not callable(value):
-            yield words.format(shortened(str(getattr(value, "pattern", value)), MAX_LENGTH))
+def _bounds(constraint: Any) -> dict[str, str]:
+    """The bounds that a constraint sets; none where it is something else."""
+    values = {name: getattr(constraint, name, None) for name in (*_BOUNDS, *_SIZES)}
+    return {
+        name: shortened(str(getattr(value, "pattern", value)), MAX_LENGTH)
+        for name, value in values.items()
+        if value is not None and not callable(value)
+    }
+
+
+def _ranges(told: dict[str, str]) -> Iterator[str]:
+    """Two bounds in the words of one; they are taken off."""
+    for (low, high), words in _RANGES.items():
+        if low in told and high in told:
+            yield words.format(told.pop(low), told.pop(high))

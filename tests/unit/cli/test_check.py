@@ -64,7 +64,7 @@ def test_findings_are_grouped(crewgraph, wrong):
         "warnings",
         "notes",
         "Wrong: 2 errors, 1 warning, 1 note",
-        "more about them: crewgraph explain CG503",
+        "more about them: crewgraph explain CG503 CG201",
     ]
     assert "has *more, which nothing can fill\n   at    stage 1 'a'\n   hint  name the values it takes" in done.stdout
     assert re.search(r"\n · CG403 opaque-condition: .* · at stage 2 'router' › route 'r'\n", done.stdout)

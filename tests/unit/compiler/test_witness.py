@@ -129,3 +129,17 @@ def test_the_runs_fail() -> None:
         free = Pipeline(pipeline.stages)
         with pytest.raises(CrewgraphError):
             free.kickoff([finding.witness.inputs])
+
+
+def test_behind_a_route_that_is_never_taken() -> None:
+    """What is missing there is told beside, as a warning: no run comes there as it is written."""
+    missing = found("CG301", router("r == 'c'", last=reads_x), r=Literal["a", "b"])
+    assert (missing.severity, missing.witness) == (Severity.WARNING, None)
+    found("CG402", router("r == 'c'", last=reads_x), r=Literal["a", "b"])
+
+
+def test_one_condition_that_fails_hides_no_other() -> None:
+    """The other routes of its router are looked at all the same."""
+    stages = router("p > 3", "r == 'c'", last=reads_x)
+    found("CG406", stages, p=int | None, r=Literal["a", "b"])
+    assert "'r' is 'a' or 'b'" in found("CG402", stages, p=int | None, r=Literal["a", "b"]).message

@@ -158,7 +158,7 @@ def test_the_fields_of_a_model() -> None:
     fields = fields_of(Claim)
     assert list(fields) == ["name", "score", "note", "tags", "made", "careless", "checked"]
     assert fields["name"] == Shape(str, description="who claims")
-    assert written(fields["score"].kind) == "int ≥ 0, ≤ 10"
+    assert written(fields["score"].kind) == "int from 0 to 10"
     assert fields["note"] == Shape(str, required=False, has_default=True, default="none")
     assert fields["made"] == Shape(list[str], required=False, has_default=True, default=None)
     assert fields_of(Claim) is fields

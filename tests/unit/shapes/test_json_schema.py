@@ -15,7 +15,7 @@ PARTS: list[tuple[Any, str]] = [
     ({"type": "string"}, "str"),
     (
         {"type": "string", "minLength": 1, "maxLength": 5.0, "pattern": "^a"},
-        "str matching ^a, at least 1 long, at most 5 long",
+        "str 1 to 5 long, matching ^a",
     ),
     ({"type": "string", "pattern": "(?=a)b"}, "str"),
     ({"type": "string", "pattern": 5}, "str"),
@@ -23,7 +23,7 @@ PARTS: list[tuple[Any, str]] = [
     ({"type": "string", "format": "email"}, "str"),
     ({"type": "string", "format": "date-time"}, "anything"),
     ({"type": "string", "format": "uuid"}, "anything"),
-    ({"type": "integer", "minimum": 0, "maximum": 10}, "int ≥ 0, ≤ 10"),
+    ({"type": "integer", "minimum": 0, "maximum": 10}, "int from 0 to 10"),
     (
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "multipleOf": 0.5},
         "float > 0, < 1, a multiple of 0.5",

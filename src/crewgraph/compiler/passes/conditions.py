@@ -199,9 +199,7 @@ def _failing(analysis: Analysis, switch: Switch, ask: Ask, mistake: Mistake) -> 
 
 
 def _reports(analysis: Analysis) -> Iterator[tuple[Switch, tuple[Ask, ...], RouteReport]]:
-    """What is decided about the routes of each router that has conditions; nothing where one of them fails."""
+    """What is decided about the routes of each router that has conditions."""
     for switch, asks in analysis.routers():
-        if any(ask.condition is not None for ask in asks) and not (
-            analysis.absent(switch.name) or any(analysis.fails(switch.name, ask) for ask in asks)
-        ):
+        if any(ask.condition is not None for ask in asks):
             yield switch, asks, analysis.report(switch.name)

@@ -47,7 +47,8 @@ def missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
                 place_of(analysis, reading),
                 hint,
                 reading.node,
-                witness=witness_of(analysis, reading.node, gap),
+                None if gap.is_certain or gap.is_shown else Severity.WARNING,
+                witness_of(analysis, reading.node, gap),
             )
 
 
@@ -87,7 +88,11 @@ def sometimes_missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
             hint = f"let the inputs require {reading.key}, or ask first: a route with the condition has({reading.key})"
         else:
             told, hint = _of_route(analysis, reading, gap)
-        doubt = "" if gap.is_certain else "; the routes may depend on each other in a way that cannot be seen"
+        doubt = (
+            ""
+            if gap.is_certain or not gap.is_shown
+            else "; the routes may depend on each other in a way that cannot be seen"
+        )
         yield Diagnostic(
             "CG302",
             told + doubt,
