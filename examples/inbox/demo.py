@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline import MODEL, inbox
 
-from crewgraph import Budget, RenderError
+from crewgraph import Budget
 from crewgraph.usage import UsageMetrics
 
 SHOWN = 3
@@ -79,13 +79,8 @@ async def run(mails: list[dict[str, Any]], folder: Path, budget: Budget) -> int:
 
 
 def draw(folder: Path) -> list[Path]:
-    """The picture, in every form that this machine can write."""
-    drawn = [inbox.draw(folder / name) for name in ("inbox.txt", "inbox.dot", "inbox.mmd")]
-    try:
-        drawn.append(inbox.draw(folder / "inbox.svg"))
-    except RenderError as error:
-        print(f"\nno SVG: {error}")
-    return drawn
+    """The picture, in every form that needs no other program."""
+    return [inbox.draw(folder / f"inbox.{ending}") for ending in ("svg", "txt", "dot", "mmd")]
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -24,16 +25,34 @@ class Drawable:
         """The picture as Mermaid source, from left to right or from top to bottom."""
         return verb("to_mermaid")(self, orientation=orientation)
 
+    def to_svg(
+        self, *, orientation: Literal["LR", "TB"] = "LR", theme: Literal["auto", "light", "dark"] = "auto"
+    ) -> str:
+        """The picture as SVG, with the routes of routers in their order; the same bytes on every machine.
+
+        Args:
+            orientation: "LR" from left to right, "TB" from top to bottom.
+            theme: "light", "dark", or "auto" for what the reader's desktop has.
+        """
+        return verb("to_svg")(self, orientation=orientation, theme=theme)
+
     def to_text(self) -> str:
         """The picture as a tree of plain text."""
         return verb("to_text")(self)
 
-    def draw(self, path: str | PathLike[str], *, orientation: Literal["LR", "TB"] = "LR") -> Path:
-        """Write the picture to a file: .dot, .mmd and .txt always, .svg, .png and .pdf with Graphviz installed.
+    def draw(
+        self,
+        path: str | PathLike[str],
+        *,
+        orientation: Literal["LR", "TB"] = "LR",
+        theme: Literal["auto", "light", "dark"] = "auto",
+    ) -> Path:
+        """Write the picture to a file: .svg, .dot, .mmd and .txt always, .png and .pdf with Graphviz installed.
 
         Args:
             path: where to; its ending says in which format. Missing folders are made.
             orientation: "LR" from left to right, "TB" from top to bottom.
+            theme: the colours of an SVG: "light", "dark", or "auto" for what the reader's desktop has.
 
         Returns:
             The path written.
@@ -41,4 +60,17 @@ class Drawable:
         Raises:
             RenderError: Graphviz is needed and not there, the ending is unknown, or the file cannot be written.
         """
-        return verb("draw")(self, path, orientation=orientation)
+        return verb("draw")(self, path, orientation=orientation, theme=theme)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """The picture, for notebooks: an image, so that a notebook which is not trusted shows it too, and text."""
+        try:
+            svg = self.to_svg()
+        except Exception:  # noqa: BLE001 - a node of the user's that cannot describe itself; check() says so
+            return {"text/plain": repr(self)}
+        image = base64.b64encode(svg.encode()).decode()
+        return {
+            "text/plain": repr(self),
+            "image/svg+xml": svg,
+            "text/html": f'<img style="max-width:100%" alt="a pipeline" src="data:image/svg+xml;base64,{image}"/>',
+        }

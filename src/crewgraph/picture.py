@@ -8,10 +8,10 @@ from pathlib import Path
 from crewgraph import render
 from crewgraph.compiler import analyse
 from crewgraph.graph import Graph
-from crewgraph.render import Marks, Orientation
+from crewgraph.render import Marks, Orientation, Theme
 from crewgraph.syntax import Pipeline
 
-__all__ = ["draw", "to_dot", "to_mermaid", "to_text"]
+__all__ = ["draw", "to_dot", "to_mermaid", "to_svg", "to_text"]
 
 
 def to_dot(pipeline: Pipeline, *, orientation: Orientation = "LR") -> str:
@@ -26,16 +26,25 @@ def to_mermaid(pipeline: Pipeline, *, orientation: Orientation = "LR") -> str:
     return render.to_mermaid(graph, orientation=orientation, marks=marks)
 
 
+def to_svg(pipeline: Pipeline, *, orientation: Orientation = "LR", theme: Theme = "auto") -> str:
+    """See :meth:`Pipeline.to_svg`."""
+    graph, marks = _marked(pipeline)
+    return render.to_svg(graph, orientation=orientation, marks=marks, theme=theme)
+
+
 def to_text(pipeline: Pipeline) -> str:
     """See :meth:`Pipeline.to_text`."""
     graph, marks = _marked(pipeline)
     return render.to_text(graph, marks=marks)
 
 
-def draw(pipeline: Pipeline, path: str | os.PathLike[str], *, orientation: Orientation = "LR") -> Path:
+def draw(
+    pipeline: Pipeline, path: str | os.PathLike[str], *, orientation: Orientation = "LR", theme: Theme = "auto"
+) -> Path:
     """See :meth:`Pipeline.draw`."""
     graph, marks = _marked(pipeline)
-    return render.write(path, render.encoded(graph, render.format_of(path), orientation=orientation, marks=marks))
+    name = render.format_of(path)
+    return render.write(path, render.encoded(graph, name, orientation=orientation, marks=marks, theme=theme))
 
 
 def _marked(pipeline: Pipeline) -> tuple[Graph, Marks]:

@@ -24,6 +24,7 @@ _VERBS = {
     "as_tool": "crewgraph.crew.tools.node:node_tool",
     "to_dot": "crewgraph.picture:to_dot",
     "to_mermaid": "crewgraph.picture:to_mermaid",
+    "to_svg": "crewgraph.picture:to_svg",
     "to_text": "crewgraph.picture:to_text",
     "draw": "crewgraph.picture:draw",
     "findings_html": "crewgraph.render.findings:findings_html",

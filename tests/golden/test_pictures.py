@@ -11,9 +11,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from crewgraph.cli.target import load
 from tests.golden.gallery import GALLERY
 
 PICTURES = Path(__file__).parent / "pictures"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "pictures" / "inbox.svg"
 UPDATE = os.environ.get("CREWGRAPH_UPDATE_GOLDEN") == "1"
 
 
@@ -24,13 +27,17 @@ def drawn(name: str, ending: str) -> str:
             return pipeline.to_dot()
         case "TB.dot":
             return pipeline.to_dot(orientation="TB")
+        case "LR.svg":
+            return pipeline.to_svg()
+        case "TB.svg":
+            return pipeline.to_svg(orientation="TB")
         case "mmd":
             return pipeline.to_mermaid()
         case _:
             return pipeline.to_text()
 
 
-@pytest.mark.parametrize("ending", ["LR.dot", "TB.dot", "mmd", "txt"])
+@pytest.mark.parametrize("ending", ["LR.svg", "TB.svg", "LR.dot", "TB.dot", "mmd", "txt"])
 @pytest.mark.parametrize("name", GALLERY)
 def test_picture(name, ending):
     """Every pipeline of the gallery is drawn as it was when somebody looked at it."""
@@ -39,6 +46,14 @@ def test_picture(name, ending):
     if UPDATE:
         file.write_text(picture, encoding="utf-8")
     assert picture == file.read_text(encoding="utf-8")
+
+
+def test_the_picture_of_the_docs():
+    """It is the example's, as it is today."""
+    picture = load(str(ROOT / "examples" / "inbox" / "pipeline.py")).pipeline.to_svg()
+    if UPDATE:
+        DOCS.write_text(picture, encoding="utf-8")
+    assert picture == DOCS.read_text(encoding="utf-8")
 
 
 def test_no_picture_is_left_over():

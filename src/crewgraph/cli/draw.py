@@ -11,7 +11,7 @@ from crewgraph.cli.findings import counted
 from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
 from crewgraph.compiler import analyse
-from crewgraph.render import FORMATS, Orientation, encoded, format_of, marks_of, write
+from crewgraph.render import FORMATS, Orientation, Theme, encoded, format_of, marks_of, write
 
 __all__ = ["draw"]
 
@@ -26,13 +26,25 @@ __all__ = ["draw"]
 )
 @click.option("--format", "name", type=click.Choice(FORMATS), help="Which format; otherwise by the ending of FILE.")
 @click.option("--orientation", type=click.Choice(["LR", "TB"]), default="LR", help="Left to right, or top to bottom.")
+@click.option(
+    "--theme",
+    type=click.Choice(["auto", "light", "dark"]),
+    default="auto",
+    help="The colours of an SVG; auto leaves them to the reader's desktop.",
+)
 @names_option
 def draw(
-    target: str, *, names: tuple[str, ...], output: str | None, name: str | None, orientation: Orientation
+    target: str,
+    *,
+    names: tuple[str, ...],
+    output: str | None,
+    name: str | None,
+    orientation: Orientation,
+    theme: Theme,
 ) -> None:
     """Draw a pipeline; without options as a tree of text.
 
-    SVG, PNG and PDF need Graphviz (its program 'dot'); the others do not. A pipeline with mistakes is drawn too.
+    PNG and PDF need Graphviz (its program 'dot'); the others do not. A pipeline with mistakes is drawn too.
     """
     to_stdout = output in (None, "-")
     chosen = name or ("text" if to_stdout else format_of(output or ""))
@@ -40,7 +52,7 @@ def draw(
         raise Mistake(f"a {chosen.upper()} is nothing for a terminal; write it to a file with -o")
     loaded = load(target, names=names, projects="one")
     graph, findings = analyse(loaded.pipeline)
-    picture = encoded(graph, chosen, orientation=orientation, marks=marks_of(findings))
+    picture = encoded(graph, chosen, orientation=orientation, marks=marks_of(findings), theme=theme)
     if to_stdout:
         click.echo(picture, nl=False)
     else:

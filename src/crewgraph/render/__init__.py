@@ -1,4 +1,4 @@
-"""From a graph to a picture: DOT, Mermaid, a tree of text, and through Graphviz SVG, PNG and PDF.
+"""From a graph to a picture: SVG, DOT, Mermaid, a tree of text, and through Graphviz PNG and PDF.
 
 Everything here is a pure function of a graph, but for :func:`encoded` and :func:`write`, which run ``dot`` and write
 files. A picture holds names, models and conditions, and never the text of a prompt.
@@ -11,18 +11,22 @@ from crewgraph.render.files import FORMATS, encoded, format_of, write
 from crewgraph.render.marks import Mark, Marks, marks_of
 from crewgraph.render.mermaid import to_mermaid
 from crewgraph.render.sketch import Orientation
+from crewgraph.render.svg import to_svg
 from crewgraph.render.text import to_text
+from crewgraph.render.theme import Theme
 
 __all__ = [
     "FORMATS",
     "Mark",
     "Marks",
     "Orientation",
+    "Theme",
     "encoded",
     "format_of",
     "marks_of",
     "to_dot",
     "to_mermaid",
+    "to_svg",
     "to_text",
     "write",
 ]

@@ -1,4 +1,4 @@
-"""Pictures as bytes and files: DOT, Mermaid and text by ourselves, SVG, PNG and PDF through the ``dot`` program.
+"""Pictures as bytes and files: SVG, DOT, Mermaid and text by ourselves, PNG and PDF through the ``dot`` program.
 
 ``dot`` is called directly and not through python-graphviz, which knows no time limit. Nothing here uses the network.
 """
@@ -19,7 +19,9 @@ from crewgraph.render.escape import clean
 from crewgraph.render.marks import Marks
 from crewgraph.render.mermaid import to_mermaid
 from crewgraph.render.sketch import Orientation
+from crewgraph.render.svg import to_svg
 from crewgraph.render.text import to_text
+from crewgraph.render.theme import Theme
 
 __all__ = ["FORMATS", "encoded", "format_of", "write"]
 
@@ -30,14 +32,14 @@ _ENDINGS = {
     ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid", ".txt": "text", ".svg": "svg", ".png": "png",
     ".pdf": "pdf",
 }  # fmt: skip
-_BY_DOT = {"svg": ["-Tsvg"], "png": ["-Tpng", "-Gdpi=144"], "pdf": ["-Tpdf"]}
+_BY_DOT = {"png": ["-Tpng", "-Gdpi=144"], "pdf": ["-Tpdf"]}
 FORMATS = tuple(dict.fromkeys(_ENDINGS.values()))
 """The formats, by name."""
 
 _NO_DOT = """\
 {name} pictures are drawn by Graphviz, and its program 'dot' was not found.
 hint: install it: 'apt install graphviz' (Debian, Ubuntu), 'brew install graphviz' (macOS), \
-'choco install graphviz' (Windows); without it there are .dot, .mmd (Mermaid) and .txt"""
+'choco install graphviz' (Windows); without it there are .svg, .dot, .mmd (Mermaid) and .txt"""
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
@@ -59,13 +61,15 @@ def encoded(
     *,
     orientation: Orientation = "LR",
     marks: Marks | None = None,
+    theme: Theme = "auto",
 ) -> bytes:
-    """A picture in one of the :data:`FORMATS`, with what is wrong with nodes.
+    """A picture in one of the :data:`FORMATS`, with what is wrong with nodes; only SVG has a theme.
 
     Raises:
         RenderError: Graphviz is needed and not there, or cannot draw it.
     """
     sources: dict[str, Callable[[], str]] = {
+        "svg": lambda: to_svg(graph, orientation=orientation, marks=marks, theme=theme),
         "mermaid": lambda: to_mermaid(graph, orientation=orientation, marks=marks),
         "text": lambda: to_text(graph, marks=marks),
     }

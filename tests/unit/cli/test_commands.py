@@ -54,7 +54,8 @@ def test_draw_draws_what_is_wrong(crewgraph, write):
     [
         (["-o", "x.jpg"], "stands for no picture"),
         (["-o", "x.png"], "'dot' was not found"),
-        (["--format", "svg"], "'dot' was not found"),
+        (["--format", "pdf", "-o", "-"], "'dot' was not found"),
+        (["--theme", "pink"], "is not one of"),
         (["--format", "jpg"], "is not one of"),
         (["-o", "flow.py/x.dot"], "cannot be written"),
     ],

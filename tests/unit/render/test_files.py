@@ -27,21 +27,23 @@ def dot(tmp_path, monkeypatch):
     return install
 
 
-@pytest.mark.parametrize("ending", ["svg", "PNG", "pdf"])
+@pytest.mark.parametrize("ending", ["png", "PNG", "pdf"])
 def test_without_graphviz_the_error_says_what_to_do(tmp_path, monkeypatch, ending):
     """It names the program, its installation, and the endings that work without it."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RenderError, match=r"'dot' was not found\.\n.*apt install graphviz.*brew.*choco.*\.dot, \.mmd"):
+    with pytest.raises(
+        RenderError, match=r"'dot' was not found\.\n.*apt install graphviz.*brew.*choco.*\.svg, \.dot, \.mmd"
+    ):
         newsroom().draw(tmp_path / f"x.{ending}")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("ending", "start"),
-    [("dot", "digraph"), ("gv", "digraph"), ("mmd", "---"), ("mermaid", "---"), ("txt", "Newsroom")],
+    [("svg", "<svg"), ("dot", "digraph"), ("gv", "digraph"), ("mmd", "---"), ("mermaid", "---"), ("txt", "Newsroom")],
 )
 def test_sources_need_no_graphviz(tmp_path, monkeypatch, ending, start):
-    """DOT, Mermaid and text are written by ourselves, into folders that are made where they are missing."""
+    """SVG, DOT, Mermaid and text are written by ourselves, into folders that are made where they are missing."""
     monkeypatch.setenv("PATH", "")
     path = newsroom().draw(tmp_path / "new" / f"x.{ending}")
     assert path == tmp_path / "new" / f"x.{ending}"
@@ -49,7 +51,7 @@ def test_sources_need_no_graphviz(tmp_path, monkeypatch, ending, start):
 
 
 @posix
-@pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
+@pytest.mark.parametrize("ending", ["png", "pdf"])
 def test_graphviz_is_asked_for_the_format(tmp_path, dot, ending):
     """What it answers is the file."""
     dot('while read -r line; do last="$line"; done; printf "%s %s" "$1" "$last"')
@@ -62,7 +64,7 @@ def test_what_graphviz_complains_about_is_in_the_error(tmp_path, dot):
     """Its exit code and its words, without terminal codes."""
     dot('printf "bad \\033[31mthing\\033[0m\\nhere" >&2; exit 3')
     with pytest.raises(RenderError, match=r"exit code 3; it said: bad thing here$"):
-        newsroom().draw(tmp_path / "x.svg")
+        newsroom().draw(tmp_path / "x.png")
 
 
 @posix
@@ -70,7 +72,7 @@ def test_graphviz_without_an_answer_is_an_error(tmp_path, dot):
     """An empty picture is none."""
     dot("exit 0")
     with pytest.raises(RenderError, match="it said: nothing"):
-        newsroom().draw(tmp_path / "x.svg")
+        newsroom().draw(tmp_path / "x.png")
 
 
 @posix
@@ -79,7 +81,7 @@ def test_graphviz_has_a_time_limit(tmp_path, dot, monkeypatch):
     dot("exec /bin/sleep 30")
     monkeypatch.setattr(files, "TIMEOUT", 0.05)
     with pytest.raises(RenderError, match=r"took longer than 0\.05 s"):
-        newsroom().draw(tmp_path / "x.svg")
+        newsroom().draw(tmp_path / "x.png")
 
 
 @posix
@@ -88,7 +90,7 @@ def test_a_program_that_does_not_start_is_an_error(tmp_path, dot):
     dot("")
     (tmp_path / "bin" / "dot").write_bytes(b"\x00\x01")
     with pytest.raises(RenderError, match="Graphviz cannot be started"):
-        newsroom().draw(tmp_path / "x.svg")
+        newsroom().draw(tmp_path / "x.png")
 
 
 @pytest.mark.parametrize(
@@ -124,4 +126,4 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     """A file stands where a folder is needed."""
     (tmp_path / "file").write_text("")
     with pytest.raises(RenderError, match="cannot be written"):
-        write(tmp_path / "file" / "x.svg", b"x")
+        write(tmp_path / "file" / "x.png", b"x")

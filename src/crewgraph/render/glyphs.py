@@ -1,0 +1,151 @@
+"""What stands in a node of an SVG picture: cards, pills and diamonds, each measured from its corner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Literal, NamedTuple
+
+from crewgraph.graph import Switch, Work
+from crewgraph.render.cards import MAX_AGENT, MAX_NAME, MAX_ROWS, MAX_SUMMARY, MAX_TASK
+from crewgraph.render.escape import identifier, shortened
+from crewgraph.render.marks import Mark
+from crewgraph.render.metrics import mono_width, text_width
+
+__all__ = ["Glyph", "card", "diamond", "found", "number", "pill", "point", "rect", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """What stands for a node: its size, and its elements, measured from its corner."""
+
+    width: float
+    height: float
+    content: str
+    kind: str
+    tooltip: str
+
+
+def card(work: Work, mark: Mark | None, *, is_small: bool) -> Glyph:
+    """A crew with its tasks, or a step, which is smaller; with what is wrong with it.
+
+    Args:
+        work: the crew or step.
+        mark: what is wrong with it.
+        is_small: whether tasks are left out.
+    """
+    least = 210.0 if work.interface.rows else 124.0
+    head, tasks, tail = _head(work), [] if is_small else _tasks(work), [_Row(mark.badge, "badge")] if mark else []
+    rows = [*head, *tasks, *tail]
+    width = max(least, *(row.width + 34 for row in rows))
+    parts, y = list[str](), 6.0
+    for place, row in enumerate(rows):
+        if tasks and place == len(head):
+            parts.append(f'<path class="rule" d="M20 {number(y + 8)}H{number(width - 14)}"/>')
+            y += 7
+        y += row.height
+        parts.append(text(20, y, row.left, row.kind))
+        parts += [text(width - 14, y, row.right, "agent", anchor="end")] if row.right else []
+    height = y + 13
+    frame = rect(0, 0, (width, height), 9, "card") + rect(8, 9, (4, height - 18), 2, "bar")
+    kind = work.interface.kind or "node"
+    return Glyph(width, height, frame + "".join(parts), identifier(kind), f"{kind} {work.name}")
+
+
+class _Row(NamedTuple):
+    """A line of text in a card, of one kind at the left and maybe an agent at the right."""
+
+    left: str
+    kind: str
+    right: str = ""
+
+    @property
+    def height(self) -> float:
+        return _ROWS[self.kind][1]
+
+    @property
+    def width(self) -> float:
+        size, _, bold = _ROWS[self.kind]
+        return text_width(self.left, size, bold=bold) + (text_width(self.right, 9.5) + 14 if self.right else 0.0)
+
+
+_ROWS = {
+    "name": (14.0, 15.0, True),
+    "name small": (12.0, 14.0, True),
+    "summary": (9.0, 15.0, False),
+    "task": (10.5, 17.0, False),
+    "agent": (9.5, 17.0, False),
+    "badge": (10.0, 17.0, True),
+}
+"""For each kind of line the size of its letters, its height, and whether it is bold."""
+
+
+def _head(work: Work) -> list[_Row]:
+    rows = [_Row(shortened(work.name, MAX_NAME), "name" if work.interface.rows else "name small")]
+    summary = work.interface.summary
+    return [*rows, _Row(shortened(summary, MAX_SUMMARY), "summary")] if summary else rows
+
+
+def _tasks(work: Work) -> list[_Row]:
+    every = work.interface.rows
+    rows = [
+        _Row(shortened(task, MAX_TASK), "task", shortened(agent, MAX_AGENT) if agent else "")
+        for task, agent in every[:MAX_ROWS]
+    ]
+    return rows if len(every) <= MAX_ROWS else [*rows, _Row(f"+ {len(every) - MAX_ROWS} more", "agent")]
+
+
+def diamond(switch: Switch, mark: Mark | None) -> Glyph:
+    """A router: its name, and what is wrong with it."""
+    name = shortened(switch.name, MAX_AGENT)
+    lines = [(name, "name small"), ("router", "summary"), *([(mark.badge, "badge")] if mark else [])]
+    width = max(text_width(name, 12, bold=True), text_width(mark.badge, 10, bold=True) if mark else 0.0) * 1.45 + 52
+    height = 66.0 + (22 if mark else 0)
+    x, y = number(width / 2), number(height / 2)
+    corners = f"M{x} 0 L{number(width)} {y} L{x} {number(height)} L0 {y}Z"
+    top = height / 2 + 1 - 6.5 * (len(lines) - 2)
+    texts = [text(width / 2, top + 13 * place, line, kind, anchor="middle") for place, (line, kind) in enumerate(lines)]
+    content = f'<path class="diamond" d="{corners}"/>{"".join(texts)}'
+    return Glyph(width, height, content, "router", f"router {switch.name}")
+
+
+def pill(label: str, tooltip: str) -> Glyph:
+    """Where the inputs come in and the result comes out."""
+    width = mono_width(label, 9.5) + 18
+    content = rect(0, 0, (width, 22), 8, "pill") + text(width / 2, 14.4, label, "mono pill-text", anchor="middle")
+    return Glyph(width, 22, content, "end", tooltip)
+
+
+def point(tooltip: str) -> Glyph:
+    """Where several lines meet and several go on."""
+    return Glyph(6, 6, '<circle class="point" cx="3" cy="3" r="3"/>', "point", tooltip)
+
+
+def found(switch: str) -> Glyph:
+    """The card for pipelines that a router of the user's own class comes up with while it runs."""
+    told = f"chosen by {shortened(switch, MAX_NAME)} at run time"
+    width = max(text_width("any pipeline", 12, bold=True), text_width(told, 9)) + 28
+    content = rect(0, 0, (width, 44), 9, "card found-card")
+    content += text(14, 19, "any pipeline", "name small") + text(14, 33, told, "summary")
+    return Glyph(width, 44, content, "found", f"what {switch} chooses at run time")
+
+
+# ---- elements --------------------------------------------------------------------------------------------------
+
+
+def text(x: float, y: float, content: str, kind: str, *, anchor: Literal["", "middle", "end"] = "") -> str:
+    """A line of text."""
+    where = f' text-anchor="{anchor}"' if anchor else ""
+    return f'<text class="{kind}" x="{number(x)}" y="{number(y)}"{where}>{escape(content)}</text>'
+
+
+def rect(x: float, y: float, size: tuple[float, float], radius: float, kind: str = "") -> str:
+    """A rectangle with round corners."""
+    name, (width, height) = f' class="{kind}"' if kind else "", map(number, size)
+    return f'<rect{name} x="{number(x)}" y="{number(y)}" width="{width}" height="{height}" rx="{number(radius)}"/>'
+
+
+def number(value: float) -> str:
+    """A number as short as it can be, the same on every machine."""
+    told = f"{value:.1f}".removesuffix(".0")
+    return "0" if told == "-0" else told

@@ -1,0 +1,198 @@
+"""The picture as SVG, without any program: the same bytes on every machine, with the routes in the author's order.
+
+All colours are in a style sheet, so that a dark desktop sees a dark picture. Texts are measured by Helvetica's widths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import pairwise
+
+from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
+from crewgraph.render import glyphs
+from crewgraph.render.cards import MAX_TITLE
+from crewgraph.render.escape import clean, identifier, shortened
+from crewgraph.render.glyphs import Glyph, rect, text
+from crewgraph.render.glyphs import number as px
+from crewgraph.render.layout import Drawn, Gaps, Point, layout_of
+from crewgraph.render.marks import Marks
+from crewgraph.render.metrics import mono_width, text_width
+from crewgraph.render.palette import CORE, Hue
+from crewgraph.render.ranks import Extent
+from crewgraph.render.sketch import END, Box, Line, Orientation, checked, sketch_of
+from crewgraph.render.theme import Theme, style_sheet
+
+__all__ = ["to_svg"]
+
+_SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+    'role="img" aria-label="{name}" class="crewgraph">'
+)
+MAX_TOOLTIP = 200
+MANY = 150
+"""Pictures of more nodes than these have cards without tasks."""
+PAD = 24.0
+HEAD = 8.0
+"""The length of an arrow's head."""
+
+
+def to_svg(graph: Graph, *, orientation: Orientation = "LR", marks: Marks | None = None, theme: Theme = "auto") -> str:
+    """The picture as SVG.
+
+    Args:
+        graph: what is drawn.
+        orientation: "LR" from left to right, "TB" from top to bottom.
+        marks: what is wrong with nodes.
+        theme: "light", "dark", or "auto" for what the reader's desktop has.
+
+    Raises:
+        ValueError: the orientation or the theme is none of these.
+    """
+    return _Drawing(graph, checked(orientation), marks or {}, style_sheet(theme)).source()
+
+
+class _Drawing:
+    def __init__(self, graph: Graph, orientation: Orientation, marks: Marks, style: str) -> None:
+        self.graph, self.marks, self.style = graph, marks, style
+        self.is_flat = orientation == "LR"
+        self.sketch = sketch_of(graph)
+        starts = [name for name, node in graph.nodes.items() if isinstance(node, Start)]
+        self.root = Box("", "", CORE, "all", [*starts, *self.sketch.boxes.items, END])
+        self.hues = dict(_hues(self.root))
+        self.is_small = len(self.hues) > MANY
+        self.glyphs = {name: self.glyph(name) for name in self.hues}
+        drawn = Drawn(
+            self.sketch.lines,
+            {name: self.turned((each.width, each.height)) for name, each in self.glyphs.items()},
+            labels={
+                number: self.turned((mono_width(line.label, 9.5) + 12, 18.0))
+                for number, line in enumerate(self.sketch.lines)
+                if line.label
+            },
+            titles=dict(self.titles(self.root)),
+            gaps=Gaps() if self.is_flat else Gaps(across=28, before=34, above=16),
+        )
+        self.layout = layout_of(self.root, drawn)
+
+    def turned(self, pair: Point) -> Point:
+        """Along and across as x and y, and the other way round."""
+        return pair if self.is_flat else (pair[1], pair[0])
+
+    def titles(self, box: Box) -> Iterator[tuple[str, Extent]]:
+        for item in box.items:
+            if isinstance(item, Box):
+                width = text_width(shortened(item.title, MAX_TITLE), 10.5, bold=True) + 24
+                yield item.key, self.turned((width, 0.0))
+                yield from self.titles(item)
+
+    def source(self) -> str:
+        title = clean(self.graph.name or "")
+        top = 34.0 if title else 0.0
+        width, height = self.turned(self.layout.size)
+        width = max(width, text_width(shortened(title, 2 * MAX_TITLE), 16, bold=True) if title else 0.0) + 2 * PAD
+        height += 2 * PAD + top
+        name = escape(shortened(title or "pipeline", MAX_TOOLTIP))
+        parts = [
+            _SVG.format(width=px(width), height=px(height), name=name),
+            f"<title>{name}</title>",
+            f"<style>{self.style}</style>",
+            f'<rect class="canvas" width="{px(width)}" height="{px(height)}"/>',
+        ]
+        if title:
+            parts.append(text(PAD, PAD + 10, shortened(title, 2 * MAX_TITLE), "title"))
+        parts.append(f'<g transform="translate({px(PAD)} {px(PAD + top)})">')
+        parts += self.box_elements(self.root)
+        parts += [self.line(number, line) for number, line in enumerate(self.sketch.lines)]
+        parts += [self.node(name) for name in self.hues]
+        parts += [self.label(number, line) for number, line in enumerate(self.sketch.lines) if line.label]
+        return "\n".join([*parts, "</g>", "</svg>", ""])
+
+    # ---- boxes and lines ---------------------------------------------------------------------------------------
+
+    def box_elements(self, box: Box) -> Iterator[str]:
+        """The frames of inner boxes, outer ones first."""
+        for item in box.items:
+            if isinstance(item, Box):
+                corner, size = (self.turned(pair) for pair in self.layout.boxes[item.key])
+                kind = f"box {item.hue.name}{' dashed' if item.is_dashed else ''}"
+                title = text(corner[0] + 12, corner[1] + 19, shortened(item.title, MAX_TITLE), "box-title")
+                frame = rect(*corner, size, 10)
+                yield f'<g id="c-{identifier(item.key)}" class="{kind}">{frame}{title}</g>'
+                yield from self.box_elements(item)
+
+    def line(self, number: int, line: Line) -> str:
+        points = list(self.layout.lines[number])
+        has_head = not isinstance(self.graph.nodes.get(line.target), Join | Merge)
+        (x, y), head = points[-1], ""
+        if has_head:
+            points[-1] = (x - HEAD, y)
+            corners = [(x, y), (x - HEAD, y - 3.2), (x - HEAD, y + 3.2)]
+            head = f'<path class="head" d="M{" L".join(self.at(each) for each in corners)}Z"/>'
+        kind = f"line {line.hue.name} route" if line.hue else "line"
+        told = escape(shortened(f"{_called(line.source)} → {_called(line.target)}", MAX_TOOLTIP))
+        return f'<g class="{kind}"><title>{told}</title><path class="way" d="{self.way(points)}"/>{head}</g>'
+
+    def way(self, points: Sequence[Point]) -> str:
+        """Straight where the place across stays the same, else an S."""
+        told = [f"M{self.at(points[0])}"]
+        for one, other in pairwise(points):
+            if one[1] == other[1]:
+                told.append(f"L{self.at(other)}")
+            else:
+                middle = (one[0] + other[0]) / 2
+                told.append(f"C{self.at((middle, one[1]))} {self.at((middle, other[1]))} {self.at(other)}")
+        return "".join(told)
+
+    def at(self, point: Point) -> str:
+        x, y = self.turned(point)
+        return f"{px(x)} {px(y)}"
+
+    def label(self, number: int, line: Line) -> str:
+        x, y = self.turned(self.layout.labels[number]) if number in self.layout.labels else (0.0, 0.0)
+        width = mono_width(line.label, 9.5) + 12
+        kind = f"chip {line.hue.name}" if line.hue else "chip"
+        label = text(x, y + 3.4, line.label, "mono", anchor="middle")
+        return f'<g class="{kind}">{rect(x - width / 2, y - 9, (width, 18), 6)}{label}</g>'
+
+    # ---- nodes -------------------------------------------------------------------------------------------------
+
+    def node(self, name: str) -> str:
+        glyph, mark = self.glyphs[name], self.marks.get(name)
+        x, y = self.turned(self.layout.nodes[name])
+        kinds = f"node {glyph.kind} {self.hues[name].name}{f' {mark.name}' if mark else ''}"
+        title = f"<title>{escape(shortened(glyph.tooltip, MAX_TOOLTIP))}</title>"
+        return (
+            f'<g id="n-{identifier(name) if name else "(end)"}" class="{kinds}" '
+            f'transform="translate({px(x)} {px(y)})">{title}{glyph.content}</g>'
+        )
+
+    def glyph(self, name: str) -> Glyph:
+        """What stands for a node, by its kind."""
+        node, mark = self.graph.nodes.get(name), self.marks.get(name)
+        if name == END:
+            return glyphs.pill("result", "the result")
+        match node:
+            case Start():
+                return glyphs.pill("input", "the inputs")
+            case Work():
+                return glyphs.card(node, mark, is_small=self.is_small)
+            case Switch():
+                return glyphs.diamond(node, mark)
+            case None:
+                return glyphs.found(name[1:])
+            case _:
+                return glyphs.point(type(node).__name__.lower())
+
+
+def _hues(box: Box) -> Iterator[tuple[str, Hue]]:
+    """All nodes, each with the hue of the box in which it stands."""
+    for item in box.items:
+        if isinstance(item, Box):
+            yield from _hues(item)
+        else:
+            yield item, box.hue
+
+
+def _called(name: str) -> str:
+    return "result" if name == END else name

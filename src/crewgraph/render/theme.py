@@ -1,0 +1,92 @@
+"""The style sheet of SVG pictures, light and dark; contrast is at least 4.5 : 1 for what is to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from crewgraph.render.palette import CORE, DEFAULT, INK, ROUTES, Hue, Ink
+
+__all__ = ["Theme", "style_sheet"]
+
+Theme = Literal["auto", "light", "dark"]
+"""Which colours a picture has: "auto" leaves it to the reader's desktop."""
+
+DARK_INK = Ink(
+    canvas="#0d1117", card="#1c232c", frame="#3a434e", text="#e6edf3", soft="#b1bac4", faint="#8f99a4",
+    edge="#8b949e", router="#d29922",
+)  # fmt: skip
+DARK = {
+    "core": Hue("core", "#58a6ff", "#0d1d33", "#1f4570", "#79c0ff"),
+    "green": Hue("green", "#3fb950", "#0e1f16", "#1d5230", "#56d364"),
+    "amber": Hue("amber", "#d29922", "#211a0d", "#5c4313", "#e3b341"),
+    "violet": Hue("violet", "#a371f7", "#1a152b", "#4b3580", "#c297ff"),
+    "slate": Hue("slate", "#8b949e", "#151b22", "#3a434e", "#b1bac4"),
+}
+SANS = "Helvetica,Arial,'Liberation Sans',sans-serif"
+MONO = "ui-monospace,'Courier New',Courier,'Liberation Mono',monospace"
+
+_SHAPES = f"""
+text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
+.title{{font-size:16px;font-weight:bold}}
+.name{{font-size:14px;font-weight:bold}}
+.small{{font-size:12px}}
+.summary{{font-size:9px}}
+.agent{{font-size:9.5px;font-style:italic}}
+.badge{{font-size:10px;font-weight:bold}}
+.box-title{{font-size:10.5px;font-weight:bold}}
+.mono{{font-family:{MONO};font-size:9.5px}}
+.pill-text{{font-weight:bold}}
+.card,.pill,.chip rect,.box rect{{stroke-width:1}}
+.way{{fill:none;stroke-width:1.4}}
+.route .way{{stroke-dasharray:5 4}}
+.dashed rect,.found-card{{stroke-dasharray:5 4}}
+.diamond{{stroke-width:1.6}}
+.wrong .card,.wrong .diamond,.doubtful .card,.doubtful .diamond{{stroke-width:2.2}}
+"""
+_WRONG = {False: ("#dc2626", "#b45309"), True: ("#f85149", "#d29922")}
+"""The colours of errors and of warnings, light and dark."""
+
+
+def style_sheet(theme: Theme) -> str:
+    """The style sheet of a picture.
+
+    Raises:
+        ValueError: there is no such theme.
+    """
+    if theme not in ("auto", "light", "dark"):
+        raise ValueError(f'a theme is "auto", "light" or "dark", not {theme!r}')
+    light = "\n".join(_colours(INK, [CORE, *ROUTES, DEFAULT], is_dark=False))
+    dark = "\n".join(_colours(DARK_INK, DARK.values(), is_dark=True))
+    if theme == "auto":
+        return f"{_SHAPES}{light}\n@media (prefers-color-scheme:dark){{\n{dark}\n}}\n"
+    return f"{_SHAPES}{dark if theme == 'dark' else light}\n"
+
+
+def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:
+    core = DARK["core"] if is_dark else CORE
+    ground, (wrong, doubtful) = ("#2b210b" if is_dark else "#fffbeb"), _WRONG[is_dark]
+    yield f".canvas{{fill:{ink.canvas}}}"
+    yield f"text,.title,.name,.task{{fill:{ink.text}}}"
+    yield f".summary{{fill:{ink.faint}}}"
+    yield f".agent{{fill:{ink.soft}}}"
+    yield f".card{{fill:{ink.card};stroke:{ink.frame}}}"
+    yield f".rule{{stroke:{ink.frame};fill:none}}"
+    yield f".way{{stroke:{ink.edge}}}"
+    yield f".head,.point{{fill:{ink.edge}}}"
+    yield f".diamond{{fill:{ground};stroke:{ink.router}}}"
+    yield f".pill{{fill:{core.tint};stroke:{core.border}}}"
+    yield f".pill-text{{fill:{core.text}}}"
+    yield f".chip rect{{fill:{(DARK['slate'] if is_dark else DEFAULT).tint};stroke:{ink.frame}}}"
+    yield f".chip text{{fill:{ink.soft}}}"
+    for hue in hues:
+        yield f".{hue.name} .bar{{fill:{hue.accent}}}"
+        yield f".box.{hue.name} rect{{fill:{hue.tint};stroke:{hue.border}}}"
+        yield f".{hue.name} .box-title{{fill:{hue.text}}}"
+        yield f".line.{hue.name} .way{{stroke:{hue.accent}}}"
+        yield f".line.{hue.name} .head{{fill:{hue.accent}}}"
+        yield f".chip.{hue.name} rect{{stroke:{hue.border}}}"
+        yield f".chip.{hue.name} text{{fill:{hue.text}}}"
+    for name, color in (("wrong", wrong), ("doubtful", doubtful)):
+        yield f".{name} .card,.{name} .diamond{{stroke:{color}}}"
+        yield f".{name} .badge{{fill:{color}}}"
