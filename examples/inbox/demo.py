@@ -46,6 +46,7 @@ async def run(mails: list[dict[str, Any]], folder: Path, budget: Budget) -> int:
         How many failed.
     """
     routes, failed, spent, began = Counter[str](), 0, UsageMetrics(), time.perf_counter()
+    ended = []
     with (
         (folder / "results.jsonl").open("w", encoding="utf-8") as results,
         (folder / "traces.jsonl").open("w", encoding="utf-8") as traces,
@@ -54,6 +55,7 @@ async def run(mails: list[dict[str, Any]], folder: Path, budget: Budget) -> int:
             route = next((item["route_taken"] for item in result.trace[1:] if isinstance(item, dict)), "none")
             routes[route if result.ok else "failed"] += 1
             failed += not result.ok
+            ended.append(result)
             spent.add_usage_metrics(result.usage)
             mail = mails[result.index]["id"]
             row = {
@@ -71,6 +73,7 @@ async def run(mails: list[dict[str, Any]], folder: Path, budget: Budget) -> int:
                 print(f"\n{mail}  {subject}\n  → {route}: {ran} nodes ran, {result.usage.total_tokens:,} tokens")
                 print(f"  {result.error or result.raw}")
     seconds = time.perf_counter() - began
+    inbox.draw(folder / "runs.svg", run=ended)
     many = f"{len(mails)} {'mail' if len(mails) == 1 else 'mails'}"
     print(f"\n{many}, model {MODEL}: {seconds:.1f} s, {spent.total_tokens:,} tokens, {spent.dollars()}")
     for route, count in routes.most_common():
@@ -96,6 +99,7 @@ def main() -> int:
     mails = emails(options.limit)
     failed = asyncio.run(run(mails, options.out, budget_for(mails)))
     written = [options.out / "results.jsonl", options.out / "traces.jsonl", *draw(options.out)]
+    written.append(options.out / "runs.svg")
     print("\nwritten:", *written, sep="\n  ")
     return 1 if failed else 0
 

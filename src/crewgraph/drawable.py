@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
+from crewgraph.outputs import PipelineKickoffResult, RunResult
 from crewgraph.runtime import verb
 
 __all__ = ["Drawable"]
@@ -26,15 +28,22 @@ class Drawable:
         return verb("to_mermaid")(self, orientation=orientation)
 
     def to_svg(
-        self, *, orientation: Literal["LR", "TB"] = "LR", theme: Literal["auto", "light", "dark"] = "auto"
+        self,
+        *,
+        orientation: Literal["LR", "TB"] = "LR",
+        theme: Literal["auto", "light", "dark"] = "auto",
+        run: RunResult | PipelineKickoffResult | Iterable[RunResult] | None = None,
     ) -> str:
         """The picture as SVG, with the routes of routers in their order; the same bytes on every machine.
 
         Args:
             orientation: "LR" from left to right, "TB" from top to bottom.
             theme: "light", "dark", or "auto" for what the reader's desktop has.
+            run: a result of this pipeline, to be laid over it: the route taken, durations, tokens, money and errors. Of
+                a whole kickoff, or of several results, lines are as wide as many runs went along them, and times are
+                the median and the 95th percentile.
         """
-        return verb("to_svg")(self, orientation=orientation, theme=theme)
+        return verb("to_svg")(self, orientation=orientation, theme=theme, run=run)
 
     def to_text(self) -> str:
         """The picture as a tree of plain text."""
@@ -46,6 +55,7 @@ class Drawable:
         *,
         orientation: Literal["LR", "TB"] = "LR",
         theme: Literal["auto", "light", "dark"] = "auto",
+        run: RunResult | PipelineKickoffResult | Iterable[RunResult] | None = None,
     ) -> Path:
         """Write the picture to a file: .svg, .dot, .mmd and .txt always, .png and .pdf with Graphviz installed.
 
@@ -53,6 +63,7 @@ class Drawable:
             path: where to; its ending says in which format. Missing folders are made.
             orientation: "LR" from left to right, "TB" from top to bottom.
             theme: the colours of an SVG: "light", "dark", or "auto" for what the reader's desktop has.
+            run: a result of this pipeline, several, or a whole kickoff, to be laid over an SVG: see :meth:`to_svg`.
 
         Returns:
             The path written.
@@ -60,7 +71,7 @@ class Drawable:
         Raises:
             RenderError: Graphviz is needed and not there, the ending is unknown, or the file cannot be written.
         """
-        return verb("draw")(self, path, orientation=orientation, theme=theme)
+        return verb("draw")(self, path, orientation=orientation, theme=theme, run=run)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The picture, for notebooks: an image, so that a notebook which is not trusted shows it too, and text."""

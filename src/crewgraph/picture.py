@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from crewgraph import render
 from crewgraph.compiler import analyse
+from crewgraph.errors import RenderError
 from crewgraph.graph import Graph
 from crewgraph.render import Marks, Orientation, Theme
 from crewgraph.syntax import Pipeline
@@ -26,10 +28,11 @@ def to_mermaid(pipeline: Pipeline, *, orientation: Orientation = "LR") -> str:
     return render.to_mermaid(graph, orientation=orientation, marks=marks)
 
 
-def to_svg(pipeline: Pipeline, *, orientation: Orientation = "LR", theme: Theme = "auto") -> str:
+def to_svg(pipeline: Pipeline, *, orientation: Orientation = "LR", theme: Theme = "auto", run: Any = None) -> str:
     """See :meth:`Pipeline.to_svg`."""
     graph, marks = _marked(pipeline)
-    return render.to_svg(graph, orientation=orientation, marks=marks, theme=theme)
+    runs = None if run is None else render.runs_of(graph, run)
+    return render.to_svg(graph, orientation=orientation, marks=marks, theme=theme, runs=runs)
 
 
 def to_text(pipeline: Pipeline) -> str:
@@ -39,12 +42,23 @@ def to_text(pipeline: Pipeline) -> str:
 
 
 def draw(
-    pipeline: Pipeline, path: str | os.PathLike[str], *, orientation: Orientation = "LR", theme: Theme = "auto"
+    pipeline: Pipeline,
+    path: str | os.PathLike[str],
+    *,
+    orientation: Orientation = "LR",
+    theme: Theme = "auto",
+    run: Any = None,
 ) -> Path:
     """See :meth:`Pipeline.draw`."""
-    graph, marks = _marked(pipeline)
     name = render.format_of(path)
-    return render.write(path, render.encoded(graph, name, orientation=orientation, marks=marks, theme=theme))
+    if run is not None and name != "svg":
+        raise RenderError(
+            f"a run is laid over SVG pictures only, not over {name}. hint: name the file {Path(path).stem}.svg"
+        )
+    graph, marks = _marked(pipeline)
+    runs = None if run is None else render.runs_of(graph, run)
+    picture = render.encoded(graph, name, orientation=orientation, marks=marks, theme=theme, runs=runs)
+    return render.write(path, picture)
 
 
 def _marked(pipeline: Pipeline) -> tuple[Graph, Marks]:

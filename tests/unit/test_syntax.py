@@ -405,8 +405,8 @@ def test_a_stage_that_ignores_something_stays_whole() -> None:
         ("to_text", (), {}),
         ("to_dot", (), {"orientation": "TB"}),
         ("to_mermaid", (), {"orientation": "TB"}),
-        ("to_svg", (), {"orientation": "TB", "theme": "dark"}),
-        ("draw", ("x.svg",), {"orientation": "TB", "theme": "light"}),
+        ("to_svg", (), {"orientation": "TB", "theme": "dark", "run": None}),
+        ("draw", ("x.svg",), {"orientation": "TB", "theme": "light", "run": None}),
         ("events", ([{}],), {"max_concurrency": 3, "on_error": "raise", "engine": "e"}),
         *(
             (name, ([{}],), {"max_concurrency": 3, "on_error": "collect", "observer": print, "engine": "e"})

@@ -11,13 +11,13 @@ import traceback
 from collections.abc import Generator
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, Literal
 
 import anyio
 import click
 
-from crewgraph.cli.duration import duration
 from crewgraph.cli.follow import Follow, follow_for
 from crewgraph.cli.progress import Progress, progress_for, spent
 from crewgraph.cli.results import Result, encoded_line, reason_of, result_record, spans_record
@@ -28,6 +28,8 @@ from crewgraph.cli.trouble import Exit, Mistake, leave
 from crewgraph.crew.human import giving_way
 from crewgraph.errors import KickoffError
 from crewgraph.policy import Budget, Policy
+from crewgraph.render import Runs, encoded, write
+from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
 from crewgraph.trace import Event
 
@@ -45,12 +47,16 @@ class Output:
         results: JSON lines of results are written here.
         spans: JSON lines of spans, where they are wanted.
         is_terminal: whether a person is reading the results here.
+        picture: what the runs did is drawn here, where that is wanted.
+        runs: what they did.
     """
 
     name: str | None
     results: BinaryIO
     spans: BinaryIO | None
     is_terminal: bool = False
+    picture: Path | None = None
+    runs: Runs | None = None
 
 
 @dataclass(slots=True)
@@ -96,6 +102,7 @@ class Job:
             progress.stop()
         if not self.is_quiet:
             self.summarise()
+        self.draw()
         if self.is_interrupted:
             leave(Exit.INTERRUPTED)
 
@@ -149,9 +156,20 @@ class Job:
             progress.above(line.decode().rstrip("\n"))
         else:
             _write(self.output.results, line)
-        if self.output.spans is not None and result.index != self.last_traced:
-            self.last_traced = result.index
+        if result.index == self.last_traced:
+            return  # another result of the same run
+        self.last_traced = result.index
+        if self.output.spans is not None:
             _write(self.output.spans, encoded_line(spans_record(result)))
+        if self.output.runs is not None:
+            self.output.runs.add(result)
+
+    def draw(self) -> None:
+        """Draw what the runs did, all that ended."""
+        output = self.output
+        if output.picture is not None and output.runs is not None:
+            picture = encoded(output.runs.graph, "svg", runs=output.runs)
+            click.echo(f"wrote {write(output.picture, picture)}", err=True)
 
     def summarise(self) -> None:
         """Say how it went, on standard error."""

@@ -39,6 +39,7 @@ class Options:
     output_root: str | None
     out: str
     trace: str | None
+    picture: str | None
     follow: bool
     quiet: bool
     progress: bool
@@ -104,6 +105,8 @@ def _check_contradictions(options: Options) -> None:
         )
     if options.trace == "-":
         raise Mistake("--trace needs a file; standard output is for the results")
+    if options.picture and not options.picture.lower().endswith(".svg"):
+        raise Mistake(f"--picture draws an SVG, and '{options.picture}' is named otherwise. hint: end it with .svg")
 
 
 def _is_known_before(source: str) -> bool:
@@ -130,7 +133,13 @@ def _check_paths(options: Options) -> None:
 
 
 def _written(options: Options) -> Iterator[tuple[str, str]]:
-    for option, name in (("--out", options.out), ("--trace", options.trace), ("--record", options.record)):
+    every = (
+        ("--out", options.out),
+        ("--trace", options.trace),
+        ("--picture", options.picture),
+        ("--record", options.record),
+    )
+    for option, name in every:
         if name and (name != "-" or option == "--record"):
             yield option, name
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import click
 
-from crewgraph.cli.duration import duration
 from crewgraph.cli.tally import NodeCount, Tally
+from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
 from crewgraph.usage import UsageMetrics
 

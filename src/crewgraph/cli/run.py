@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +26,7 @@ from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
 from crewgraph.compiler import Plan
 from crewgraph.graph import Switch, Work
+from crewgraph.render import Runs
 
 __all__ = ["run"]
 
@@ -81,6 +83,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--output-root", metavar="DIR", help="Where output files of tasks go; sets CREWGRAPH_OUTPUT_ROOT.")
 @click.option("--out", metavar="FILE", default="-", help="Where results go; standard output otherwise.")
 @click.option("--trace", metavar="FILE", help="Also write one JSON line of spans for each input.")
+@click.option("--picture", metavar="FILE", help="Also draw what the runs did, as an SVG.")
 @click.option("--follow", is_flag=True, help="Show answers while they are written, with tools, routes and retries.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 @click.option("--progress/--no-progress", default=True, help="Show progress on standard error.")
@@ -112,7 +115,7 @@ def run(**options: Any) -> None:
         job = Job(
             target,
             inputs,
-            _opened(chosen, files),
+            _opened(chosen, plan, files),
             _tally(inputs, plan),
             max_concurrency=chosen.max_concurrency,
             on_error=chosen.on_error,
@@ -169,13 +172,15 @@ def _tally(inputs: Inputs, plan: Plan) -> Tally:
     return Tally(inputs.total, {name: NodeCount() for name in names})
 
 
-def _opened(options: Options, files: contextlib.ExitStack) -> Output:
+def _opened(options: Options, plan: Plan, files: contextlib.ExitStack) -> Output:
     """Where results go; what the user's code prints meanwhile goes to standard error."""
     spans = _written(options.trace, files) if options.trace else None
     if options.out == "-":
         output = Output(None, sys.stdout.buffer, spans, sys.stdout.isatty())
     else:
         output = Output(options.out, _written(options.out, files), spans)
+    if options.picture:
+        output = replace(output, picture=Path(options.picture), runs=Runs(plan.graph))
     files.enter_context(contextlib.redirect_stdout(sys.stderr))
     return output
 

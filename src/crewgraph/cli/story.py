@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from crewgraph.cli.duration import duration
+from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, columns, shortened, visible
 from crewgraph.trace import (
     Event,

@@ -10,6 +10,7 @@ from crewgraph.render.dot import to_dot
 from crewgraph.render.files import FORMATS, encoded, format_of, write
 from crewgraph.render.marks import Mark, Marks, marks_of
 from crewgraph.render.mermaid import to_mermaid
+from crewgraph.render.runs import Runs, runs_of
 from crewgraph.render.sketch import Orientation
 from crewgraph.render.svg import to_svg
 from crewgraph.render.text import to_text
@@ -20,10 +21,12 @@ __all__ = [
     "Mark",
     "Marks",
     "Orientation",
+    "Runs",
     "Theme",
     "encoded",
     "format_of",
     "marks_of",
+    "runs_of",
     "to_dot",
     "to_mermaid",
     "to_svg",

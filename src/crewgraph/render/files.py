@@ -18,6 +18,7 @@ from crewgraph.render.dot import to_dot
 from crewgraph.render.escape import clean
 from crewgraph.render.marks import Marks
 from crewgraph.render.mermaid import to_mermaid
+from crewgraph.render.runs import Runs
 from crewgraph.render.sketch import Orientation
 from crewgraph.render.svg import to_svg
 from crewgraph.render.text import to_text
@@ -62,14 +63,15 @@ def encoded(
     orientation: Orientation = "LR",
     marks: Marks | None = None,
     theme: Theme = "auto",
+    runs: Runs | None = None,
 ) -> bytes:
-    """A picture in one of the :data:`FORMATS`, with what is wrong with nodes; only SVG has a theme.
+    """A picture in one of the :data:`FORMATS`, with what is wrong with nodes; only SVG has a theme, and shows runs.
 
     Raises:
         RenderError: Graphviz is needed and not there, or cannot draw it.
     """
     sources: dict[str, Callable[[], str]] = {
-        "svg": lambda: to_svg(graph, orientation=orientation, marks=marks, theme=theme),
+        "svg": lambda: to_svg(graph, orientation=orientation, marks=marks, theme=theme, runs=runs),
         "mermaid": lambda: to_mermaid(graph, orientation=orientation, marks=marks),
         "text": lambda: to_text(graph, marks=marks),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Literal, NamedTuple
@@ -11,6 +12,7 @@ from crewgraph.render.cards import MAX_AGENT, MAX_NAME, MAX_ROWS, MAX_SUMMARY, M
 from crewgraph.render.escape import identifier, shortened
 from crewgraph.render.marks import Mark
 from crewgraph.render.metrics import mono_width, text_width
+from crewgraph.render.runs import Ran
 
 __all__ = ["Glyph", "card", "diamond", "found", "number", "pill", "point", "rect", "text"]
 
@@ -26,26 +28,31 @@ class Glyph:
     tooltip: str
 
 
-def card(work: Work, mark: Mark | None, *, is_small: bool) -> Glyph:
-    """A crew with its tasks, or a step, which is smaller; with what is wrong with it.
+def card(work: Work, mark: Mark | None, ran: Ran | None, *, is_small: bool) -> Glyph:
+    """A crew with its tasks, or a step, which is smaller; with what is wrong with it, and what it did.
 
     Args:
         work: the crew or step.
         mark: what is wrong with it.
+        ran: what it did.
         is_small: whether tasks are left out.
     """
     least = 210.0 if work.interface.rows else 124.0
-    head, tasks, tail = _head(work), [] if is_small else _tasks(work), [_Row(mark.badge, "badge")] if mark else []
-    rows = [*head, *tasks, *tail]
+    tasks, foot = [] if is_small else _tasks(work), list(_foot(ran))
+    head = [*_head(work, ran), *([_Row(mark.badge, "badge")] if mark and not tasks else [])]
+    tail = [_Row(mark.badge, "badge")] if mark and tasks else []
+    rows = [*head, *tasks, *tail, *foot]
+    rules = {len(head)} if tasks else set[int]()
+    rules |= {len(rows) - len(foot)} if foot else set()
     width = max(least, *(row.width + 34 for row in rows))
     parts, y = list[str](), 6.0
     for place, row in enumerate(rows):
-        if tasks and place == len(head):
+        if place in rules:
             parts.append(f'<path class="rule" d="M20 {number(y + 8)}H{number(width - 14)}"/>')
             y += 7
         y += row.height
         parts.append(text(20, y, row.left, row.kind))
-        parts += [text(width - 14, y, row.right, "agent", anchor="end")] if row.right else []
+        parts += [text(width - 14, y, row.right, row.side, anchor="end")] if row.right else []
     height = y + 13
     frame = rect(0, 0, (width, height), 9, "card") + rect(8, 9, (4, height - 18), 2, "bar")
     kind = work.interface.kind or "node"
@@ -53,11 +60,12 @@ def card(work: Work, mark: Mark | None, *, is_small: bool) -> Glyph:
 
 
 class _Row(NamedTuple):
-    """A line of text in a card, of one kind at the left and maybe an agent at the right."""
+    """A line of text in a card, of one kind at the left and maybe something at the right: an agent, a sign."""
 
     left: str
     kind: str
     right: str = ""
+    side: str = "agent"
 
     @property
     def height(self) -> float:
@@ -76,14 +84,25 @@ _ROWS = {
     "task": (10.5, 17.0, False),
     "agent": (9.5, 17.0, False),
     "badge": (10.0, 17.0, True),
+    "foot": (9.5, 17.0, True),
+    "error": (9.5, 16.0, True),
 }
 """For each kind of line the size of its letters, its height, and whether it is bold."""
 
 
-def _head(work: Work) -> list[_Row]:
-    rows = [_Row(shortened(work.name, MAX_NAME), "name" if work.interface.rows else "name small")]
+def _head(work: Work, ran: Ran | None) -> list[_Row]:
+    kind = "name" if work.interface.rows else "name small"
+    rows = [_Row(shortened(work.name, MAX_NAME), kind, ran.sign if ran else "", "sign")]
     summary = work.interface.summary
     return [*rows, _Row(shortened(summary, MAX_SUMMARY), "summary")] if summary else rows
+
+
+def _foot(ran: Ran | None) -> Iterator[_Row]:
+    """What a node did, below its tasks."""
+    if ran is not None and ran.told:
+        yield _Row(ran.told, "error")
+    if ran is not None and ran.time:
+        yield _Row(ran.time, "foot", ran.spent, "figures")
 
 
 def _tasks(work: Work) -> list[_Row]:
@@ -95,11 +114,13 @@ def _tasks(work: Work) -> list[_Row]:
     return rows if len(every) <= MAX_ROWS else [*rows, _Row(f"+ {len(every) - MAX_ROWS} more", "agent")]
 
 
-def diamond(switch: Switch, mark: Mark | None) -> Glyph:
-    """A router: its name, and what is wrong with it."""
+def diamond(switch: Switch, mark: Mark | None, ran: Ran | None) -> Glyph:
+    """A router: its name, what is wrong with it, and which way it took."""
     name = shortened(switch.name, MAX_AGENT)
-    lines = [(name, "name small"), ("router", "summary"), *([(mark.badge, "badge")] if mark else [])]
-    width = max(text_width(name, 12, bold=True), text_width(mark.badge, 10, bold=True) if mark else 0.0) * 1.45 + 52
+    told = (ran.told or ran.spent or ran.sign, "foot") if ran else ("router", "summary")
+    lines = [(name, "name small"), told, *([(mark.badge, "badge")] if mark else [])]
+    widths = [text_width(line, 10 if kind != "name small" else 12, bold=True) for line, kind in lines]
+    width = max(widths) * 1.45 + 52
     height = 66.0 + (22 if mark else 0)
     x, y = number(width / 2), number(height / 2)
     corners = f"M{x} 0 L{number(width)} {y} L{x} {number(height)} L0 {y}Z"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from crewgraph.render.palette import CORE, DEFAULT, INK, ROUTES, Hue, Ink
 
-__all__ = ["Theme", "style_sheet"]
+__all__ = ["WIDTHS", "Theme", "line_width", "style_sheet"]
 
 Theme = Literal["auto", "light", "dark"]
 """Which colours a picture has: "auto" leaves it to the reader's desktop."""
@@ -26,6 +26,16 @@ DARK = {
 SANS = "Helvetica,Arial,'Liberation Sans',sans-serif"
 MONO = "ui-monospace,'Courier New',Courier,'Liberation Mono',monospace"
 
+
+def line_width(step: int) -> float:
+    """The width in pixels of a line of one of the :data:`WIDTHS`; 0 is one along which nothing was counted."""
+    return 1.4 + 0.4 * step
+
+
+WIDTHS = 8
+"""In how many widths lines are drawn, by how many runs went along them."""
+_WIDTHS = "\n".join(f".w{step} .way{{stroke-width:{line_width(step):g}}}" for step in range(1, WIDTHS + 1))
+
 _SHAPES = f"""
 text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
 .title{{font-size:16px;font-weight:bold}}
@@ -42,10 +52,23 @@ text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
 .route .way{{stroke-dasharray:5 4}}
 .dashed rect,.found-card{{stroke-dasharray:5 4}}
 .diamond{{stroke-width:1.6}}
+.did-ok .card,.did-failed .card,.did-failed .diamond{{stroke-width:2}}
+.sign,.foot,.figures,.error{{font-size:9.5px;font-weight:bold}}
+.sign{{font-size:10.5px}}
+.figures{{font-weight:normal}}
+.did-not{{opacity:.45}}
+.chip.did-not{{opacity:1}}
+.chip.did-not text{{opacity:.5}}
+{_WIDTHS}
 .wrong .card,.wrong .diamond,.doubtful .card,.doubtful .diamond{{stroke-width:2.2}}
 """
 _WRONG = {False: ("#dc2626", "#b45309"), True: ("#f85149", "#d29922")}
 """The colours of errors and of warnings, light and dark."""
+_DID = {
+    False: {"ok": ("#059669", "#ffffff", "#047857"), "failed": ("#dc2626", "#fef2f2", "#b91c1c")},
+    True: {"ok": ("#3fb950", "#1c232c", "#56d364"), "failed": ("#f85149", "#2d1214", "#ff7b72")},
+}
+"""What went well, and what did not: frames, grounds and texts, light and dark."""
 
 
 def style_sheet(theme: Theme) -> str:
@@ -90,3 +113,12 @@ def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:
     for name, color in (("wrong", wrong), ("doubtful", doubtful)):
         yield f".{name} .card,.{name} .diamond{{stroke:{color}}}"
         yield f".{name} .badge{{fill:{color}}}"
+    yield f".sign,.figures{{fill:{ink.soft}}}"
+    for state, (frame, card, text) in _DID[is_dark].items():
+        yield f".did-{state} .card{{stroke:{frame};fill:{card}}}"
+        yield f".did-{state} .diamond{{stroke:{frame if state == 'failed' else ink.router}}}"
+        yield f".did-{state} .bar{{fill:{frame}}}"
+        yield f".did-{state} .sign,.did-{state} .foot,.did-{state} .error{{fill:{text}}}"
+    took = _DID[is_dark]["ok"][0]
+    yield f".took .way{{stroke:{took}}}"
+    yield f".took .head{{fill:{took}}}"

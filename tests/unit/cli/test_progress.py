@@ -6,10 +6,10 @@ import sys
 import pytest
 from rich.console import Console
 
-from crewgraph.cli.duration import duration
 from crewgraph.cli.progress import Live, Plain, Silent, line_of, progress_for, spent
 from crewgraph.cli.tally import NodeCount, Tally
 from crewgraph.outputs import PipelineRunResult, RunStatus, UsageMetrics
+from crewgraph.render.duration import duration
 from crewgraph.trace import (
     ModelCallFailed,
     ModelCallFinished,

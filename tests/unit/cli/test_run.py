@@ -80,6 +80,18 @@ def test_results_and_spans_go_to_files(crewgraph, flow, write, folder):
     assert [span["status"] for span in spans[1]["spans"]] == ["ok", "ok", "failed", "skipped"]
 
 
+def test_the_runs_are_drawn(crewgraph, flow, write, folder):
+    """As an SVG in which each run counts once, also those that failed."""
+    done = crewgraph("run", "flow.py", write("rows.jsonl", ROWS), "--picture", "runs.svg", "-q")
+    assert done.stderr == "wrote runs.svg\n"
+    picture = (folder / "runs.svg").read_text(encoding="utf-8")
+    assert f"of {len(lines(done.stdout))} runs</title>" in picture
+    assert "did-failed" in picture
+    write("wide.py", "from crewgraph import step\nflow = step(lambda x: x) >> [step(lambda x: 1), step(lambda x: 2)]\n")
+    crewgraph("run", "wide.py", "--input", "x=1", "--picture", "runs.svg")
+    assert "of 1 runs</title>" in (folder / "runs.svg").read_text(encoding="utf-8")
+
+
 def test_branches_of_a_final_stage_are_results_and_one_line_of_spans(crewgraph, write, folder):
     """And they count as one input."""
     write(
@@ -193,6 +205,11 @@ def test_an_invalid_pipeline_is_code_3(crewgraph, write, folder):
         (["flow.py", "rows.jsonl", "--out", "folder"], "'folder' is a folder"),
         (["flow.py", "rows.jsonl", "--out", "x", "--trace", "x"], "--out and --trace are the same file"),
         (["flow.py", "rows.jsonl", "--trace", "-"], "--trace needs a file"),
+        (["flow.py", "rows.jsonl", "--picture", "x.png"], "--picture draws an SVG, and 'x.png' is named otherwise"),
+        (
+            ["flow.py", "rows.jsonl", "--picture", "x.svg", "--trace", "x.svg"],
+            "--trace and --picture are the same file",
+        ),
         (["flow.py", "--input", "text"], "--input is KEY=TEXT or KEY:=JSON, not 'text'"),
         (["flow.py", "--input", "text:={"], "--input text:= is not JSON"),
         (["flow.py", "rows.jsonl", "--limit", "0"], "0 is not in the range"),

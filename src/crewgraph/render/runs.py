@@ -1,0 +1,177 @@
+"""What runs did, counted node by node and line by line, to be laid over a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+from typing import Literal
+
+from crewgraph.graph import ANY_ROUTE, Graph, Join, Merge, Start, Switch, Work
+from crewgraph.outputs import PipelineKickoffResult, RunResult
+from crewgraph.render.duration import duration
+from crewgraph.render.escape import shortened
+from crewgraph.render.sketch import END, Line, sketch_of
+from crewgraph.trace import Span
+from crewgraph.usage import UsageMetrics
+
+__all__ = ["Ran", "Runs", "runs_of"]
+
+MAX_ERROR = 40
+THOUSAND = 1000
+INSTANT = 0.0995
+"""Below so many seconds, thousandths are of interest."""
+SKIPPED, OK = "skipped", "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What is written on a node.
+
+    Attributes:
+        state: "ok", "failed" where it failed at least once, or "not" where it never ran.
+        sign: a sign, so that it is not told by colour alone, and a word where that is needed.
+        time: how long it took; of many runs the median and the 95th percentile.
+        spent: tokens and money; of many runs in all.
+        told: the last error, or of one run the route that a router took.
+    """
+
+    state: Literal["ok", "failed", "not"]
+    sign: str
+    time: str = ""
+    spent: str = ""
+    told: str = ""
+
+
+@dataclass(slots=True)
+class _Count:
+    """What one node did in all runs."""
+
+    states: Counter[str] = field(default_factory=Counter[str])
+    seconds: list[float] = field(default_factory=list[float])
+    routes: Counter[str] = field(default_factory=Counter[str])
+    usage: UsageMetrics = field(default_factory=UsageMetrics)
+    error: str = ""
+
+    def add(self, span: Span) -> None:
+        self.states[span.status] += 1
+        if span.status != SKIPPED:
+            self.seconds.append(span.seconds)
+        if span.route is not None:
+            self.routes[span.route] += 1
+        if span.usage is not None:
+            self.usage.add_usage_metrics(span.usage)
+        if span.error:
+            self.error = span.error
+
+
+class Runs:
+    """What runs of one pipeline did. They are added one by one, and only what is counted is kept."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.lines = sketch_of(graph).lines
+        self.traffic = [0] * len(self.lines)
+        self.count = 0
+        self._nodes = {name: _Count() for name, node in graph.nodes.items() if isinstance(node, Work | Switch)}
+
+    def add(self, run: RunResult) -> None:
+        """Count one run."""
+        spans = {span.node: span for span in run.spans if span.node in self._nodes}
+        self.count += 1
+        for name, span in spans.items():
+            self._nodes[name].add(span)
+        for number, line in enumerate(self.lines):
+            self.traffic[number] += self._leaves(line, spans) and self._arrives(line, spans)
+
+    def ran(self, name: str) -> Ran | None:
+        """What is written on a node; ``None`` for what does nothing."""
+        if name not in self._nodes:
+            return None
+        count = self._nodes[name]
+        times = sum(count.states.values()) - count.states[SKIPPED]
+        if not times:
+            return Ran("not", "not run")
+        lost = times - count.states[OK]
+        return Ran(
+            "failed" if lost else "ok",
+            self._sign(count, lost),
+            _time(count.seconds),
+            " · ".join(self._spent(count, times)),
+            self._told(count),
+        )
+
+    def share(self, number: int) -> float:
+        """Which part of the runs went along a line."""
+        return self.traffic[number] / self.count if self.count else 0.0
+
+    def _sign(self, count: _Count, lost: int) -> str:
+        if not lost:
+            return "✓"
+        worst = next(state for state in count.states if state not in (OK, SKIPPED)).replace("_", " ")
+        return f"✗ {worst}" if self.count == 1 else f"✗ {lost:,} {worst}"
+
+    def _spent(self, count: _Count, times: int) -> Iterator[str]:
+        if self.count > 1:
+            yield f"{times:,} ×"
+        if count.usage.total_tokens:
+            yield f"{_short(count.usage.total_tokens)} tok"
+            if count.usage.picodollars or count.usage.unpriced_requests:
+                yield count.usage.dollars()
+
+    def _told(self, count: _Count) -> str:
+        if count.error:
+            return shortened(count.error, MAX_ERROR)
+        return shortened(f"→ {next(iter(count.routes))}", MAX_ERROR) if self.count == 1 and count.routes else ""
+
+    def _leaves(self, line: Line, spans: dict[str, Span]) -> bool:
+        """Whether a run left the node at the beginning of a line, by this line."""
+        name = line.source.removeprefix("\0")  # what an open router comes up with stands for the router
+        node, span = self.graph.nodes.get(name), spans.get(name)
+        if isinstance(node, Start | Join | Merge):
+            return True
+        if span is None or span.status != OK:
+            return False
+        if not isinstance(node, Switch):
+            return True
+        is_open = line.route == ANY_ROUTE or name != line.source
+        return span.route not in node.routes if is_open else span.route == line.route
+
+    def _arrives(self, line: Line, spans: dict[str, Span]) -> bool:
+        """Whether it came to the node at the end; points are passed where something before or behind them ran."""
+        if isinstance(self.graph.nodes.get(line.target), Join | Merge):
+            return not isinstance(self.graph.nodes.get(line.source), Join | Merge)
+        if line.target == END:
+            return True
+        span = spans.get(line.target)
+        return span is None or span.status != SKIPPED
+
+
+def runs_of(graph: Graph, result: RunResult | PipelineKickoffResult | Iterable[RunResult]) -> Runs:
+    """Count a run, or all runs of a kickoff; one that has several results counts once."""
+    several: Sequence[RunResult] = [result] if isinstance(result, RunResult) else list(result)
+    runs = Runs(graph)
+    for run in {id(run.origin): run for run in several}.values():
+        runs.add(run)
+    return runs
+
+
+def _time(seconds: Sequence[float]) -> str:
+    if len(seconds) == 1:
+        return _shortly(seconds[0])
+    p95 = quantiles(seconds, n=20, method="inclusive")[-1]
+    return f"p50 {_shortly(median(seconds))} · p95 {_shortly(p95)}"
+
+
+def _shortly(seconds: float) -> str:
+    return duration(seconds) if seconds >= INSTANT else f"{seconds * 1000:.0f} ms"
+
+
+def _short(count: int) -> str:
+    """A count for people: 940, 1.9k, 21k, 1.2M."""
+    for unit in ("", "k", "M"):
+        if count < THOUSAND:
+            return f"{count:.1f}{unit}".replace(".0", "") if count < 10 else f"{count:.0f}{unit}"  # noqa: PLR2004 - digits
+        count /= THOUSAND  # type: ignore[assignment]
+    return f"{count:.0f}G"

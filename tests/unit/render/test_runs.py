@@ -1,0 +1,200 @@
+"""What runs did, laid over a picture: one run and many, failures, routes, and what never ran."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from crewgraph.compiler import analyse
+from crewgraph.errors import RenderError
+from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult
+from crewgraph.render.runs import Ran, Runs, runs_of
+from crewgraph.render.sketch import END
+from crewgraph.router import Route, Router
+from crewgraph.step import step
+from crewgraph.syntax import Pipeline
+from crewgraph.trace import Span
+from crewgraph.usage import UsageMetrics
+from tests.golden.gallery import by_hand_in_between, open_at_the_end, open_router
+
+BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+@step
+def read(n: int) -> dict[str, int]:
+    return {"n": n}
+
+
+@step
+def big(n: int) -> None:
+    if n > 90:
+        raise ValueError("<b>too big</b>")
+
+
+@step
+def small() -> None: ...
+
+
+@step
+def close() -> None: ...
+
+
+def pipeline() -> Pipeline:
+    return Pipeline([read, Router({"big": Route("n > 9", big)}, small, name="size"), close], name="Sizes")
+
+
+def kickoff(*numbers: int) -> PipelineKickoffResult:
+    done: PipelineKickoffResult = pipeline().kickoff([{"n": number} for number in numbers], on_error="collect")
+    return done
+
+
+def counted(*numbers: int) -> Runs:
+    return runs_of(analyse(pipeline())[0], kickoff(*numbers))
+
+
+def traffic(runs: Runs) -> dict[tuple[str, str, str | None], int]:
+    return {(line.source, line.target, line.route): count for line, count in zip(runs.lines, runs.traffic, strict=True)}
+
+
+def test_one_run() -> None:
+    """What ran is ok, the router tells its route, and what did not run says so."""
+    runs = counted(12)
+    states = {name: getattr(runs.ran(name), "state", None) for name in ("read", "size", "big", "small", "close")}
+    assert states == {"read": "ok", "size": "ok", "big": "ok", "small": "not", "close": "ok"}
+    assert (runs.ran("small"), getattr(runs.ran("size"), "told", "")) == (Ran("not", "not run"), "→ big")
+    assert {key: count for key, count in traffic(runs).items() if "small" in key} == {
+        ("size", "small", "default"): 0,
+        ("small", "close", None): 0,
+    }
+    assert all(count == 1 for key, count in traffic(runs).items() if "small" not in key)
+
+
+def test_many_runs() -> None:
+    """Runs are counted on nodes and lines; one that failed shows, and goes no further."""
+    runs = counted(1, 2, 12, 99)
+    told = runs.ran("big")
+    assert told is not None
+    assert (told.state, told.sign, told.spent, told.told) == (
+        "failed",
+        "✗ 1 failed",
+        "2 ×",
+        "ValueError: <b>too big</b>",
+    )
+    assert re.fullmatch(r"p50 \d+ ms · p95 \d+ ms", told.time)
+    along = traffic(runs)
+    assert (along["size", "big", "big"], along["size", "small", "default"]) == (2, 2)
+    assert (along["big", "close", None], along["close", END, None]) == (1, 3)
+    assert [runs.share(number) for number in range(2)] == [1.0, 1.0]
+
+
+def test_one_result_or_several() -> None:
+    """A run, a kickoff, or any results; a run with several results counts once, and no run counts nothing."""
+    graph, done = analyse(pipeline())[0], kickoff(1, 12)
+    assert runs_of(graph, done[0]).count == 1
+    assert runs_of(graph, done).traffic == runs_of(graph, iter(done)).traffic
+    branches: Any = Pipeline([read, [big, small]]).kickoff([{"n": 1}])
+    assert len(branches) == 2
+    assert runs_of(analyse(Pipeline([read, [big, small]]))[0], branches).count == 1
+    assert runs_of(graph, []).share(0) == 0.0
+
+
+class Told(PipelineRunResult):
+    """A result whose spans are given."""
+
+    given: list[Span] = []  # noqa: RUF012 - a field
+
+    @property
+    def spans(self) -> list[Span]:
+        return self.given
+
+
+def run(*spans: Span) -> Told:
+    return Told(given=list(spans))
+
+
+def span(node: str, status: str = "ok", *, seconds: float = 1.0, **more: Any) -> Span:
+    ended = BEGAN + timedelta(seconds=seconds)
+    return Span(node=node, kind="step", status=status, started=BEGAN, ended=ended, attempts=1, **more)
+
+
+def read_by(spans: Sequence[Span]) -> Ran:
+    ran = runs_of(analyse(pipeline())[0], [run(each) for each in spans]).ran("read")
+    assert ran is not None
+    return ran
+
+
+@pytest.mark.parametrize(
+    ("tokens", "shown"),
+    [(7, "7"), (940, "940"), (1_900, "1.9k"), (2_000, "2k"), (21_440, "21k"), (1_200_000, "1.2M"), (3 * 10**9, "3G")],
+)
+def test_tokens_are_told_shortly(tokens: int, shown: str) -> None:
+    """With a letter for thousands and millions."""
+    assert read_by([span("read", usage=UsageMetrics(total_tokens=tokens))]).spent == f"{shown} tok"
+
+
+def test_money() -> None:
+    """Is told where there are prices, and as unknown where a call has none."""
+    usage = UsageMetrics(total_tokens=10, picodollars=5 * 10**9)
+    assert read_by([span("read", usage=usage)]).spent == "10 tok · $0.005"
+    assert read_by([span("read", usage=UsageMetrics(total_tokens=10, unpriced_requests=1))]).spent == "10 tok · unknown"
+
+
+def test_times() -> None:
+    """In words; of many the median and the 95th percentile."""
+    assert read_by([span("read", seconds=0.004)]).time == "4 ms"
+    assert read_by([span("read", seconds=200)]).time == "3 min 20 s"
+    assert (
+        read_by([span("read", seconds=float(number)) for number in range(1, 102)]).time == "p50 51 s · p95 1 min 36 s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "sign"), [("failed", "✗ failed"), ("over_budget", "✗ over budget"), ("cancelled", "✗ cancelled")]
+)
+def test_what_did_not_go_well(status: str, sign: str) -> None:
+    """Is told in words beside the sign."""
+    assert (read_by([span("read", status)]).state, read_by([span("read", status)]).sign) == ("failed", sign)
+
+
+def test_the_picture_of_one_run() -> None:
+    """Classes for colours, signs and words for who does not see them; what was not reached is faded, texts stay texts."""
+    picture = pipeline().to_svg(run=kickoff(99)[0])
+    assert re.search(r'<g id="n-read" class="node step core did-ok".*✓', picture)
+    assert re.search(r'<g id="n-big" class="node step green did-failed".*✗ failed.*&lt;b&gt;too big', picture)
+    assert re.search(r'<g id="n-small" class="node step slate did-not".*not run', picture)
+    assert re.search(r'id="c-size%00default" class="box slate dashed did-not"', picture)
+    assert 'class="chip slate did-not"' in picture
+    assert '<g class="line green route took w3"><title>size → big · 1 of 1 runs</title>' in picture
+    assert '<g class="line did-not"><title>big → close · 0 of 1 runs</title>' in picture
+
+
+def test_the_picture_of_many_runs() -> None:
+    """Lines are as wide as many runs went along them."""
+    picture = pipeline().to_svg(run=kickoff(*range(8), 12, 12))
+    assert '<g class="line took w8"><title>input → read · 10 of 10 runs</title>' in picture
+    assert '<g class="line green route took w2"><title>size → big · 2 of 10 runs</title>' in picture
+
+
+@pytest.mark.parametrize("made", [open_router, open_at_the_end, by_hand_in_between])
+def test_all_kinds_of_graphs(made: Any) -> None:
+    """Routers that come up with pipelines, points, and routes that lead nowhere."""
+    graph = analyse(made())[0]
+    names = [name for name, node in graph.nodes.items() if type(node).__name__ in {"Work", "Switch"}]
+    routes = {name: "anything" for name in names if type(graph.nodes[name]).__name__ == "Switch"}
+    runs = runs_of(graph, [run(*(span(name, route=routes.get(name)) for name in names))])
+    found = {line.source: count for line, count in zip(runs.lines, runs.traffic, strict=True) if "\0" in line.source}
+    assert all(found.values())
+    assert made().to_svg(run=[run(*(span(name, route=routes.get(name)) for name in names))]).count(
+        "did-failed"
+    ) == made().to_svg().count("did-failed")
+
+
+def test_only_svg_shows_runs(tmp_path: Any) -> None:
+    """Other formats say so before anything is written."""
+    with pytest.raises(RenderError, match=r"over SVG pictures only, not over png\. hint: name the file x\.svg"):
+        pipeline().draw(tmp_path / "x.png", run=kickoff(1))
+    assert pipeline().draw(tmp_path / "x.svg", run=kickoff(1)).read_text(encoding="utf-8").count("did-ok") > 4
