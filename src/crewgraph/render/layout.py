@@ -187,10 +187,10 @@ class _Frame:
         first = -1 if source is None else self.slots[source].rank
         last = len(self.rows) if target is None else self.slots[target].rank
         chain = [] if source is None else [self.slots[source]]
-        order = source if source is not None else target
-        assert order is not None, "a line without an end in the box is none of its lines"
+        place = source if source is not None else target
+        assert place is not None, "a line without an end in the box is none of its lines"
         for rank in range(first + 1, last):
-            passing = Slot(rank, (0.0, 0.0), None, order)
+            passing = Slot(rank, (0.0, 0.0), None, place)
             self.rows[rank].append(passing)
             chain.append(passing)
         return chain if target is None else [*chain, self.slots[target]]

@@ -29,7 +29,7 @@ __all__ = ["to_svg"]
 
 _SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-    'role="img" aria-label="{name}" class="crewgraph">'
+    'role="img" aria-label="{name}" class="crewgraph-{theme}">'
 )
 MAX_TOOLTIP = 200
 MANY = 150
@@ -59,14 +59,14 @@ def to_svg(
     Raises:
         ValueError: the orientation or the theme is none of these.
     """
-    return _Drawing(graph, checked(orientation), marks or {}, style_sheet(theme), runs).source()
+    return _Drawing(graph, checked(orientation), marks or {}, theme, runs).source()
 
 
 class _Drawing:
     def __init__(
-        self, graph: Graph, orientation: Orientation, marks: Marks, style: str, runs: Runs | None = None
+        self, graph: Graph, orientation: Orientation, marks: Marks, theme: Theme = "auto", runs: Runs | None = None
     ) -> None:
-        self.graph, self.marks, self.style, self.runs = graph, marks, style, runs
+        self.graph, self.marks, self.theme, self.runs = graph, marks, theme, runs
         self.is_flat = orientation == "LR"
         self.sketch = sketch_of(graph)
         starts = [name for name, node in graph.nodes.items() if isinstance(node, Start)]
@@ -107,9 +107,9 @@ class _Drawing:
         height += 2 * PAD + top
         name = escape(shortened(title or "pipeline", MAX_TOOLTIP))
         parts = [
-            _SVG.format(width=px(width), height=px(height), name=name),
+            _SVG.format(width=px(width), height=px(height), name=name, theme=self.theme),
             f"<title>{name}</title>",
-            f"<style>{self.style}</style>",
+            f"<style>{style_sheet(self.theme)}</style>",
             f'<rect class="canvas" width="{px(width)}" height="{px(height)}"/>',
         ]
         if title:

@@ -81,9 +81,19 @@ def style_sheet(theme: Theme) -> str:
         raise ValueError(f'a theme is "auto", "light" or "dark", not {theme!r}')
     light = "\n".join(_colours(INK, [CORE, *ROUTES, DEFAULT], is_dark=False))
     dark = "\n".join(_colours(DARK_INK, DARK.values(), is_dark=True))
-    if theme == "auto":
-        return f"{_SHAPES}{light}\n@media (prefers-color-scheme:dark){{\n{dark}\n}}\n"
-    return f"{_SHAPES}{dark if theme == 'dark' else light}\n"
+    first, second = (light, dark) if theme == "auto" else (dark if theme == "dark" else light, "")
+    if second:
+        second = f"@media (prefers-color-scheme:dark){{\n{_scoped(second, theme)}\n}}\n"
+    return f"\n{_scoped(_SHAPES + first, theme)}\n{second}"
+
+
+def _scoped(rules: str, theme: Theme) -> str:
+    """Rules that hold in this picture alone: several may stand in one page, beside what else has such classes."""
+    parts = (rule.partition("{") for rule in rules.splitlines() if rule)
+    return "\n".join(
+        f"{','.join(f'.crewgraph-{theme} {each}' for each in selectors.split(','))}{{{body}"
+        for selectors, _, body in parts
+    )
 
 
 def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:

@@ -53,7 +53,7 @@ DRAWN = {
 
 
 def drawing(name: str, orientation: Any) -> _Drawing:
-    return _Drawing(analyse(DRAWN[name]())[0], orientation, {}, "")
+    return _Drawing(analyse(DRAWN[name]())[0], orientation, {})
 
 
 def node_rects(drawn: _Drawing) -> dict[str, Rect]:
@@ -167,7 +167,7 @@ def test_routes_stand_in_the_order_of_the_text() -> None:
 
 def test_what_follows_alone_stands_in_line() -> None:
     """A chain is one straight line."""
-    drawn = _Drawing(analyse(Pipeline(stages=[small("a"), Card("b", ("t", "x")), small("c")]))[0], "LR", {}, "")
+    drawn = _Drawing(analyse(Pipeline(stages=[small("a"), Card("b", ("t", "x")), small("c")]))[0], "LR", {})
     assert {round(point[1], 6) for points in drawn.layout.lines for point in points} == {drawn.layout.lines[0][0][1]}
 
 
@@ -190,6 +190,12 @@ def test_themes() -> None:
     assert "#fcfcfd" not in dark
     assert "@media (prefers-color-scheme:dark)" in auto
     assert light.partition("</style>")[2] == dark.partition("</style>")[2] == auto.partition("</style>")[2]
+    for theme, picture in (("light", light), ("dark", dark), ("auto", auto)):
+        rules = re.findall(
+            r"^([^@}\n].*?)\{", picture[picture.index("<style>") + 7 : picture.index("</style>")], re.MULTILINE
+        )
+        assert all(each.startswith(f".crewgraph-{theme} ") for rule in rules for each in rule.split(","))
+        assert f'class="crewgraph-{theme}"' in picture
     with pytest.raises(ValueError, match='a theme is "auto", "light" or "dark", not \'pink\''):
         newsroom().to_svg(theme="pink")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match='orientation is "LR" or "TB"'):
