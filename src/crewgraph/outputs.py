@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation
 
 from crewgraph.bridge import Awaited
+from crewgraph.runtime import verb
 from crewgraph.trace import Span
 from crewgraph.usage import Call, UsageMetrics, by
 
@@ -211,6 +212,11 @@ class _RunRecord(BaseModel):
         """The run that this is a result of: one and the same for the results of parallel final branches."""
         return self if self._run is None else self._run
 
+    def _repr_html_(self) -> str:
+        """The nodes of the run, for notebooks."""
+        html: str = verb("run_html")(self)
+        return html
+
     @property
     def ok(self) -> bool:
         """Whether the run reached its end."""
@@ -333,6 +339,11 @@ class PipelineKickoffResult(BaseModel, Awaited):
     def failed(self) -> list[Any]:
         """The results of runs that did not reach their end."""
         return [run for run in self.run_results if not run.ok]
+
+    def _repr_html_(self) -> str:
+        """The runs, for notebooks: those that failed first."""
+        html: str = verb("kickoff_html")(self)
+        return html
 
     def __repr__(self) -> str:
         failed = f", {len(self.failed)} failed" if self.failed else ""

@@ -28,6 +28,8 @@ _VERBS = {
     "to_text": "crewgraph.picture:to_text",
     "draw": "crewgraph.picture:draw",
     "findings_html": "crewgraph.render.findings:findings_html",
+    "kickoff_html": "crewgraph.render.results:kickoff_html",
+    "run_html": "crewgraph.render.results:run_html",
 }
 
 

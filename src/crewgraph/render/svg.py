@@ -66,7 +66,8 @@ class _Drawing:
     def __init__(
         self, graph: Graph, orientation: Orientation, marks: Marks, theme: Theme = "auto", runs: Runs | None = None
     ) -> None:
-        self.graph, self.marks, self.theme, self.runs = graph, marks, theme, runs
+        self.graph, self.marks, self.runs = graph, marks, runs
+        self.theme: Theme = theme
         self.is_flat = orientation == "LR"
         self.sketch = sketch_of(graph)
         starts = [name for name, node in graph.nodes.items() if isinstance(node, Start)]

@@ -1,0 +1,37 @@
+"""Pieces of HTML for notebooks: no colour of ground or text, so that they read in light and dark; all text is escaped."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+from crewgraph.render.escape import clean
+
+__all__ = ["CELL", "row", "small", "table", "text"]
+
+CELL = "text-align:left;vertical-align:top;padding:4px 10px;border:0"
+
+
+def text(content: str) -> str:
+    """Cleaned and escaped."""
+    return html.escape(clean(content), quote=True)
+
+
+def small(content: str) -> str:
+    """Smaller and fainter."""
+    return f'<span style="font-size:90%;opacity:0.75">{text(content)}</span>'
+
+
+def row(cells: Iterable[str], *, color: str) -> str:
+    """A row with a bar of this colour at its left; the cells are HTML."""
+    first, *others = cells
+    bar = f'<td style="{CELL};border-left:3px solid {color};white-space:nowrap">{first}</td>'
+    return f'<tr style="background:none">{bar}{"".join(f"""<td style="{CELL}">{cell}</td>""" for cell in others)}</tr>'
+
+
+def table(head: str, rows: Iterable[str], *, rest: int = 0) -> str:
+    """A line above a table, and how many rows are left out below it; the head and the rows are HTML."""
+    body = "".join(rows)
+    more = f'<div style="margin:4px 0">… and {rest:,} more</div>' if rest > 0 else ""
+    inner = f'<table style="border-collapse:collapse">{body}</table>' if body else ""
+    return f'<div><div style="margin:4px 0">{head}</div>{inner}{more}</div>'

@@ -1,0 +1,93 @@
+"""Results as small tables of HTML, for notebooks: a kickoff run by run, failures first, and a run node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from crewgraph.outputs import PipelineKickoffResult, RunResult
+from crewgraph.render.cells import row, small, table, text
+from crewgraph.render.duration import duration
+from crewgraph.render.escape import shortened
+from crewgraph.trace import Span
+from crewgraph.usage import UsageMetrics
+
+__all__ = ["kickoff_html", "run_html"]
+
+MAX_ROWS = 50
+MAX_ANSWER = 160
+_COLORS = {"ok": "#059669", "skipped": "#94a3b8"}
+_FAILED = "#dc2626"
+
+
+def kickoff_html(result: PipelineKickoffResult) -> str:
+    """The runs of a kickoff, those that failed first: routes, time, what was spent, and the answer or the error."""
+    runs: Sequence[RunResult] = list(result)
+    ordered = [*(run for run in runs if not run.ok), *(run for run in runs if run.ok)]
+    failed = len(result.failed)
+    counts = [f"<b>{len(runs):,} {'result' if len(runs) == 1 else 'results'}</b>"]
+    counts += [f'<b style="color:{_FAILED}">{failed:,} failed</b>'] if failed else []
+    counts += [f"{len(result.not_run):,} not begun"] if result.not_run else []
+    counts += [text(each) for each in _spent(result.usage)]
+    rows = (_run_row(run) for run in ordered[:MAX_ROWS])
+    return table(" · ".join(counts), rows, rest=len(runs) - MAX_ROWS)
+
+
+def run_html(run: RunResult) -> str:
+    """The nodes of a run in the order of the text, each with its time, what it spent, and its route or error."""
+    told = [f'<b style="color:{_color(run.status)}">input {run.index} · {text(_words(run.status))}</b>']
+    told += [text(each) for each in _spent(run.usage)]
+    answer = str(run.error) if run.error else str(run)
+    head = f"{' · '.join(told)}<br/>{small(shortened(answer, MAX_ANSWER))}"
+    spans = run.spans
+    return table(head, map(_span_row, spans[:MAX_ROWS]), rest=len(spans) - MAX_ROWS)
+
+
+def _run_row(run: RunResult) -> str:
+    routes = ", ".join(span.route for span in run.spans if span.route is not None)
+    title = f'<b style="color:{_color(run.status)}">{_sign(run.status)} {run.index}</b>'
+    answer = str(run.error) if run.error else str(run)
+    figures = [each for each in (_seconds(run.spans), *_spent(run.usage)) if each]
+    return row(
+        [title, small(routes), small(" · ".join(figures)), text(shortened(answer, MAX_ANSWER))],
+        color=_color(run.status),
+    )
+
+
+def _span_row(span: Span) -> str:
+    color = _color(span.status)
+    title = f'<b style="color:{color}">{_sign(span.status)}</b> {text(span.node)}'
+    ran = span.started is not None
+    figures = [duration(span.seconds), *_spent(span.usage)] if ran else [_words(span.status)]
+    told = span.error or (f"→ {span.route}" if span.route is not None else "")
+    return row(
+        [title, small(span.kind), small(" · ".join(figures)), text(shortened(told, MAX_ANSWER)) if told else ""],
+        color=color,
+    )
+
+
+def _spent(usage: Any) -> Iterator[str]:
+    if isinstance(usage, UsageMetrics) and usage.total_tokens:
+        yield f"{usage.total_tokens:,} tokens"
+        if usage.picodollars or usage.unpriced_requests:
+            yield usage.dollars()
+
+
+def _seconds(spans: Iterable[Span]) -> str:
+    """How long a run took, from its first node to its last."""
+    moments = [(span.started, span.ended) for span in spans if span.started and span.ended]
+    if not moments:
+        return ""
+    return duration((max(ended for _, ended in moments) - min(started for started, _ in moments)).total_seconds())
+
+
+def _sign(status: str) -> str:
+    return {"ok": "✓", "skipped": "–"}.get(status, "✗")
+
+
+def _color(status: str) -> str:
+    return _COLORS.get(status, _FAILED)
+
+
+def _words(status: str) -> str:
+    return str(status).replace("_", " ")

@@ -1,0 +1,81 @@
+"""Results as HTML, for notebooks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from crewgraph.crew import Agent, Crew, Task
+from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
+from crewgraph.render.results import MAX_ROWS
+from crewgraph.router import Route, Router
+from crewgraph.step import step
+from crewgraph.syntax import Pipeline
+
+HOSTILE = "<script>alert('x')</script> & \x1b[31mred\x1b[0m \u202eevil"
+
+
+@step
+def read(n: int) -> str:
+    if n > 90:
+        raise ValueError(HOSTILE)
+    return f"<i>{n}</i>"
+
+
+@step
+def small() -> str:
+    return "small"
+
+
+def kickoff(*numbers: int) -> PipelineKickoffResult:
+    big = Crew(name="big", agents=[Agent(role="r")], tasks=[Task(description="{n}")], llm="offline")
+    pipeline = Pipeline([read, Router({"big": Route("n > 9", big)}, small, name="size")])
+    done: PipelineKickoffResult = pipeline.kickoff([{"n": number} for number in numbers], on_error="collect")
+    return done
+
+
+def text_of(html: str) -> str:
+    return " ".join(" ".join(ET.fromstring(html.replace("<br/>", " ")).itertext()).split())
+
+
+def test_a_kickoff() -> None:
+    """Counts and sums, then a row for each run: those that failed first, with the error; hostile text stays text."""
+    html = kickoff(1, 12, 99)._repr_html_()
+    told = text_of(html)
+    assert re.match(r"3 results · 1 failed · [\d,]+ tokens ✗ 2 ", told)
+    assert "<script>alert('x')</script> & red evil ✓ 0 default 0.0 s {'small': 'small'} ✓ 1 big 0.0 s · " in told
+    assert html.count("<tr") == 3
+    assert "<script" not in html
+
+
+def test_a_run() -> None:
+    """A row for each node: what it took, and what did not run; a router with its route."""
+    told = text_of(kickoff(12)[0]._repr_html_())
+    assert re.match(r"input 0 · ok · [\d,]+ tokens \[offline\]", told)
+    assert re.search(r"✓ read step 0\.0 s ✓ size router 0\.0 s → big ✓ big crew 0\.0 s · [\d,]+ tokens", told)
+    assert told.endswith("– small step skipped")
+
+
+def test_a_run_that_failed() -> None:
+    """Says where and why."""
+    told = text_of(kickoff(99)[0]._repr_html_())
+    assert told.startswith("input 0 · failed 'read' failed: ValueError: <script>")
+    assert "✗ read step 0.0 s ValueError: <script>" in told
+
+
+def test_many_runs() -> None:
+    """Are shown as far as they can be looked at, and those that were not begun are counted."""
+    done: Any = PipelineKickoffResult(run_results=[PipelineRunResult(index=number) for number in range(MAX_ROWS + 7)])
+    done.not_run = [90, 91]
+    html = done._repr_html_()
+    assert html.count("<tr") == MAX_ROWS
+    assert text_of(html).startswith(f"{MAX_ROWS + 7} results · 2 not begun")
+    assert text_of(html).endswith("… and 7 more")
+
+
+def test_nothing_ran() -> None:
+    """Is said without a table."""
+    assert text_of(PipelineKickoffResult()._repr_html_()) == "0 results"
+    assert text_of(PipelineRunResult(raw="x")._repr_html_()) == "input 0 · ok x"
+    assert not hasattr(CrewOutput, "_repr_html_")
