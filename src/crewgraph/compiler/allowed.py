@@ -11,13 +11,14 @@ from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.asks import Ask
 from crewgraph.compiler.flow import Reading
 from crewgraph.compiler.guards import Way
-from crewgraph.compiler.walk import Spot
+from crewgraph.compiler.walk import INPUT, Origin, Spot
 from crewgraph.condition import Condition
 from crewgraph.condition.answer import Answer, Verdict
 from crewgraph.condition.callables import identity
 from crewgraph.condition.decide import satisfiable
 from crewgraph.condition.rename import renamed
 from crewgraph.errors import ConditionError
+from crewgraph.graph import Work
 
 __all__ = ["Gap", "Refused", "allowed"]
 
@@ -120,8 +121,8 @@ def _allowed(
     if _contradicts(opaque):
         return None
     clear = [part for part in parts if part.ask.condition is not None]
-    question = _Question(analysis, spots, clear)
-    answer = question.answer(refused) if clear else Answer(Verdict.YES)
+    question = _Question(analysis, spots, clear, refused)
+    answer = question.answer() if clear else Answer(Verdict.YES)
     if answer.verdict is Verdict.NO:
         return None
     is_certain = (answer.verdict is Verdict.YES and not opaque) or len(way) <= 1
@@ -161,53 +162,68 @@ class _Question:
     A key may hold another value at a later router; there it goes by another name.
     """
 
-    def __init__(self, analysis: Analysis, spots: Mapping[str, Spot], parts: Sequence[Part]) -> None:
-        self.first = dict[str, Any]()
+    def __init__(
+        self, analysis: Analysis, spots: Mapping[str, Spot], parts: Sequence[Part], refused: Refused | None
+    ) -> None:
+        self.analysis, self.refused = analysis, refused
+        self.named = dict[tuple[str, Origin], str]()
         self.kinds = dict[str, Any]()
         self.conditions = list[tuple[Condition, bool]]()
-        self.read = dict[str, Reading]()
         there, absent = set[str](), set[str]()
         for part in parts:
             ask, spot = part.ask, spots[part.router]
             assert ask.condition is not None, "the others are opaque"
-            names = self._names(analysis, part.router) | part.stand_in
-            kinds = analysis.kinds_at(part.router)
-            self.kinds |= {names.get(key, key): kind for key, kind in kinds.items() if key not in part.stand_in}
+            names = self._names(part.router, spot) | part.stand_in
             there |= {names.get(key, key) for key in spot.there} | {*part.stand_in.values()}
             asked = {*ask.sure, *ask.maybe, *ask.asked}
             absent |= {names.get(key, key) for key in asked - spot.there - spot.maybe}
             self.conditions.append((renamed(ask.condition, names), part.verdict))
         self.present, self.absent = frozenset(there), frozenset(absent - there)
+        self.refused_name = None
+        if refused is not None:
+            key = refused.reading.key
+            self.refused_name = self.named.get((key, spots[refused.reading.node].origin(key)))
 
-    def _names(self, analysis: Analysis, router: str) -> dict[str, str]:
-        """Other names for keys that hold another value here than where a router first read them."""
-        names = dict[str, str]()
-        for key, reading in analysis.of_router.get(router, {}).items():
-            if self.first.setdefault(key, _origin(reading)) != _origin(reading):
-                names[key] = f"{key}__{analysis.number[router]}"
-            self.read[names.get(key, key)] = reading
+    def _names(self, router: str, spot: Spot) -> dict[str, str]:
+        """The names of the keys that a router reads: another one for each value but the first."""
+        names, kinds = dict[str, str](), self.analysis.kinds_at(router)
+        for key in self.analysis.of_router.get(router, {}):
+            origin = spot.origin(key)
+            number = sum(each == key for each, _ in self.named)
+            name = self.named.setdefault((key, origin), f"{key}__{number}" if number else key)
+            names[key] = name
+            kind = self._kind(key, origin, kinds.get(key, Any))
+            if kind is not Any:
+                self.kinds[name] = kind
         return names
 
+    def _kind(self, key: str, origin: Origin, otherwise: Any) -> Any:
+        """The type of a value, by who wrote it where that is known."""
+        if len(origin) > 1 or otherwise is Any:
+            return otherwise
+        (writer,) = origin
+        node = self.analysis.graph.nodes.get(writer)
+        own = self.analysis.own(key)
+        if isinstance(node, Work):
+            return node.interface.gives.get(key, node.interface.sometimes.get(key, otherwise))
+        return own.kind if own is not None else otherwise
+
     def divided(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Values of an example: those of the input, and those that nodes give."""
+        """Values of an example: those of the input, and those that nodes give; not what stands in for missing keys."""
         inputs, gives = dict[str, Any](), dict[str, Any]()
-        for name, value in values.items():
-            reading = self.read.get(name)
-            if reading is not None:  # else it stands in for a key that is missing
-                (gives if reading.sources or reading.maybe else inputs)[reading.key] = value
+        for (key, origin), name in self.named.items():
+            if name in values:
+                (inputs if origin == INPUT else gives)[key] = values[name]
         return inputs, gives
 
-    def answer(self, refused: Refused | None) -> Answer:
+    def answer(self) -> Answer:
         """Whether they can; where a value is what is wrong, whether they can with one that is refused."""
-        answer = self._asked(self.kinds)
-        if refused is None or answer.verdict is not Verdict.YES or not answer.example:
+        answer, name, refused = self._asked(self.kinds), self.refused_name, self.refused
+        if refused is None or name is None or answer.verdict is not Verdict.YES or name not in (answer.example or {}):
+            return answer  # the conditions look at other values
+        if not refused.takes((answer.example or {})[name]):
             return answer
-        key = refused.reading.key
-        if key not in answer.example or self.first.get(key) != _origin(refused.reading):
-            return answer  # the conditions look at another value
-        if not refused.takes(answer.example[key]):
-            return answer
-        tried = (self._with(key, value) for value in refused.values if not refused.takes(value))
+        tried = (self._with(name, value) for value in refused.values if not refused.takes(value))
         return next((found for found in tried if found is not None), Answer(Verdict.NO))
 
     def _asked(self, kinds: Mapping[str, Any]) -> Answer:
@@ -220,11 +236,6 @@ class _Question:
         values = {**(found.example or {}), key: value}
         is_so = all(_comes_to(condition, values) is wanted for condition, wanted in self.conditions)
         return Answer(Verdict.YES, values) if found.verdict is Verdict.YES and is_so else None
-
-
-def _origin(reading: Reading) -> Any:
-    """Where a value comes from: two readings of the same origin read the same value."""
-    return reading.sources, reading.maybe
 
 
 def _comes_to(condition: Condition, values: Mapping[str, Any]) -> bool | None:

@@ -68,8 +68,8 @@ def _needed_after(graph: Graph, name: str, below: Mapping[str, int]) -> int:
         return 0  # there is a way out behind which nothing is needed, as far as anybody knows
     by_route = dict.fromkeys(ways, 0)
     for edge in edges:
-        if edge.route is not None:
-            by_route[edge.route] |= below[edge.target]
+        assert edge.route is not None, "every way out of a router is a route"
+        by_route[edge.route] |= below[edge.target]
     return reduce(and_, by_route.values()) if by_route else 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
@@ -11,7 +11,12 @@ from crewgraph.compiler.guards import Way
 from crewgraph.graph import Graph, Switch, Work
 from crewgraph.template import placeholder_name
 
-__all__ = ["Spot", "gives", "still", "walked"]
+__all__ = ["INPUT", "Origin", "Spot", "gives", "still", "walked"]
+
+
+Origin = frozenset[str]
+"""The nodes of which one wrote a value; "" is the input. Where it is the same at two places of a way, the value is."""
+INPUT: Origin = frozenset({""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +27,17 @@ class Spot:
         there: the keys that are surely there, of those that the conditions on the way look at.
         maybe: those that may be there.
         last: the node that wrote the key which is read last; ``None`` where nobody did.
+        origins: who may have written each of the other keys last; the input where a key is not in it.
     """
 
     there: frozenset[str] = frozenset()
     maybe: frozenset[str] = frozenset()
     last: str | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
+
+    def origin(self, key: str) -> Origin:
+        """Who may have written a key last."""
+        return self.origins.get(key, INPUT)
 
 
 def walked(
@@ -36,7 +47,7 @@ def walked(
 
     Args:
         analysis: of the graph.
-        reading: who reads which key; the walk ends there, or where nothing runs any more.
+        reading: who reads which key; the walk ends there.
         way: the choices that routers make; one that is not among them may take any of its routes.
         writer: of the nodes that give the key at times, the one that does.
         keys: the keys that are followed beside it.
@@ -45,7 +56,7 @@ def walked(
     before, after = dict[str, Spot](), dict[str, Spot]()
     there = frozenset(key for key in keys if analysis.is_in_every_row(key))
     may_come = frozenset(key for key in keys if analysis.declared is None or analysis.own(key) is not None)
-    for name in analysis.flow.order:
+    for name in analysis.flow.order[: analysis.number[reading.node] + 1]:
         edges = graph.predecessors(name)
         arrived = [
             after[edge.source]
@@ -58,8 +69,6 @@ def walked(
             before[name] = Spot(there, may_come - there)
         else:
             continue
-        if name == reading.node:
-            break
         after[name] = _passed(analysis, name, before[name], reading, writer=writer, keys=keys)
     return before
 
@@ -77,7 +86,15 @@ def _met(arrived: Sequence[Spot], number: Mapping[str, int]) -> Spot:
         frozenset().union(*(spot.there for spot in arrived)),
         frozenset().union(*(spot.maybe for spot in arrived)),
         max(lasts, key=number.__getitem__) if lasts else None,
+        {key: _later([spot.origin(key) for spot in arrived], number) for spot in arrived for key in spot.origins},
     )
+
+
+def _later(origins: Sequence[Origin], number: Mapping[str, int]) -> Origin:
+    """Of several values that meet the one that was written last, where that can be told."""
+    if any(len(origin) > 1 for origin in origins):
+        return frozenset().union(*origins)
+    return max(origins, key=lambda origin: max(number.get(name, -1) for name in origin))
 
 
 def _passed(
@@ -94,7 +111,12 @@ def _passed(
     face, wanted = node.interface, frozenset(keys)
     there = spot.there | (wanted & face.gives.keys())
     maybe = spot.maybe | (wanted if face.may_give is None else wanted & face.may_give)
-    return Spot(there, maybe - there, last)
+    written = {key: frozenset({name}) for key in wanted & face.gives.keys()}
+    unsure = wanted - written.keys() if face.may_give is None else wanted & face.may_give - written.keys()
+    written |= {key: spot.origin(key) | {name} for key in unsure}
+    if given is False and reading.key in wanted:  # it gives it at times, and here it does if it is the writer
+        written[reading.key] = frozenset({name}) if name == writer else spot.origin(reading.key)
+    return Spot(there, maybe - there, last, {**spot.origins, **written})
 
 
 def gives(analysis: Analysis, name: str, reading: Reading) -> bool | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import pytest
 from pydantic import BaseModel
@@ -50,6 +50,20 @@ def test_a_key_that_another_route_gives() -> None:
     """The hint says where it is."""
     (error,) = Pipeline([Router({"a": Route("n > 1", look_up)}, reply)], inputs=Mail).check().errors
     assert error.hint == "'look_up' gives customer, but on another route"
+
+
+@pytest.mark.parametrize(
+    ("kind", "conditions", "severity"),
+    [(int, ["n < 5", "n > 5"], "warning"), (Literal[5, "a"], ["n != 5 and len(n) == 1"], "info")],
+    ids=["between numbers", "beside texts"],
+)
+def test_one_number_is_left_to_the_default(kind: Any, conditions: list[str], severity: str) -> None:
+    """It is a hole only where the numbers beside it are taken; a condition that fails for them takes none."""
+    routes = {f"r{number}": Route(condition, nothing) for number, condition in enumerate(conditions)}
+    inputs: Any = TypedDict("In", {"n": kind})  # type: ignore[misc]
+    (finding,) = Pipeline([Router(routes, nothing)], inputs=inputs).check()
+    assert (finding.code, finding.severity) == ("CG404", severity)
+    assert finding.message.startswith("where n is 5, no route of 'router' fits")
 
 
 def test_a_broken_structure_has_no_inputs() -> None:

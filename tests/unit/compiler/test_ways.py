@@ -7,8 +7,11 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel
 
+from crewgraph.compiler.analysis import analysis_of
 from crewgraph.compiler.guards import ALWAYS, MAX_WAYS, covers, exclude, joined
+from crewgraph.compiler.lower import lower
 from crewgraph.compiler.memory import Memory
+from crewgraph.compiler.passes.words import before
 from crewgraph.compiler.slips import is_slip
 from crewgraph.crew import Agent, Crew, Task
 from crewgraph.edges import Edge, Graph
@@ -226,6 +229,42 @@ def test_undeclared_hands() -> None:
     assert note.hint == "a return annotation, such as a TypedDict"
 
 
+def test_undeclared_hands_before_branches() -> None:
+    """The nearest node that may give it is told, each node before is looked at once."""
+    pipeline = Pipeline([anything, [nothing, change], reply], inputs=Word)
+    graph, _ = lower(pipeline)
+    assert list(before(analysis_of(graph, graph.order(), None), "reply")) == [
+        "join",
+        "nothing",
+        "change",
+        "anything",
+        "start",
+    ]
+    (note,) = [each for each in pipeline.check() if each.code == "CG308"]
+    assert "'anything' may give it" in note.message
+
+
+@pytest.mark.parametrize(("key", "found"), [("talk", []), ("text", ["CG306"])])
+def test_a_crew_is_read_by_its_name(key: str, found: list[str]) -> None:
+    """Then what it declares beside its text need not be read."""
+    talk, end = (
+        Crew(name=name, agents=[Agent(role="R")], tasks=[Task(description=says, output_pydantic=kind)], llm="offline")
+        for name, says, kind in (("talk", "Say {text}", Customer), ("end", f"Say {{{key}}}", None))
+    )
+    assert [each.code for each in Pipeline([talk, nothing, end], inputs=Mail).check()] == found
+
+
+def test_a_similar_key_that_comes_too_late() -> None:
+    """It is not what was meant: nobody before gives it."""
+
+    @step
+    async def greet(custommer: str) -> None: ...
+
+    early, late = (Pipeline(stages, inputs=Mail).check() for stages in ([look_up, greet], [greet, look_up]))
+    assert early.errors[0].hint == "did you mean customer? 'look_up' gives it"
+    assert late.errors[0].hint == "add custommer to Mail, or let an earlier node give it"
+
+
 def test_texts_as_types() -> None:
     """The text of a crew is no number; a foreign crew may give a value of its name."""
     talk = Crew(name="talk", agents=[Agent(role="R")], tasks=[Task(description="Say {text}")], llm="offline")
@@ -257,3 +296,41 @@ def test_graphs_by_hand() -> None:
     assert [each.code for each in both.check().warnings] == ["CG304"]
     partly = Graph([Edge(nothing, look_up, when="text == 'a'"), (nothing, reply), (look_up, reply)], inputs=Mail)
     assert [each.code for each in partly.check().errors] == ["CG302"]
+
+
+def test_branches_that_exclude_each_other_meet_a_third() -> None:
+    """Two routes and a branch that always runs: the same key of both routes is no clash."""
+
+    @step
+    async def also(text: str) -> Customer: ...
+
+    @step
+    async def beside() -> None: ...
+
+    routes = [Edge(nothing, look_up, when="text == 'a'"), Edge(nothing, also, otherwise=True), (nothing, beside)]
+    assert Graph([*routes, (look_up, reply), (also, reply), (beside, reply)], inputs=Mail).check() == ()
+
+
+@pytest.mark.parametrize(("otherwise", "found"), [("also", []), ("neither", ["CG302"])])
+def test_all_routes_of_another_router_give_it(otherwise: str, found: list[str]) -> None:
+    """Whichever it takes, the reader has the key; so it does not matter that the way beside gives none."""
+
+    @step
+    async def also(text: str) -> Customer: ...
+
+    @step
+    async def neither() -> None: ...
+
+    @step
+    async def first() -> None: ...
+
+    @step
+    async def beside() -> None: ...
+
+    other = {"also": also, "neither": neither}[otherwise]
+    routes = [Edge(nothing, look_up, when="text == 'a'"), Edge(nothing, other, otherwise=True)]
+    graph = Graph(
+        [*routes, Edge(first, beside, when="text == 'b'"), (look_up, reply), (other, reply), (beside, reply)],
+        inputs=Mail,
+    )
+    assert [each.code for each in graph.check()] == found

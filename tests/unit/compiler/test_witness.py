@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from inspect import Parameter, Signature
 from typing import Any, Literal, TypedDict
 
 import pytest
 
+from crewgraph.compiler.passes.words import MAX_SEARCHED
 from crewgraph.diagnostics import Diagnostic, Severity
 from crewgraph.errors import CrewgraphError
 from crewgraph.router import Route, Router
@@ -50,6 +52,61 @@ def test_behind_a_condition_that_fails() -> None:
     """No run comes there, and the finding is told all the same: nothing is hidden by another mistake."""
     missing = found("CG301", router("p > 3", last=reads_x), q=str)
     assert (missing.severity, missing.witness) == (Severity.ERROR, None)
+
+
+def test_a_condition_that_fails_for_what_is_refused() -> None:
+    """It keeps the value away from the reader, and is no reason to keep quiet about it."""
+
+    @step
+    async def small(p: int) -> None: ...
+
+    stages = router("p > 3", last=small)
+    refused, failing = found("CG303", stages, p=int | None), found("CG406", stages, p=int | None)
+    assert (refused.severity, refused.witness) == (Severity.ERROR, None)
+    assert failing.witness is not None
+    assert failing.witness.inputs == {"p": None}
+
+
+class Price:
+    """Its text is made of what only ``__init__`` sets."""
+
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+    def __repr__(self) -> str:
+        return f"{self.amount} €"
+
+
+class Priced(TypedDict):
+    price: Price
+
+
+def test_a_value_that_cannot_be_shown() -> None:
+    """Its type is wrong all the same."""
+
+    @step
+    async def ask() -> Priced: ...
+
+    @step
+    async def pay(price: int) -> None: ...
+
+    finding = found("CG303", ask, pay)
+    assert finding.message == "'ask' gives Price as price, and 'pay' takes price: int; a Price is no int"
+    assert (finding.severity, finding.witness) == (Severity.ERROR, None)
+
+
+def test_of_many_misfits_all_are_told() -> None:
+    """A run is shown for the first of them only."""
+    keys = [f"k{number}" for number in range(MAX_SEARCHED + 1)]
+
+    async def takes(**values: Any) -> None: ...
+
+    takes.__signature__ = Signature([Parameter(key, Parameter.KEYWORD_ONLY) for key in keys])  # type: ignore[attr-defined]
+    takes.__annotations__ = {**dict.fromkeys(keys, int), "return": None}
+    kind: Any = TypedDict("In", dict.fromkeys(keys, str))  # type: ignore[operator,misc]
+    errors = Pipeline([step(takes)], inputs=kind).check().errors
+    assert [each.code for each in errors] == ["CG303"] * len(keys)
+    assert [each.witness is None for each in errors] == [*[False] * MAX_SEARCHED, True]
 
 
 @pytest.mark.parametrize(
@@ -143,3 +200,26 @@ def test_one_condition_that_fails_hides_no_other() -> None:
     stages = router("p > 3", "r == 'c'", last=reads_x)
     found("CG406", stages, p=int | None, r=Literal["a", "b"])
     assert "'r' is 'a' or 'b'" in found("CG402", stages, p=int | None, r=Literal["a", "b"]).message
+
+
+class Both(TypedDict):
+    p: int
+    q: str
+
+
+def test_a_key_that_one_route_writes_anew() -> None:
+    """Two routers that ask the same of the same value go the same way, also where another route writes it anew."""
+
+    @step
+    async def gives_both() -> Both: ...
+
+    @step
+    async def reads_text(q: str) -> None: ...
+
+    first = router("p > 3", default=gives_both)
+    kind: Any = TypedDict("In", {"p": int})
+    assert Pipeline([first, router("p > 3", default=reads_text)], inputs=kind).check().ok
+    missing = found("CG302", first, router("p > 5", default=reads_text), p=int)
+    assert missing.witness is not None
+    assert 3 < missing.witness.inputs["p"] <= 5
+    assert missing.witness.gives == {}

@@ -191,13 +191,20 @@ def away(analysis: Analysis, router: str, route: str) -> str:
 
 
 def maybe_from(analysis: Analysis, reading: Reading) -> tuple[str | None, bool, bool]:
-    """The nearest node that may give a key undeclared; whether it may give any key, and whether it does so in text."""
-    for name in before(analysis, reading.node):
-        node = analysis.graph.nodes[name]
-        if isinstance(node, Switch) and node.is_open:
-            return name, False, False
-        if isinstance(node, Work):
-            face = node.interface
-            if face.may_give is None or (reading.key in face.may_give and reading.key not in face.sometimes):
-                return name, face.may_give is None, face.is_text
-    return None, False, False
+    """The nearest node that may give a key undeclared; whether it may give any key, and whether it does so in text.
+
+    There is one: of a key that nobody before may give no reading says ``maybe``.
+    """
+    name = next(each for each in before(analysis, reading.node) if _may_give(analysis, each, reading.key))
+    node = analysis.graph.nodes[name]
+    if isinstance(node, Work):
+        return name, node.interface.may_give is None, node.interface.is_text
+    return name, False, False
+
+
+def _may_give(analysis: Analysis, name: str, key: str) -> bool:
+    node = analysis.graph.nodes[name]
+    if isinstance(node, Work):
+        face = node.interface
+        return face.may_give is None or (key in face.may_give and key not in face.sometimes)
+    return isinstance(node, Switch) and node.is_open
