@@ -191,12 +191,9 @@ def away(analysis: Analysis, router: str, route: str) -> str:
 
 
 def maybe_from(analysis: Analysis, reading: Reading) -> tuple[str | None, bool, bool]:
-    """The nearest node that may give a key undeclared; whether it may give any key, and whether it does so in text.
-
-    There is one: of a key that nobody before may give no reading says ``maybe``.
-    """
-    name = next(each for each in before(analysis, reading.node) if _may_give(analysis, each, reading.key))
-    node = analysis.graph.nodes[name]
+    """The nearest node that may give a key undeclared; whether it may give any key, and whether it does so in text."""
+    name = next((each for each in before(analysis, reading.node) if _may_give(analysis, each, reading.key)), None)
+    node = analysis.graph.nodes[name] if name is not None else None
     if isinstance(node, Work):
         return name, node.interface.may_give is None, node.interface.is_text
     return name, False, False
