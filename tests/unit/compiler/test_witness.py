@@ -223,3 +223,10 @@ def test_a_key_that_one_route_writes_anew() -> None:
     assert missing.witness is not None
     assert 3 < missing.witness.inputs["p"] <= 5
     assert missing.witness.gives == {}
+
+
+def test_a_key_that_one_condition_asks_for_and_another_reads() -> None:
+    """Is told where it fails."""
+    finding = found("CG401", router("has(s) and s", "s or has(p)"), q=str)
+    assert finding.severity == Severity.ERROR
+    assert finding.message.startswith("the condition of route 'last' of 'router' reads s")

@@ -40,6 +40,7 @@ def missing_in_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
     if analysis.declared is None:
         return
     seen = set[tuple[str, str]]()
+    needed = {(each.node, each.key) for each in analysis.flow.readings if each.route is not None and each.required}
     for reading in analysis.flow.readings:
         nobody = reading.from_input and not reading.is_provided and not reading.maybe
         if reading.route is None or not nobody or analysis.own(reading.key) is not None:
@@ -47,9 +48,10 @@ def missing_in_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
         is_told = reading.node in analysis.flow.told
         if is_told and not reading.required:
             continue  # what is told in text may be JSON, which is merged
-        if (reading.node, reading.key) in seen:
+        place = reading.node, reading.key
+        if place in seen or (not reading.required and place in needed):
             continue
-        seen.add((reading.node, reading.key))
+        seen.add(place)
         known = unquoted(analysis, reading) or closest(analysis, reading) or given_where(analysis, reading)
         hint = known or f"add {reading.key} to {analysis.declared.name}, or let an earlier node give it"
         told = "and nothing provides it" if reading.required else "and nothing ever provides it, so it is never there"
