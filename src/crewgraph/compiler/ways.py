@@ -16,8 +16,10 @@ from crewgraph.compiler.walk import gives, still, walked
 from crewgraph.diagnostics import Witness
 from crewgraph.graph import Join, Work
 
-__all__ = ["Gap", "Refused", "gap_of", "witness_of"]
+__all__ = ["UNSEARCHED", "Gap", "Refused", "gap_of", "witness_of"]
 
+UNSEARCHED = Gap(Way(), is_certain=True, is_shown=False)
+"""What stands for a way that was not searched."""
 MAX_WAYS = 48
 """How many ways are followed side by side; one that is possible is enough."""
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from crewgraph.render.escape import clean
 
-__all__ = ["CELL", "row", "small", "table", "text"]
+__all__ = ["row", "small", "table", "text"]
 
-CELL = "text-align:left;vertical-align:top;padding:4px 10px;border:0"
+_CELL = "text-align:left;vertical-align:top;padding:4px 10px;border:0"
 
 
 def text(content: str) -> str:
@@ -25,8 +25,8 @@ def small(content: str) -> str:
 def row(cells: Iterable[str], *, color: str) -> str:
     """A row with a bar of this colour at its left; the cells are HTML."""
     first, *others = cells
-    bar = f'<td style="{CELL};border-left:3px solid {color};white-space:nowrap">{first}</td>'
-    return f'<tr style="background:none">{bar}{"".join(f"""<td style="{CELL}">{cell}</td>""" for cell in others)}</tr>'
+    bar = f'<td style="{_CELL};border-left:3px solid {color};white-space:nowrap">{first}</td>'
+    return f'<tr style="background:none">{bar}{"".join(f"""<td style="{_CELL}">{cell}</td>""" for cell in others)}</tr>'
 
 
 def table(head: str, rows: Iterable[str], *, rest: int = 0) -> str:

@@ -37,8 +37,7 @@ def run_html(run: RunResult) -> str:
     """The nodes of a run in the order of the text, each with its time, what it spent, and its route or error."""
     told = [f'<b style="color:{_color(run.status)}">input {run.index} · {text(_words(run.status))}</b>']
     told += [text(each) for each in _spent(run.usage)]
-    answer = str(run.error) if run.error else str(run)
-    head = f"{' · '.join(told)}<br/>{small(shortened(answer, MAX_ANSWER))}"
+    head = f"{' · '.join(told)}<br/>{small(_answer(run))}"
     spans = run.spans
     return table(head, map(_span_row, spans[:MAX_ROWS]), rest=len(spans) - MAX_ROWS)
 
@@ -46,10 +45,9 @@ def run_html(run: RunResult) -> str:
 def _run_row(run: RunResult) -> str:
     routes = ", ".join(span.route for span in run.spans if span.route is not None)
     title = f'<b style="color:{_color(run.status)}">{_sign(run.status)} {run.index}</b>'
-    answer = str(run.error) if run.error else str(run)
     figures = [each for each in (_seconds(run.spans), *_spent(run.usage)) if each]
     return row(
-        [title, small(routes), small(" · ".join(figures)), text(shortened(answer, MAX_ANSWER))],
+        [title, small(routes), small(" · ".join(figures)), text(_answer(run))],
         color=_color(run.status),
     )
 
@@ -64,6 +62,11 @@ def _span_row(span: Span) -> str:
         [title, small(span.kind), small(" · ".join(figures)), text(shortened(told, MAX_ANSWER)) if told else ""],
         color=color,
     )
+
+
+def _answer(run: RunResult) -> str:
+    """What a run gave, or why it failed."""
+    return shortened(str(run.error) if run.error else str(run), MAX_ANSWER)
 
 
 def _spent(usage: Any) -> Iterator[str]:

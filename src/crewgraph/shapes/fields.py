@@ -106,8 +106,13 @@ def _annotated(info: FieldInfo, metadata: list[Any]) -> Any:
 
 
 def _of_field(model: type[BaseModel], name: str, info: FieldInfo) -> Shape:
-    kind = _annotated(info, [*info.metadata, *_deciding(model, name)])
-    return _said(replace(_with_default(info, kind), description=info.description or ""), name, info, model.model_config)
+    return _of_info(info, name, [*info.metadata, *_deciding(model, name)], model.model_config)
+
+
+def _of_info(info: FieldInfo, name: str, metadata: list[Any], config: Mapping[str, Any]) -> Shape:
+    """A field as pydantic knows it, of a model or of a dataclass."""
+    shape = replace(_with_default(info, _annotated(info, metadata)), description=info.description or "")
+    return _said(shape, name, info, config)
 
 
 def _with_default(info: FieldInfo, kind: Any) -> Shape:
@@ -181,15 +186,12 @@ def _of_dataclass(kind: Any) -> Mapping[str, tuple[Shape, bool, bool]]:
         hint = hints.get(each.name, Any)
         hint = hint.type if isinstance(hint, dataclasses.InitVar) else hint
         info = said.get(each.name)
-        shape = _hinted(kind, each.name, _of_attribute(each, hint)) if info is None else _of_info(kind, info, each.name)
+        if info is None:
+            shape = _hinted(kind, each.name, _of_attribute(each, hint))
+        else:
+            shape = _of_info(info, each.name, info.metadata, getattr(kind, "__pydantic_config__", None) or {})
         found[each.name] = shape, each.init, each.name in kept
     return found
-
-
-def _of_info(kind: Any, info: FieldInfo, name: str) -> Shape:
-    """A field of a dataclass of pydantic."""
-    shape = replace(_with_default(info, _annotated(info, info.metadata)), description=info.description or "")
-    return _said(shape, name, info, getattr(kind, "__pydantic_config__", None) or {})
 
 
 def _of_attribute(field: dataclasses.Field[Any], hint: Any) -> Shape:

@@ -9,9 +9,8 @@ from typing import Any
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.asks import Ask
-from crewgraph.compiler.guards import Way
-from crewgraph.compiler.passes.words import closest, given_where, needs, place_of, unquoted
-from crewgraph.compiler.ways import Gap, Refused, gap_of, witness_of
+from crewgraph.compiler.passes.words import MAX_SEARCHED, closest, given_where, needs, place_of, unquoted
+from crewgraph.compiler.ways import UNSEARCHED, Refused, gap_of, witness_of
 from crewgraph.condition import Condition
 from crewgraph.condition.answer import Verdict
 from crewgraph.condition.mistakes import Mistake, Misuse
@@ -29,8 +28,6 @@ __all__ = [
     "unreachable_routes",
 ]
 
-MAX_SEARCHED = 200
-"""For more keys than these no run is searched."""
 OPEN = re.compile(r"\bany|\bor (less|more)\b|\b(less|more) than\b")
 """In the words of what is left over: values without end, of which a default takes what is left by its nature."""
 
@@ -56,9 +53,9 @@ def missing_in_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
         hint = known or f"add {reading.key} to {analysis.declared.name}, or let an earlier node give it"
         told = "and nothing provides it" if reading.required else "and nothing ever provides it, so it is never there"
         told = "and only the text of a crew could provide it, if that is JSON" if is_told else told
-        gap: Gap | None = Gap(Way(), is_certain=True, is_shown=False)
-        if not reading.required or len(seen) <= MAX_SEARCHED:
-            gap = gap_of(analysis, reading) if reading.required else None
+        gap = None
+        if reading.required:
+            gap = gap_of(analysis, reading) if len(seen) <= MAX_SEARCHED else UNSEARCHED
         yield Diagnostic(
             "CG401",
             f"{needs(analysis, reading)}, {told}",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
-from crewgraph.compiler.guards import Way
 from crewgraph.compiler.passes.words import (
     MAX_SEARCHED,
     away,
@@ -20,7 +20,7 @@ from crewgraph.compiler.passes.words import (
     place_of,
     quoted,
 )
-from crewgraph.compiler.ways import Gap, gap_of, witness_of
+from crewgraph.compiler.ways import UNSEARCHED, Gap, gap_of, witness_of
 from crewgraph.diagnostics import Diagnostic, Severity
 
 __all__ = ["missing_keys", "misspelt_keys", "sometimes_missing_keys", "unproven_keys"]
@@ -36,7 +36,7 @@ def missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
         nobody = reading.from_input and not reading.is_provided and not reading.maybe
         if reading.required and reading.route is None and nobody and analysis.own(reading.key) is None:
             found += 1
-            gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else Gap(Way(), is_certain=True, is_shown=False)
+            gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else UNSEARCHED
             if gap is None:
                 continue  # no run comes here
             known = (closest(analysis, reading) or given_where(analysis, reading)) if found <= MAX_SEARCHED else ""
@@ -80,7 +80,7 @@ def sometimes_missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
         if own is None and not reading.is_provided and not reading.maybe:
             continue
         found += 1
-        gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else Gap(Way(), is_certain=False, is_shown=False)
+        gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else replace(UNSEARCHED, is_certain=False)
         if gap is None:
             continue
         if own is not None:
@@ -88,11 +88,8 @@ def sometimes_missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
             hint = f"let the inputs require {reading.key}, or ask first: a route with the condition has({reading.key})"
         else:
             told, hint = _of_route(analysis, reading, gap)
-        doubt = (
-            ""
-            if gap.is_certain or not gap.is_shown
-            else "; the routes may depend on each other in a way that cannot be seen"
-        )
+        is_open = gap.is_shown and not gap.is_certain
+        doubt = "; the routes may depend on each other in a way that cannot be seen" if is_open else ""
         yield Diagnostic(
             "CG302",
             told + doubt,

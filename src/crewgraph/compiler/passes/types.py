@@ -7,9 +7,8 @@ from typing import Any
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
-from crewgraph.compiler.guards import Way
 from crewgraph.compiler.passes.words import MAX_SEARCHED, place_of
-from crewgraph.compiler.ways import Gap, Refused, gap_of, witness_of
+from crewgraph.compiler.ways import UNSEARCHED, Gap, Refused, gap_of, witness_of
 from crewgraph.diagnostics import Diagnostic, Severity, Witness
 from crewgraph.graph import Work
 from crewgraph.shapes import NOTHING, Fit, Verdict, coercer, fit, refusals, refused, written
@@ -28,7 +27,7 @@ def misfits(analysis: Analysis) -> Iterator[Diagnostic]:
             if found.verdict not in (Verdict.MISFIT, Verdict.NARROWS):
                 continue
             searched += 1
-            gap: Gap | None = Gap(Way(), is_certain=True, is_shown=False)
+            gap: Gap | None = UNSEARCHED
             if searched <= MAX_SEARCHED:
                 gap = gap_of(analysis, reading, giver or None, refused=_refused(reading, kind))
             if gap is not None:  # else no run brings the value here
