@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CORE", "DEFAULT", "INK", "Hue", "Ink", "hue_of"]
+__all__ = ["AMBER", "CORE", "DEFAULT", "GREEN", "INK", "RED", "ROUTES", "Hue", "Ink", "hue_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,12 @@ class Hue:
 
 CORE = Hue("core", "#2563eb", "#eff6ff", "#bfdbfe", "#1d4ed8")
 DEFAULT = Hue("slate", "#64748b", "#f8fafc", "#cbd5e1", "#475569")
+RED = Hue("red", "#dc2626", "#fef2f2", "#fecaca", "#b91c1c")
+"""For what is wrong and nothing else."""
 AMBER = Hue("amber", "#d97706", "#fffbeb", "#fde68a", "#b45309")
+GREEN = Hue("green", "#059669", "#ecfdf5", "#a7f3d0", "#047857")
 ROUTES = (
-    Hue("green", "#059669", "#ecfdf5", "#a7f3d0", "#047857"),
+    GREEN,
     AMBER,
     Hue("violet", "#7c3aed", "#f5f3ff", "#ddd6fe", "#6d28d9"),
 )

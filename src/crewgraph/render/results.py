@@ -9,6 +9,7 @@ from crewgraph.outputs import PipelineKickoffResult, RunResult
 from crewgraph.render.cells import row, small, table, text
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
+from crewgraph.render.palette import GREEN, RED
 from crewgraph.trace import Span
 from crewgraph.usage import UsageMetrics
 
@@ -16,8 +17,7 @@ __all__ = ["kickoff_html", "run_html"]
 
 MAX_ROWS = 50
 MAX_ANSWER = 160
-_COLORS = {"ok": "#059669", "skipped": "#94a3b8"}
-_FAILED = "#dc2626"
+_COLORS = {"ok": GREEN.accent, "skipped": "#94a3b8"}
 
 
 def kickoff_html(result: PipelineKickoffResult) -> str:
@@ -26,7 +26,7 @@ def kickoff_html(result: PipelineKickoffResult) -> str:
     ordered = [*(run for run in runs if not run.ok), *(run for run in runs if run.ok)]
     failed = len(result.failed)
     counts = [f"<b>{len(runs):,} {'result' if len(runs) == 1 else 'results'}</b>"]
-    counts += [f'<b style="color:{_FAILED}">{failed:,} failed</b>'] if failed else []
+    counts += [f'<b style="color:{RED.accent}">{failed:,} failed</b>'] if failed else []
     counts += [f"{len(result.not_run):,} not begun"] if result.not_run else []
     counts += [text(each) for each in _spent(result.usage)]
     rows = (_run_row(run) for run in ordered[:MAX_ROWS])
@@ -89,7 +89,7 @@ def _sign(status: str) -> str:
 
 
 def _color(status: str) -> str:
-    return _COLORS.get(status, _FAILED)
+    return _COLORS.get(status, RED.accent)
 
 
 def _words(status: str) -> str:

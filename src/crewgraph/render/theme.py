@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from crewgraph.render.palette import CORE, DEFAULT, INK, ROUTES, Hue, Ink
+from crewgraph.render.palette import AMBER, CORE, DEFAULT, GREEN, INK, RED, ROUTES, Hue, Ink
 
 __all__ = ["WIDTHS", "Theme", "line_width", "style_sheet"]
 
@@ -62,11 +62,15 @@ text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
 {_WIDTHS}
 .wrong .card,.wrong .diamond,.doubtful .card,.doubtful .diamond{{stroke-width:2.2}}
 """
-_WRONG = {False: ("#dc2626", "#b45309"), True: ("#f85149", "#d29922")}
+DARK_RED = Hue("red", "#f85149", "#2d1214", "#6e2b2b", "#ff7b72")
+_WRONG = {False: (RED.accent, AMBER.text), True: (DARK_RED.accent, DARK["amber"].accent)}
 """The colours of errors and of warnings, light and dark."""
 _DID = {
-    False: {"ok": ("#059669", "#ffffff", "#047857"), "failed": ("#dc2626", "#fef2f2", "#b91c1c")},
-    True: {"ok": ("#3fb950", "#1c232c", "#56d364"), "failed": ("#f85149", "#2d1214", "#ff7b72")},
+    False: {"ok": (GREEN.accent, INK.card, GREEN.text), "failed": (RED.accent, RED.tint, RED.text)},
+    True: {
+        "ok": (DARK["green"].accent, DARK_INK.card, DARK["green"].text),
+        "failed": (DARK_RED.accent, DARK_RED.tint, DARK_RED.text),
+    },
 }
 """What went well, and what did not: frames, grounds and texts, light and dark."""
 
