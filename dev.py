@@ -42,6 +42,8 @@ CHECKS = {
 }
 # For the whole suite only, not for a part: all cores, coverage.
 WHOLE = ["--numprocesses=auto", "--dist=loadfile", "--cov", "--cov-report=term-missing:skip-covered"]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")  # tests/browser drives one of them
+APT = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
 FIXES = ["ruff format .", "ruff check --fix .", "ruff format ."]
 COMPILE = (
     "uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --no-build"
@@ -129,9 +131,23 @@ def setup(packages: str) -> None:
     STAMP.write_text(json.dumps(stamp, indent=2), encoding="utf-8")
 
 
+def need_browser() -> None:
+    """Bring a Chromium for the tests that look at pages, where the machine has none; without one they skip and say so."""
+    if any(map(shutil.which, BROWSERS)):
+        return
+    print("installing Chromium (first time only) ...", flush=True)
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):  # a container, or CI
+        quiet("reading the lists of packages", ["apt-get", "update"])
+        quiet("installing Chromium", APT)
+    else:  # Playwright's own, into the user's cache
+        run(["playwright", "install", "chromium"])
+
+
 def check(steps: list[str], args: list[str]) -> int:
     """Run the steps, all of them even when one fails; `args` go to pytest. Return the first failing code."""
     setup(DEV)
+    if "unit" in steps:
+        need_browser()
     first, report = 0, ""
     for step in steps:
         start, code = time.monotonic(), 0
