@@ -162,7 +162,7 @@ class Job:
         if self.output.spans is not None:
             _write(self.output.spans, encoded_line(spans_record(result)))
         if self.output.runs is not None:
-            self.output.runs.add(result)
+            self.output.runs.add(result.spans)
 
     def draw(self) -> None:
         """Draw what the runs did, all that ended."""
