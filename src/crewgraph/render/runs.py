@@ -9,7 +9,7 @@ from statistics import median, quantiles
 from typing import Literal
 
 from crewgraph.graph import ANY_ROUTE, Graph, Join, Merge, Start, Switch, Work
-from crewgraph.outputs import PipelineKickoffResult, RunResult
+from crewgraph.outputs import PipelineKickoffResult, RunResult, each_run
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
 from crewgraph.render.sketch import END, Line, sketch_of
@@ -84,9 +84,7 @@ class Runs:
         for name, span in known.items():
             self._nodes[name].add(span)
         way = [
-            number
-            for number, line in enumerate(self.lines)
-            if self._leaves(line, known) and self._arrives(line, known)
+            number for number, line in enumerate(self.lines) if self._leaves(line, known) and self._arrives(line, known)
         ]
         for number in way:
             self.traffic[number] += 1
@@ -159,7 +157,7 @@ def runs_of(graph: Graph, result: RunResult | PipelineKickoffResult | Iterable[R
     """Count a run, or all runs of a kickoff; one that has several results counts once."""
     several: Sequence[RunResult] = [result] if isinstance(result, RunResult) else list(result)
     runs = Runs(graph)
-    for run in {id(run.origin): run for run in several}.values():
+    for run in each_run(several):
         runs.add(run.spans)
     return runs
 
