@@ -19,12 +19,13 @@ import click
 
 from crewgraph.cli.follow import Follow, follow_for
 from crewgraph.cli.kept import Kept
-from crewgraph.cli.progress import Progress, progress_for, spent
+from crewgraph.cli.progress import Progress, has_terminal, progress_for, spent
 from crewgraph.cli.results import Result, result_record
 from crewgraph.cli.rows import Inputs
 from crewgraph.cli.tally import Tally
 from crewgraph.cli.target import Target
 from crewgraph.cli.trouble import Exit, Mistake, leave
+from crewgraph.cli.watch import until_interrupted
 from crewgraph.crew.human import giving_way
 from crewgraph.errors import KickoffError
 from crewgraph.policy import Budget, Policy
@@ -32,6 +33,7 @@ from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
 from crewgraph.report import TraceFile, encoded_line, reason_of, record_of
 from crewgraph.trace import Event
+from crewgraph.watch import Watch
 
 __all__ = ["Job", "Output"]
 
@@ -75,6 +77,7 @@ class Job:
     has_progress: bool = True
     has_tracebacks: bool = False
     recording: str | None = None
+    watch: Watch | None = None
     is_interrupted: bool = False
     last_traced: int = -1
 
@@ -123,6 +126,8 @@ class Job:
 
         def observe(event: Event) -> None:
             self.tally.observe(event)
+            if self.watch is not None:
+                self.watch.observe(event)
             if isinstance(progress, Follow):
                 progress.observe(event)
 
@@ -157,19 +162,29 @@ class Job:
         if result.index == self.last_traced:
             return  # another result of the same run
         self.last_traced = result.index
-        if self.output.trace is None and not self.output.kept:
+        if self.output.trace is None and self.watch is None and not self.output.kept:
             return
         record = record_of(result, reason=reason)
         if self.output.trace is not None:
             with _writing():
                 self.output.trace.take(record)
-        for each in self.output.kept:
-            each.fold.take(record)
+        for fold in (each.fold for each in self.output.kept):
+            fold.take(record)
+        if self.watch is not None:
+            self.watch.board.take(record)
 
     def finish(self) -> None:
         """Write what was made of all runs that ended."""
         for each in self.output.kept:
             click.echo(f"wrote {each.fold.write(each.path)}", err=True)
+
+    def stay(self) -> None:
+        """Let the live page stay for whoever looks at it, until Ctrl-C; where nobody is there it ends with the run."""
+        if self.watch is not None and not self.is_interrupted:
+            self.watch.end()
+            if has_terminal():
+                click.echo(f"the page stays at {self.watch.url} until Ctrl-C", err=True)
+                until_interrupted()
 
     def summarise(self) -> None:
         """Say how it went, on standard error."""

@@ -42,6 +42,7 @@ class Options:
     report: str | None
     picture: str | None
     chrome_trace: str | None
+    watch: bool
     follow: bool
     quiet: bool
     progress: bool

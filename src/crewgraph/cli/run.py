@@ -24,6 +24,7 @@ from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
 from crewgraph.cli.tally import NodeCount, Tally
 from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
+from crewgraph.cli.watch import watching
 from crewgraph.compiler import Plan
 from crewgraph.graph import Switch, Work
 from crewgraph.report import TraceFile
@@ -86,6 +87,7 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--report", metavar="FILE", help="Also make a page of all runs: graph, timeline, traces, errors, cost.")
 @click.option("--picture", metavar="FILE", help="Also draw what the runs did, as an SVG.")
 @click.option("--chrome-trace", metavar="FILE", help="Also write a trace for Perfetto and Chrome.")
+@click.option("--watch", is_flag=True, help="Serve a live page of the runs on this machine, and print its address.")
 @click.option("--follow", is_flag=True, help="Show answers while they are written, with tools, routes and retries.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 @click.option("--progress/--no-progress", default=True, help="Show progress on standard error.")
@@ -129,9 +131,11 @@ def run(**options: Any) -> None:
             has_progress=chosen.progress,
             has_tracebacks=bool(click.get_current_context().find_root().params.get("debug")),
             recording=chosen.record,
+            watch=files.enter_context(watching(plan.graph, total=inputs.total)) if chosen.watch else None,
         )
         _from_cassette(chosen, files)
         anyio.run(job.run)
+        job.stay()
     sys.exit(job.exit_code)
 
 

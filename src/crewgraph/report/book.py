@@ -8,20 +8,18 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from crewgraph.engine.run import Run
 from crewgraph.errors import RenderError
-from crewgraph.graph import Graph, Switch, Work
+from crewgraph.graph import Graph
 from crewgraph.outputs import PipelineKickoffResult, RunResult, each_run
-from crewgraph.render import Runs, replacing, to_svg
-from crewgraph.render.escape import clean, identifier, shortened
+from crewgraph.render import replacing
 from crewgraph.report.chrome import ChromeTrace
-from crewgraph.report.compact import Compact
-from crewgraph.report.fold import Fold, graph_behind
-from crewgraph.report.lines import encoded_line
+from crewgraph.report.fold import Fold
 from crewgraph.report.page import page
 from crewgraph.report.record import Record
+from crewgraph.report.sheet import Sheet
 from crewgraph.syntax import Pipeline
 
 __all__ = ["Report", "chrome_trace_of", "report_of"]
@@ -43,10 +41,7 @@ class Report(Fold):
     """
 
     def __init__(self, pipeline: Pipeline | Graph, *, title: str | None = None) -> None:
-        self.graph = graph_behind(pipeline)
-        self.title = clean(title or self.graph.name or "") or "pipeline"
-        self.runs = Runs(self.graph)
-        self.compact = Compact([name for name, node in self.graph.nodes.items() if isinstance(node, Work | Switch)])
+        self._sheet = Sheet(pipeline, title=title)
         self._parts: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the report
         self._rows = list[bytes]()
         self._details = list[bytes]()
@@ -56,14 +51,13 @@ class Report(Fold):
         """Throw away what was collected; pages that are written stay."""
         self._parts.close()
 
-    def take(self, record: Record) -> list[Any]:
-        """Add a run as it stands in a trace, and return its row on the page."""
-        row = self.compact.row(record, self.runs.add(record.spans))
-        self._rows.append(_encoded(row))
-        self._details.append(_encoded(self.compact.details(record)))
+    def take(self, record: Record) -> None:
+        """Add a run as it stands in a trace."""
+        row, details = self._sheet.take(record)
+        self._rows.append(row)
+        self._details.append(details)
         if len(self._rows) == PART:
             self._pack()
-        return row
 
     def write(self, path: str | PathLike[str]) -> Path:
         """Write the page with the runs so far; missing folders are made, and a file that is there is replaced at once.
@@ -72,46 +66,10 @@ class Report(Fold):
             RenderError: it cannot be written.
         """
         is_small = not self._has_parts and sum(map(len, self._details)) <= MAX_PLAIN
+        sheet, facts = self._sheet, {**self._sheet.facts(), "chunk": PART}
         with replacing(path) as file:
-            file.writelines(page(self.title, self.picture(), self.facts(), self._data(is_small=is_small)))
+            file.writelines(page(sheet.title, sheet.picture(), facts, self._data(is_small=is_small)))
         return Path(path)
-
-    def picture(self) -> str:
-        """The graph with what the runs did, as SVG; its title stands on the page."""
-        untitled = Graph(self.graph.nodes.values(), self.graph.edges, shape=self.graph.shape)
-        return to_svg(untitled, runs=self.runs)
-
-    def facts(self) -> dict[str, Any]:
-        """What the page knows beside the runs."""
-        boxes = list(self.runs.sketch.boxes.boxes())
-        hues = {name: hue.name for name, hue in self.runs.sketch.boxes.hues()}
-        titles = dict[str, list[str]]()
-        for box in boxes:
-            if box.kind == "route":
-                titles.setdefault(box.hue.name, []).append(box.title)
-        numbers = self.compact.nodes
-        return {
-            "origin": self.compact.origin,
-            "chunk": PART,
-            "lines": len(self.runs.lines),
-            "ways": [list(way) for way in self.compact.ways],
-            "hues": {hue: shortened(", ".join(dict.fromkeys(names)), 60) for hue, names in titles.items()},
-            "boxes": [
-                [identifier(box.key), [numbers[name] for name in box.nodes() if name in numbers]] for box in boxes
-            ],
-            "nodes": [self._node(name, hues.get(name, "slate")) for name in numbers],
-        }
-
-    def _node(self, name: str, hue: str) -> dict[str, Any]:
-        node = self.graph.nodes.get(name)
-        told = {"name": shortened(name, 120), "hue": hue, "id": identifier(name) if node else None}
-        match node:
-            case Work():
-                return told | {"kind": node.interface.kind, "summary": shortened(node.interface.summary or " ", 80)}
-            case Switch():
-                return told | {"kind": "router", "summary": "router"}
-            case _:  # of a pipeline that an open router came up with
-                return told | {"kind": "node", "summary": "chosen at run time"}
 
     def _pack(self) -> None:
         """Put what is open behind the packed parts."""
@@ -135,11 +93,6 @@ class Report(Fold):
             yield block
         if self._rows:
             yield from self._packed(is_small=is_small)
-
-
-def _encoded(value: Any) -> bytes:
-    """JSON that may stand in a page: no character of it begins an element."""
-    return encoded_line(value).rstrip(b"\n").replace(b"<", rb"\u003c")
 
 
 def report_of(

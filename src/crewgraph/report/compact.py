@@ -17,7 +17,7 @@ from crewgraph.report.record import Record
 from crewgraph.trace import Span
 from crewgraph.usage import PICO, Call, UsageMetrics
 
-__all__ = ["Compact"]
+__all__ = ["MILLI", "Compact", "label_of"]
 
 MAX_LABEL = 80
 MAX_ERROR = 300
@@ -46,8 +46,6 @@ class Compact:
         """What the table and the timeline show of a run: see ``ROW`` and ``BAR`` in ``page/data.js``."""
         started = [span.started for span in record.spans if span.started]
         ended = [span.ended for span in record.spans if span.ended]
-        if self.origin is None and started:
-            self.origin = min(started).timestamp()
         begun = self._since(min(started, default=None))
         end = self._since(max(ended, default=None))
         return [
@@ -76,7 +74,13 @@ class Compact:
         ]
 
     def _since(self, moment: datetime | None) -> int | None:
-        return None if moment is None else round((moment.timestamp() - (self.origin or 0.0)) * MILLI)
+        return None if moment is None else self.since(moment.timestamp())
+
+    def since(self, seconds: float) -> int:
+        """Milliseconds since the first moment that was asked for, which is remembered."""
+        if self.origin is None:
+            self.origin = seconds
+        return round((seconds - self.origin) * MILLI)
 
     def details(self, record: Record) -> dict[str, Any]:
         """Everything that is known of a run; texts by their place in ``texts``."""
@@ -112,14 +116,13 @@ class Compact:
         return {key: value for key, value in details.items() if value not in (None, [], {})}
 
     def _call(self, call: Call, texts: _Texts) -> dict[str, Any]:
-        start = None if self.origin is None else round((call.started - self.origin) * MILLI)
         told = {
             "kind": call.kind,
             "name": call.name,
             "task": call.task,
             "agent": call.agent,
             "crew": call.crew,
-            "start": start,
+            "start": self.since(call.started),
             "ms": round(call.seconds * MILLI),
             "waited": round(call.waited * MILLI) or None,
             "attempt": call.attempt if call.attempt > 1 else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from os import PathLike
 from pathlib import Path
@@ -29,23 +29,38 @@ def header(graph: Graph) -> dict[str, Any]:
 
 
 @contextmanager
-def opened_trace(path: Path) -> Generator[tuple[Graph, Iterator[Record]]]:
+def opened_trace(path: Path, *, wait: Callable[[], bool] = lambda: False) -> Generator[tuple[Graph, Iterator[Record]]]:
     """The graph of a trace, and its runs one by one, which are read as they are asked for.
 
     A last line that was not written to its end, because the process was killed, is left out.
 
+    Args:
+        path: the file.
+        wait: called at the end of the file; true where there may be more of it after that.
+
     Raises:
         TraceError: it cannot be read, or is none; while the runs are read, one of them is none.
     """
-    lines = _lines(path)
+    lines = _lines(path, wait)
     with closing(lines):
         yield _graph(path, next(lines, "")), _records(path, lines)
 
 
-def _lines(path: Path) -> Generator[str]:
+def _lines(path: Path, wait: Callable[[], bool]) -> Generator[str]:
+    """Whole lines, and at last what is there of another one."""
+    line = ""
     try:
-        with path.open(encoding="utf-8") as lines:
-            yield from lines
+        with path.open(encoding="utf-8") as file:
+            while True:
+                more = file.readline()
+                line += more
+                if line.endswith("\n"):
+                    yield line
+                    line = ""
+                elif not more and not wait():
+                    break
+        if line:
+            yield line
     except (OSError, UnicodeDecodeError) as error:
         raise TraceError(path, "cannot be read", str(getattr(error, "strerror", None) or error)) from error
 

@@ -22,7 +22,6 @@ from crewgraph.render.theme import DARK, style_sheet
 __all__ = ["page"]
 
 SCRIPTS = ("data", "graph", "rows", "trace", "sums", "live", "page")
-_STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 
 
 def page(
@@ -32,7 +31,7 @@ def page(
 
     Args:
         title: stands on it.
-        svg: the picture of the pipeline.
+        svg: the picture of the pipeline without its styles, which are among those of the page, for every theme.
         facts: what ``page/data.js`` calls facts.
         data: script elements with rows and details.
         is_live: whether it is served while things happen, and told of them.
@@ -46,7 +45,7 @@ def page(
         "version": version("crewgraph"),
         "title": html.escape(title),
         "style": style,
-        "svg": _STYLE.sub("", svg, count=1),  # its styles are among those of the page, for every theme
+        "svg": svg,
         "facts": told,
         "script": script,
     }

@@ -3,6 +3,7 @@
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const nodes = facts.nodes; // {name, kind, hue, id, summary}
 const runs = []; // in the order in which they ended
+const open = []; // those that have not ended, on a page that is told of them
 
 // A row and its bars, as crewgraph.report.compact writes them. Times are milliseconds since the first run began.
 const ROW = ["index", "label", "status", "error", "start", "ms", "way", "bars"];
@@ -12,10 +13,9 @@ function named(fields, values) {
   return Object.fromEntries(fields.map((field, place) => [field, values[place]]));
 }
 
-function take(row) {
+function parsed(row) {
   const run = named(ROW, row);
   run.bars = run.bars.map((bar) => named(BAR, bar));
-  run.place = runs.length;
   run.prompt = run.completion = run.usd = run.unpriced = 0;
   for (const bar of run.bars) {
     run.prompt += bar.prompt;
@@ -26,7 +26,11 @@ function take(row) {
   run.tokens = run.prompt + run.completion;
   run.routes = run.bars.filter((bar) => bar.route !== null).map((bar) => bar.route);
   run.search = `${run.index} ${run.label} ${run.status} ${run.routes.join(" ")} ${run.error || ""}`.toLowerCase();
-  runs.push(run);
+  return run;
+}
+
+function take(row) {
+  runs.push({ ...parsed(row), place: runs.length });
 }
 
 async function unpacked(script) {
@@ -44,6 +48,10 @@ async function readRows() {
 let lastPart = { place: -1, runs: [] }; // one part of the details is kept unpacked
 
 async function detailsOf(run) {
+  if (run.status === "running") {
+    const spans = run.bars.map((bar) => ({ ...bar, kind: nodes[bar.node].kind, route: bar.route ?? undefined, usage: { total_tokens: bar.prompt } }));
+    return { spans, texts: [], error: null, inputs: {} };
+  }
   if (facts.live) return (await fetch(`run/${run.place}${location.search}`)).json();
   const place = Math.floor(run.place / facts.chunk);
   if (lastPart.place !== place) {
@@ -52,7 +60,7 @@ async function detailsOf(run) {
   return lastPart.runs[run.place % facts.chunk];
 }
 
-const isGood = (run) => run.status === "ok";
+const isGood = (run) => run.status === "ok" || run.status === "running";
 
 // ---- words -----------------------------------------------------------------------------------------------------
 

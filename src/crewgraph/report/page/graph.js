@@ -23,6 +23,9 @@ const picture = {
   show(run, picked) {
     this.restore();
     if (this.mode === "one" && run) this.showOne(run);
+    for (const number of new Set(open.flatMap((each) => each.bars.filter((bar) => bar.status === "running").map((bar) => bar.node)))) {
+      this.group(nodes[number])?.classList.add("at-work");
+    }
     if (picked !== null) this.group(nodes[picked])?.classList.add("picked");
     const went = run && this.mode === "one" ? `${title(run)}${run.routes.length ? ` → ${run.routes.join(", ")}` : ""}` : "";
     by("graph-hint").textContent = went || `${runs.length.toLocaleString("en")} ${runs.length === 1 ? "input" : "inputs"} · line width is traffic`;
@@ -31,7 +34,7 @@ const picture = {
   group: (node) => (node?.id ? document.getElementById(`n-${node.id}`) : null),
 
   showOne(run) {
-    const way = new Set(facts.ways[run.way]);
+    const way = new Set(run.way === null ? [] : facts.ways[run.way]);
     for (let number = 0; number < facts.lines; number += 1) {
       const [line, label] = [document.getElementById(`l-${number}`), document.getElementById(`k-${number}`)];
       line?.setAttribute("class", this.plain(line) + (way.has(number) ? " took w3" : " did-not"));
@@ -51,11 +54,11 @@ const picture = {
   showNode(node, bar, run) {
     const group = this.group(node);
     if (!group) return;
-    const state = bar ? (bar.status === "ok" ? "ok" : "failed") : "not";
+    const state = bar ? ({ ok: "ok", running: "ok" }[bar.status] || "failed") : "not";
     group.setAttribute("class", `${this.plain(group)} did-${state}`);
-    const told = bar ? (bar.status === "ok" ? (bar.route ? `→ ${bar.route}` : "") : run.error || "") : "";
+    const told = bar ? (state === "ok" ? (bar.route ? `→ ${bar.route}` : "") : run.error || "") : "";
     const texts = {
-      sign: bar ? (bar.status === "ok" ? "✓" : `✗ ${words(bar.status)}`) : "–",
+      sign: bar ? (state === "ok" ? sign(bar.status) : `✗ ${words(bar.status)}`) : "–",
       foot: bar ? (node.kind === "router" ? told : duration(bar.ms)) : "",
       figures: bar ? spentOf(bar) : "",
       error: node.kind === "router" ? "" : told,

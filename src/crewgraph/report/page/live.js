@@ -1,36 +1,58 @@
-// A page of a kickoff that is under way: told of every run that ends, and of what all of them look like.
+// A page of a kickoff that is under way: told of every run that begins and ends, and of what all of them look like.
 
 function listen(setTheme) {
   const source = new EventSource(`events${location.search}`);
+  const on = (name, take) => source.addEventListener(name, (event) => take(JSON.parse(event.data)));
+  const state = (word) => {
+    document.documentElement.dataset.live = word;
+    drawAbout();
+  };
   let late = 0;
   const soon = () => {
     late = late || setTimeout(() => {
       late = 0;
       refreshRows();
       drawSums();
-      if (!chosen.run && runs.length) follow();
-    }, 250);
+    }, 200);
   };
-  source.addEventListener("runs", (event) => {
-    const told = JSON.parse(event.data);
-    Object.assign(facts, told.facts);
+  on("runs", (told) => {
+    const selected = runs.length || open.length ? chosen.run : null;
+    Object.assign(facts, told.facts, { nodes });
     told.facts.nodes.slice(nodes.length).forEach((node) => nodes.push(node));
     told.rows.forEach(take);
     soon();
+    const ended = selected?.status === "running" ? runs.findLast((run) => run.index === selected.index) : null;
+    if (ended) pickRun(ended, isGood(ended) ? trace.picked?.key : null, true);
   });
-  source.addEventListener("picture", (event) => {
-    // Our own server's picture, whose names are escaped; as XML it can hold nothing but elements of a picture.
-    const svg = new DOMParser().parseFromString(JSON.parse(event.data), "image/svg+xml").documentElement;
+  on("under-way", (rows) => {
+    if (!rows.length && !open.length) return;
+    open.splice(0, open.length, ...rows.map(parsed));
+    soon();
+    const now = chosen.run?.status === "running" ? open.find((run) => run.index === chosen.run.index) : null;
+    if (now) pickRun(now, trace.picked?.key, true);
+    else if (!chosen.run) pickFirst();
+    else picture.show(trace.run, trace.picked ? trace.picked.span.node : null);
+  });
+  on("picture", (text) => {
+    // Our own server's, whose texts are escaped; and the policy keeps what is parsed from being run.
+    const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
     picture.svg().replaceWith(document.importNode(svg, true));
     picture.remember();
     setTheme();
     picture.show(trace.run, trace.picked ? trace.picked.span.node : null);
   });
-  source.addEventListener("end", () => {
+  on("end", () => {
     source.close();
-    document.documentElement.dataset.live = "over";
-    drawAbout();
+    open.length = 0;
+    soon();
+    state("over");
+    if (!chosen.run || chosen.run.status === "running") pickFirst();
   });
-  source.addEventListener("open", () => { document.documentElement.dataset.live = "yes"; });
-  source.addEventListener("error", () => { document.documentElement.dataset.live = source.readyState === EventSource.CLOSED ? "lost" : "waiting"; });
+  source.addEventListener("open", () => state("yes"));
+  source.addEventListener("error", () => state(source.readyState === EventSource.CLOSED ? "lost" : "waiting"));
+}
+
+function pickFirst() {
+  const first = runs.find((run) => !isGood(run)) || open[0] || runs[0];
+  if (first) pickRun(first);
 }

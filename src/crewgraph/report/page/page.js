@@ -11,12 +11,12 @@ function remember() {
   if (hash !== location.hash) history.replaceState(null, "", location.search + hash);
 }
 
-function pickRun(run, key = null) {
+function pickRun(run, key = null, isStill = false) {
   chosen.run = run;
   table.picked = run;
   rowList.show(table.shown.length, table.shown.indexOf(run));
-  rowList.reveal();
-  return showRun(run, key, remember);
+  if (!isStill) rowList.reveal();
+  return showRun(run, key, remember, isStill);
 }
 
 // A node of the picture: that of the selected input if it ran there, else of the first input in which it failed, or ran.
@@ -88,9 +88,13 @@ function wireTheme() {
 }
 
 function drawAbout() {
+  const state = document.documentElement.dataset.live;
   const began = facts.origin ? new Date(facts.origin * 1000).toISOString().slice(0, 19).replace("T", " ") : "";
   const many = `${runs.length.toLocaleString("en")} ${runs.length === 1 ? "input" : "inputs"}`;
-  by("about").textContent = [many, began ? `started ${began} UTC` : "", `crewgraph ${facts.version}`].filter(Boolean).join(" · ");
+  by("about").replaceChildren(
+    ...(facts.live ? [make("span", "live", { yes: "● live", over: "✓ over", waiting: "… reconnecting", lost: "✗ connection lost" }[state] || ""), " "] : []),
+    [many, began ? `started ${began} UTC` : "", `crewgraph ${facts.version}`].filter(Boolean).join(" · "),
+  );
 }
 
 function drawSums() {
@@ -100,7 +104,7 @@ function drawSums() {
   drawCosts();
 }
 
-async function open() {
+async function begin() {
   trace.list = virtualList(by("tree"), 26, (place) => drawItem(trace.items[place]));
   trace.list.onPick = (place) => showItem(place, remember);
   wireRows((run) => pickRun(run));
@@ -117,4 +121,4 @@ async function open() {
   document.documentElement.dataset.ready = "yes";
 }
 
-open();
+begin();

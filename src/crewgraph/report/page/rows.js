@@ -23,12 +23,12 @@ function clock() {
 // The lowest and the highest of a figure, without handing a hundred thousand arguments to Math.max.
 function extremes(figure) {
   let [low, high] = [Infinity, -Infinity];
-  for (const run of runs) {
+  for (const run of [...open, ...runs]) {
     const value = figure(run);
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  return runs.length ? [low, high] : [0, 0];
+  return runs.length + open.length ? [low, high] : [0, 0];
 }
 
 function ticks(first, last) {
@@ -62,11 +62,11 @@ function drawHead(axis) {
   by("columns").replaceChildren(...cells, scale);
 }
 
-// Bars that overlap stand above each other.
+// Bars that overlap stand above each other; times are rounded, so that a millisecond is none.
 function lanes(bars) {
   const ends = [];
   const placed = bars.map((bar) => {
-    let lane = ends.findIndex((end) => end <= bar.start);
+    let lane = ends.findIndex((end) => end <= bar.start + 1);
     if (lane < 0) lane = ends.length;
     ends[lane] = bar.start + bar.ms;
     return lane;
@@ -95,7 +95,7 @@ function drawRow(run, axis) {
   const [placed, count] = lanes(run.bars);
   const high = Math.max(2, 18 / count);
   run.bars.forEach((bar, number) => {
-    const piece = make("i", bar.status === "ok" ? `h-${nodes[bar.node].hue}` : "h-bad");
+    const piece = make("i", bar.status === "ok" || bar.status === "running" ? `h-${nodes[bar.node].hue} is-${bar.status}` : "h-bad");
     piece.style.left = `${(100 * (bar.start - zero)) / width}%`;
     piece.style.width = `${(100 * bar.ms) / width}%`;
     piece.style.top = `${6 + placed[number] * high}px`;
@@ -114,7 +114,7 @@ let rowList = null;
 function refreshRows() {
   const value = COLUMNS.find(([, key]) => key === table.order)[2];
   const wanted = table.search.trim().toLowerCase();
-  table.shown = runs.filter((run) => (!table.failed || !isGood(run)) && (!wanted || run.search.includes(wanted)));
+  table.shown = [...open, ...runs].filter((run) => (!table.failed || !isGood(run)) && (!wanted || run.search.includes(wanted)));
   const way = table.falls ? -1 : 1;
   table.shown.sort((one, other) => {
     const [a, b] = [value(one), value(other)];
@@ -125,9 +125,10 @@ function refreshRows() {
   drawHead(axis);
   by("rows").style.height = `${Math.min(12, Math.max(2, table.shown.length)) * HEIGHT + 2}px`;
   rowList.show(table.shown.length, table.shown.indexOf(table.picked));
-  const all = runs.length.toLocaleString("en");
+  const count = open.length + runs.length;
+  const all = count.toLocaleString("en");
   const some = table.shown.length.toLocaleString("en");
-  by("inputs-hint").textContent = table.shown.length === runs.length ? `${all} · a bar is a node at work` : `${some} of ${all}`;
+  by("inputs-hint").textContent = table.shown.length === count ? `${all} · a bar is a node at work` : `${some} of ${all}`;
 }
 
 function wireRows(pick) {

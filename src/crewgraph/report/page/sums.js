@@ -13,9 +13,8 @@ function drawTiles() {
   const costs = costsByNode();
   const dearest = costs[0] && (costs[0].usd || costs[0].tokens) ? costs[0] : null;
   const share = dearest ? (usd ? dearest.usd / usd : dearest.tokens / Math.max(1, prompt + completion)) : 0;
-  const all = runs.length.toLocaleString("en");
   const tiles = [
-    ["succeeded", `${good.toLocaleString("en")} / ${(facts.total || runs.length).toLocaleString("en")}`, failed ? `${failed.toLocaleString("en")} failed` : runs.length < (facts.total || 0) ? `${all} done` : "none failed"],
+    ["succeeded", `${good.toLocaleString("en")} / ${(facts.total || runs.length).toLocaleString("en")}`, [failed ? `${failed.toLocaleString("en")} failed` : "", open.length ? `${open.length.toLocaleString("en")} running` : ""].filter(Boolean).join(" · ") || "none failed"],
     ["wall time", duration(wall) || "0 ms", wall ? `${(work / wall).toFixed(1)} × in parallel` : ""],
     ["median input", duration(quantile(times, 0.5)), times.length ? `p95 ${duration(quantile(times, 0.95))}` : ""],
     ["tokens", short(prompt + completion), prompt + completion ? `${short(prompt)} in · ${short(completion)} out` : ""],

@@ -61,7 +61,7 @@ function drawItem(item) {
   return row;
 }
 
-async function showRun(run, key, remember) {
+async function showRun(run, key, remember, isStill = false) {
   const ticket = (trace.ticket += 1);
   trace.run = run;
   by("trace-hint").textContent = title(run);
@@ -70,7 +70,7 @@ async function showRun(run, key, remember) {
   trace.details = details;
   trace.items = treeOf(details);
   const wanted = trace.items.findIndex((item) => item.key === key);
-  showItem(wanted >= 0 ? wanted : worst(), remember);
+  showItem(wanted >= 0 ? wanted : worst(), remember, isStill);
   const off = details.spans.filter((span) => span.start === undefined).map((span) => nodes[span.node].name);
   by("not-run").textContent = off.length ? `${off.length} not run: ${cut(off.join(", "), 600)}` : "";
 }
@@ -82,18 +82,18 @@ function worst() {
   return trace.items.findLastIndex((item) => item.depth === 0);
 }
 
-function showItem(place, remember) {
+function showItem(place, remember, isStill = false) {
   trace.picked = place >= 0 ? trace.items[place] : null;
   trace.list.show(trace.items.length, place);
-  trace.list.reveal();
-  drawPane();
+  if (!isStill) trace.list.reveal();
+  drawPane(isStill);
   picture.show(trace.run, trace.picked ? trace.picked.span.node : null);
   remember();
 }
 
 // ---- the pane --------------------------------------------------------------------------------------------------
 
-function drawPane() {
+function drawPane(isStill = false) {
   const pane = by("pane");
   const item = trace.picked;
   if (!item) {
@@ -118,7 +118,7 @@ function drawPane() {
     if (own.file) parts.push(...lines("written to", own.file));
   }
   pane.replaceChildren(...parts);
-  pane.scrollTop = 0;
+  if (!isStill) pane.scrollTop = 0;
 }
 
 function factList(item) {

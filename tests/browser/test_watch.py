@@ -1,0 +1,75 @@
+"""The live page in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from crewgraph.trace import NodeStarted, RunStarted
+from crewgraph.watch import Watch
+from tests.browser.newsdesk import graph, records
+
+
+@pytest.fixture
+def watch():
+    with Watch(graph(), total=4) as served:
+        yield served
+
+
+@pytest.fixture
+def page(browser, watch):
+    page, mistakes = browser.new_page(viewport={"width": 1400, "height": 1000}), list[str]()
+    page.on("pageerror", lambda error: mistakes.append(str(error)))
+    page.on("console", lambda told: mistakes.append(told.text) if told.type == "error" else None)
+    page.goto(watch.url)
+    page.wait_for_selector("html[data-ready]")
+    yield page
+    page.close()
+    assert [each for each in mistakes if "Failed to load resource" not in each] == []  # the server may be gone
+
+
+def test_a_kickoff_grows_before_ones_eyes(page, watch):
+    """What is under way, what has ended, the figures, the picture, and the end."""
+    expect(page.locator("#about")).to_contain_text("● live")
+    watch.observe(RunStarted(run=1, at=1795858200.0, inputs={"title": "Dam safety"}))
+    watch.observe(NodeStarted(run=1, node="Intake", at=1795858200.0))
+    row = page.locator("#rows .row", has_text="Dam safety")
+    expect(row).to_contain_text("● running")
+    expect(page.locator("#n-Intake")).to_have_class(re.compile("at-work"))
+    expect(page.locator("#trace-hint")).to_have_text("#1 Dam safety")
+    expect(page.locator("#tree")).to_contain_text("Intake")
+    for record in records(4):
+        watch.board.take(record)
+    expect(page.locator("#rows .row")).to_have_count(4)
+    expect(page.locator(".tile").first).to_contain_text("3 / 4")
+    expect(page.locator("#trace-hint")).to_have_text("#1 Bank merger rumour")
+    expect(page.locator("#pane")).to_contain_text("Input should be a valid string")
+    expect(page.locator("#n-Rework")).to_have_class(re.compile("did-failed"))
+    watch.end()
+    expect(page.locator("#about")).to_contain_text("✓ over")
+    page.locator("#rows .row", has_text="Solar canopy").click()
+    expect(page.locator("#pane")).to_contain_text("Publish of <i>Solar canopy permits</i>")
+
+
+def test_a_page_that_is_opened_late_has_everything(page, watch):
+    """And one whose connection was lost comes back."""
+    for record in records(3):
+        watch.board.take(record)
+    watch.end()
+    page.reload()
+    expect(page.locator("#rows .row")).to_have_count(3)
+    expect(page.locator("#about")).to_contain_text("✓ over")
+
+
+def test_a_server_that_is_gone_is_told(page, watch):
+    """What was seen stays."""
+    watch.board.take(next(records(1)))
+    expect(page.locator("#rows .row")).to_have_count(1)
+    watch.board.is_over = False
+    watch._server.force_exit = True
+    watch._server.should_exit = True
+    watch._thread.join(10)
+    expect(page.locator("#about")).to_contain_text(re.compile("reconnecting|lost"), timeout=15_000)
+    expect(page.locator("#rows .row")).to_have_count(1)
