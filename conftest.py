@@ -66,6 +66,7 @@ class PythonParser(PythonCodeBlockParser):
     """Python as it stands, but for fences of which the comment right above says that they cannot run here."""
 
     def __call__(self, document: Document) -> Iterable[Region]:
+        """Find the fences."""
         for region in super().__call__(document):
             above = document.text[: region.start].splitlines(keepends=True)
             if above and (needs := NOT_RUN.match(above[-1])):

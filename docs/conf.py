@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
@@ -26,6 +27,8 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+nitpicky = True
+nitpick_ignore_regex = [("py:class", ".*")]  # types in signatures, of other libraries or not for users
 
 ELSEWHERE = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=["']?(?:https?:)?//[^>]*>"""
@@ -46,6 +49,14 @@ def stay_here(app: Sphinx, exception: Exception | None) -> None:
             raise SphinxError(f"{file.relative_to(root)} loads something from elsewhere: {found.group()[:200]}")
 
 
+def keep_colons(_app: Sphinx, what: str, *rest: Any) -> None:
+    """Keep napoleon from taking what stands before a colon in the docstring of a property for its type."""
+    lines: list[str] = rest[-1]
+    if what in {"property", "attribute", "data"} and lines:
+        lines[0] = lines[0].replace(": ", " – ")
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon
     app.connect("build-finished", stay_here)
