@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 
 import click
 import pytest
 
 import crewgraph
-from crewgraph import errors
+from crewgraph import Pipeline, errors, step, trace
 from crewgraph.cli import cli
 from crewgraph.cli.pages import page_of
+from crewgraph.cli.results import result_record
 from crewgraph.diagnostics import CODES, can_be_ignored
+from crewgraph.trace import Event, Span
+from crewgraph.usage import Call, UsageMetrics
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -64,6 +70,89 @@ def test_every_public_name_is_in_the_reference() -> None:
     documented = set(re.findall(r":: crewgraph\.(\w+)", text)) | set(errors.__all__)
     aliases = {"PipelineOutput"}
     assert set(crewgraph.__all__) - documented - aliases == set()
+
+
+@pytest.mark.parametrize("module", ["testing", "telemetry", "document", "project"])
+def test_every_name_of_a_module_is_in_the_reference(module: str) -> None:
+    """What a module beside the root offers is documented whole."""
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    documented = set(re.findall(rf":: crewgraph\.{module}\.(\w+)", text))
+    assert documented == set(importlib.import_module(f"crewgraph.{module}").__all__)
+
+
+def test_every_event_is_in_the_reference() -> None:
+    """The events, and the class of spans."""
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r":: crewgraph\.trace\.(\w+)", text))
+    assert documented == {each.__name__ for each in events()} | {"Event", "Observer", "Span"}
+
+
+def events() -> list[type[Event]]:
+    """The classes of events, in the order in which they are written."""
+    values = [getattr(trace.events, name) for name in vars(trace.events)]
+    return [value for value in values if isinstance(value, type) and issubclass(value, Event) and value is not Event]
+
+
+def table(head: str) -> list[list[str]]:
+    """The rows of the table of docs/trace.md whose first column has this head: its cells."""
+    text = (DOCS / "trace.md").read_text(encoding="utf-8")
+    (rows,) = re.findall(rf"^\| {head} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, flags=re.MULTILINE)
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
+
+
+def quoted(cells: Iterable[str]) -> list[str]:
+    """The names in them."""
+    return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+
+
+def test_the_table_of_events_is_that_of_the_classes() -> None:
+    """Every event, in their order, with its own fields in theirs."""
+    common = {field.name for field in fields(Event)}
+    assert [(quoted(row[:1]), quoted(row[1:2])) for row in table("event")] == [
+        ([each.__name__], [field.name for field in fields(each) if field.name not in common]) for each in events()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [
+        ("field", list(Span.model_fields)),
+        ("field of a call", [field.name for field in fields(Call)]),
+        ("field of a usage", list(UsageMetrics.model_fields)),
+    ],
+)
+def test_the_tables_of_fields_are_those_of_the_classes(head: str, names: list[str]) -> None:
+    """Spans, calls and usage: every field, in its order."""
+    assert quoted(row[0] for row in table(head)) == names
+
+
+def test_the_table_of_results_is_that_of_the_lines() -> None:
+    """Every key of a line of results, in its order, that of a failed one too."""
+
+    @step
+    def fail() -> None:
+        raise ValueError
+
+    (failed,) = Pipeline([fail]).kickoff({}, on_error="collect")
+    assert quoted(row[0] for row in table("key of a result")) == list(result_record(failed))
+
+
+def test_every_variable_of_the_environment_is_on_its_page() -> None:
+    """And no other one of ours."""
+    package = Path(crewgraph.__file__).parent
+    sources = [path.read_text(encoding="utf-8") for path in (*package.rglob("*.py"), *package.rglob("*.md"))]
+    ours = {name for text in sources for name in re.findall(r"\b(?:CREWGRAPH|OTEL_INST\w+|LITELLM)_[A-Z_]+", text)}
+    text = (DOCS / "environment.md").read_text(encoding="utf-8")
+    assert ours == set(re.findall(r"`((?:CREWGRAPH|OTEL_INST\w+|LITELLM)_[A-Z_]+)`", text))
+
+
+def test_the_glossary_has_the_words_of_the_house() -> None:
+    """In the order of the alphabet."""
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^(\w+)$", text, flags=re.MULTILINE)
+    house = "node edge graph plan frontier pass diagnostic engine run span trace stage branch route kickoff"
+    assert set(house.split()) <= set(words)
+    assert words == sorted(words)
 
 
 def test_every_option_is_on_the_page_of_the_command_line() -> None:
