@@ -1,8 +1,9 @@
 """Every fence of README and docs is run: Python as it stands, and what the console fences call crewgraph for.
 
-Two comments in a page are for this file. ``<!-- drawn: pipeline -->`` above a picture says what it is drawn of; the file
-is compared byte by byte, and ``CREWGRAPH_UPDATE_GOLDEN=1`` writes it anew. ``<!-- not run: needs crewai -->`` above a
-fence of Python says that it imports something that is not installed here; it is compiled and goes no further.
+Two comments in a page are for this file. ``<!-- drawn: pipeline -->`` right above a picture says what it is drawn of: an
+object of the page, or the text of an SVG. The file is compared byte by byte, and ``CREWGRAPH_UPDATE_GOLDEN=1`` writes it
+anew. ``<!-- not run: needs crewai -->`` right above a fence of Python says that it imports something that is not installed
+here; it is compiled and goes no further.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ def pictures(document: Document) -> Iterable[Region]:
 def drawn(example: Example) -> str | None:
     """Draw it and compare."""
     file = Path(example.path).parent / example.parsed["file"]
-    picture = eval(example.parsed["what"], dict(example.namespace)).to_svg()  # noqa: S307 - a page of ours
+    made = eval(example.parsed["what"], dict(example.namespace))  # noqa: S307 - a page of ours
+    picture: str = made if isinstance(made, str) else made.to_svg()
     if UPDATE:
         file.write_text(picture, encoding="utf-8")
     if file.exists() and file.read_text(encoding="utf-8") == picture:
