@@ -17,6 +17,7 @@ from crewgraph.cli import cli
 from crewgraph.cli.pages import page_of
 from crewgraph.cli.results import result_record
 from crewgraph.diagnostics import CODES, can_be_ignored
+from crewgraph.report.record import record_of, trace_line
 from crewgraph.trace import Event, Span
 from crewgraph.usage import Call, UsageMetrics
 
@@ -136,8 +137,8 @@ def test_the_tables_of_fields_are_those_of_the_classes(head: str, names: list[st
     assert quoted(row[0] for row in table(head)) == names
 
 
-def test_the_table_of_results_is_that_of_the_lines() -> None:
-    """Every key of a line of results, in its order, that of a failed one too."""
+def test_the_tables_of_lines_are_those_that_are_written() -> None:
+    """Every key of a line of results and of a trace, in its order."""
 
     @step
     def fail() -> None:
@@ -145,6 +146,7 @@ def test_the_table_of_results_is_that_of_the_lines() -> None:
 
     (failed,) = Pipeline([fail]).kickoff({}, on_error="collect")
     assert quoted(row[0] for row in table("key of a result")) == list(result_record(failed))
+    assert quoted(row[0] for row in table("key of a run")) == list(trace_line(record_of(failed)))
 
 
 def test_every_variable_of_the_environment_is_on_its_page() -> None:

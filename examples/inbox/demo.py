@@ -1,4 +1,4 @@
-"""Run the inbox example and show what came of it: results, traces and a picture in ``build/inbox``.
+"""Run the inbox example and show what came of it: results, traces, a picture and a report in ``build/inbox``.
 
 python3 dev.py demo [--limit N] [--out FOLDER]
 """
@@ -17,6 +17,7 @@ from typing import Any
 from pipeline import MODEL, inbox
 
 from crewgraph import Budget
+from crewgraph.report import Report, TraceFile
 from crewgraph.usage import UsageMetrics
 
 SHOWN = 3
@@ -46,16 +47,17 @@ async def run(mails: list[dict[str, Any]], folder: Path, budget: Budget) -> int:
         How many failed.
     """
     routes, failed, spent, began = Counter[str](), 0, UsageMetrics(), time.perf_counter()
-    ended = []
     with (
         (folder / "results.jsonl").open("w", encoding="utf-8") as results,
-        (folder / "traces.jsonl").open("w", encoding="utf-8") as traces,
+        TraceFile(folder / "traces.jsonl", inbox) as traces,
+        Report(inbox) as report,
     ):
         async for result in inbox.stream(mails, on_error="collect", budget=budget):
             route = next((item["route_taken"] for item in result.trace[1:] if isinstance(item, dict)), "none")
             routes[route if result.ok else "failed"] += 1
             failed += not result.ok
-            ended.append(result)
+            traces.add(result)
+            report.add(result)
             spent.add_usage_metrics(result.usage)
             mail = mails[result.index]["id"]
             row = {
@@ -66,14 +68,12 @@ async def run(mails: list[dict[str, Any]], folder: Path, budget: Budget) -> int:
                 "error": str(result.error or ""),
             }
             print(json.dumps(row, ensure_ascii=False), file=results, flush=True)
-            spans = [span.model_dump(mode="json", exclude={"inputs", "output"}) for span in result.spans]
-            print(json.dumps({"mail": mail, "trace": result.trace[1:], "spans": spans}, default=str), file=traces)
             if result.index < SHOWN:
                 subject, ran = mails[result.index]["subject"], sum(span.attempts for span in result.spans)
                 print(f"\n{mail}  {subject}\n  → {route}: {ran} nodes ran, {result.usage.total_tokens:,} tokens")
                 print(f"  {result.error or result.raw}")
+        report.write(folder / "report.html")
     seconds = time.perf_counter() - began
-    inbox.draw(folder / "runs.svg", run=ended)
     many = f"{len(mails)} {'mail' if len(mails) == 1 else 'mails'}"
     print(f"\n{many}, model {MODEL}: {seconds:.1f} s, {spent.total_tokens:,} tokens, {spent.dollars()}")
     for route, count in routes.most_common():
@@ -99,8 +99,8 @@ def main() -> int:
     mails = emails(options.limit)
     failed = asyncio.run(run(mails, options.out, budget_for(mails)))
     written = [options.out / "results.jsonl", options.out / "traces.jsonl", *draw(options.out)]
-    written.append(options.out / "runs.svg")
     print("\nwritten:", *written, sep="\n  ")
+    print(f"\nwhat every mail went through, in a browser:\n  {options.out / 'report.html'}")
     return 1 if failed else 0
 
 

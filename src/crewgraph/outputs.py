@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, overload
 from uuid import UUID, uuid4
@@ -25,6 +26,7 @@ __all__ = [
     "RunStatus",
     "TaskOutput",
     "UsageMetrics",
+    "each_run",
 ]
 
 
@@ -212,6 +214,11 @@ class _RunRecord(BaseModel):
         """The run that this is a result of: one and the same for the results of parallel final branches."""
         return self if self._run is None else self._run
 
+    def report(self, path: str | PathLike[str], *, title: str | None = None) -> Path:
+        """Write a page that shows this run: see :meth:`PipelineKickoffResult.report`."""
+        written: Path = verb("report")(self, path, title=title)
+        return written
+
     def _repr_html_(self) -> str:
         """The nodes of the run, for notebooks."""
         html: str = verb("run_html")(self)
@@ -291,6 +298,11 @@ def _shortened(text: str) -> str:
 RunResult = PipelineRunResult | ProcedureRunResult
 
 
+def each_run(results: Iterable[RunResult]) -> Iterable[RunResult]:
+    """One result of each run: a run that ends in parallel branches has several."""
+    return {id(run.origin): run for run in results}.values()
+
+
 class PipelineKickoffResult(BaseModel, Awaited):
     """What a kickoff returns: its run results as a sequence, by input, then by branch of the final stage.
 
@@ -303,6 +315,7 @@ class PipelineKickoffResult(BaseModel, Awaited):
     run_results: list[SkipValidation[Any]] = Field(default_factory=list[Any])
     not_run: list[int] = Field(default_factory=list[int])
     """The inputs that were not begun, because a budget was used up or the first failure ended everything."""
+    _graph: object = PrivateAttr(default=None)
 
     def add_run_result(self, result: RunResult) -> None:
         """Append one more result."""
@@ -324,7 +337,7 @@ class PipelineKickoffResult(BaseModel, Awaited):
 
     def _inputs(self) -> Iterable[Any]:
         """One result of each input: a run that ends in parallel branches has several, each with the whole usage."""
-        return {id(run.origin): run for run in self.run_results}.values()
+        return each_run(self.run_results)
 
     @property
     def status(self) -> RunStatus:
@@ -339,6 +352,46 @@ class PipelineKickoffResult(BaseModel, Awaited):
     def failed(self) -> list[Any]:
         """The results of runs that did not reach their end."""
         return [run for run in self.run_results if not run.ok]
+
+    def report(self, path: str | PathLike[str], *, title: str | None = None) -> Path:
+        """Write a page that shows every run: graph, timeline, traces, errors and cost, in one file that needs no network.
+
+        Args:
+            path: where to. Missing folders are made, and a file that is there is replaced.
+            title: stands on the page; the name of the pipeline where none is given.
+
+        Returns:
+            The path written.
+
+        Raises:
+            RenderError: it cannot be written, or the results were not made by a kickoff of this process.
+        """
+        written: Path = verb("report")(self, path, title=title)
+        return written
+
+    def chrome_trace(self, path: str | PathLike[str]) -> Path:
+        """Write a trace that Perfetto and ``chrome://tracing`` open: a process for each input, nodes and calls on its lanes.
+
+        Args:
+            path: where to. Missing folders are made, and a file that is there is replaced.
+
+        Returns:
+            The path written.
+
+        Raises:
+            RenderError: it cannot be written.
+        """
+        written: Path = verb("chrome_trace")(self, path)
+        return written
+
+    @property
+    def graph(self) -> object:
+        """The graph that was run; ``None`` for results that no kickoff made."""
+        return self._graph
+
+    def look_back(self, graph: object) -> None:
+        """Say which graph was run; engines call this."""
+        self._graph = graph
 
     def _repr_html_(self) -> str:
         """The runs, for notebooks: those that failed first."""

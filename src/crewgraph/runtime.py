@@ -27,6 +27,8 @@ _VERBS = {
     "to_svg": "crewgraph.picture:to_svg",
     "to_text": "crewgraph.picture:to_text",
     "draw": "crewgraph.picture:draw",
+    "chrome_trace": "crewgraph.report:chrome_trace_of",
+    "report": "crewgraph.report:report_of",
     "findings_html": "crewgraph.render.findings:findings_html",
     "kickoff_html": "crewgraph.render.results:kickoff_html",
     "run_html": "crewgraph.render.results:run_html",

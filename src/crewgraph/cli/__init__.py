@@ -1,4 +1,4 @@
-"""The command line: ``crewgraph check | convert | draw | plan | run | show TARGET``, and ``crewgraph explain CODE``.
+"""The command line: check, convert, draw, explain, plan, report, run and show.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from crewgraph.cli import check, convert, draw, explain, plan, run, show
+from crewgraph.cli import check, convert, draw, explain, plan, report, run, show
 from crewgraph.cli.trouble import TroubleGroup
 from crewgraph.cli.version import crewgraph_version
 
@@ -32,7 +32,7 @@ def cli(*, debug: bool) -> None:
     del debug  # TroubleGroup reads it from the context
 
 
-for command in (check.check, convert.convert, draw.draw, explain.explain, plan.plan, run.run, show.show):
+for command in (check.check, convert.convert, draw.draw, explain.explain, plan.plan, report.report, run.run, show.show):
     cli.add_command(command)
 
 

@@ -8,10 +8,9 @@ import logging
 import signal
 import threading
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO, Literal
 
@@ -19,8 +18,9 @@ import anyio
 import click
 
 from crewgraph.cli.follow import Follow, follow_for
+from crewgraph.cli.kept import Kept
 from crewgraph.cli.progress import Progress, progress_for, spent
-from crewgraph.cli.results import Result, encoded_line, reason_of, result_record, spans_record
+from crewgraph.cli.results import Result, result_record
 from crewgraph.cli.rows import Inputs
 from crewgraph.cli.tally import Tally
 from crewgraph.cli.target import Target
@@ -28,9 +28,9 @@ from crewgraph.cli.trouble import Exit, Mistake, leave
 from crewgraph.crew.human import giving_way
 from crewgraph.errors import KickoffError
 from crewgraph.policy import Budget, Policy
-from crewgraph.render import Runs, encoded, write
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
+from crewgraph.report import TraceFile, encoded_line, reason_of, record_of
 from crewgraph.trace import Event
 
 __all__ = ["Job", "Output"]
@@ -45,18 +45,16 @@ class Output:
     Attributes:
         name: the file, or ``None`` for standard output.
         results: JSON lines of results are written here.
-        spans: JSON lines of spans, where they are wanted.
+        trace: the file of their trace, where it is wanted.
         is_terminal: whether a person is reading the results here.
-        picture: what the runs did is drawn here, where that is wanted.
-        runs: what they did.
+        kept: what else is made of the runs.
     """
 
     name: str | None
     results: BinaryIO
-    spans: BinaryIO | None
+    trace: TraceFile | None = None
     is_terminal: bool = False
-    picture: Path | None = None
-    runs: Runs | None = None
+    kept: Sequence[Kept] = ()
 
 
 @dataclass(slots=True)
@@ -102,7 +100,7 @@ class Job:
             progress.stop()
         if not self.is_quiet:
             self.summarise()
-        self.draw()
+        self.finish()
         if self.is_interrupted:
             leave(Exit.INTERRUPTED)
 
@@ -159,17 +157,19 @@ class Job:
         if result.index == self.last_traced:
             return  # another result of the same run
         self.last_traced = result.index
-        if self.output.spans is not None:
-            _write(self.output.spans, encoded_line(spans_record(result)))
-        if self.output.runs is not None:
-            self.output.runs.add(result)
+        if self.output.trace is None and not self.output.kept:
+            return
+        record = record_of(result, reason=reason)
+        if self.output.trace is not None:
+            with _writing():
+                self.output.trace.take(record)
+        for each in self.output.kept:
+            each.fold.take(record)
 
-    def draw(self) -> None:
-        """Draw what the runs did, all that ended."""
-        output = self.output
-        if output.picture is not None and output.runs is not None:
-            picture = encoded(output.runs.graph, "svg", runs=output.runs)
-            click.echo(f"wrote {write(output.picture, picture)}", err=True)
+    def finish(self) -> None:
+        """Write what was made of all runs that ended."""
+        for each in self.output.kept:
+            click.echo(f"wrote {each.fold.write(each.path)}", err=True)
 
     def summarise(self) -> None:
         """Say how it went, on standard error."""
@@ -253,9 +253,15 @@ async def _tick(progress: Progress) -> None:
 
 
 def _write(file: BinaryIO, line: bytes) -> None:
-    try:
+    with _writing():
         file.write(line)
         file.flush()
+
+
+@contextlib.contextmanager
+def _writing() -> Generator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

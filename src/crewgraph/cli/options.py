@@ -39,7 +39,9 @@ class Options:
     output_root: str | None
     out: str
     trace: str | None
+    report: str | None
     picture: str | None
+    chrome_trace: str | None
     follow: bool
     quiet: bool
     progress: bool
@@ -136,7 +138,9 @@ def _written(options: Options) -> Iterator[tuple[str, str]]:
     every = (
         ("--out", options.out),
         ("--trace", options.trace),
+        ("--report", options.report),
         ("--picture", options.picture),
+        ("--chrome-trace", options.chrome_trace),
         ("--record", options.record),
     )
     for option, name in every:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Generator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +17,7 @@ from crewgraph.cli.ceiling import check_ceiling
 from crewgraph.cli.files import names_option
 from crewgraph.cli.inputs import TargetCommand
 from crewgraph.cli.job import Job, Output
+from crewgraph.cli.kept import kept_files
 from crewgraph.cli.limits import budget_of, policy_of
 from crewgraph.cli.options import Options, check_options, pair
 from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
@@ -26,7 +26,7 @@ from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
 from crewgraph.compiler import Plan
 from crewgraph.graph import Switch, Work
-from crewgraph.render import Runs
+from crewgraph.report import TraceFile
 
 __all__ = ["run"]
 
@@ -82,8 +82,10 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--replay", metavar="FILE", help="Answer from a cassette; no model is called.")
 @click.option("--output-root", metavar="DIR", help="Where output files of tasks go; sets CREWGRAPH_OUTPUT_ROOT.")
 @click.option("--out", metavar="FILE", default="-", help="Where results go; standard output otherwise.")
-@click.option("--trace", metavar="FILE", help="Also write one JSON line of spans for each input.")
+@click.option("--trace", metavar="FILE", help="Also write the graph and a JSON line of spans for each input.")
+@click.option("--report", metavar="FILE", help="Also make a page of all runs: graph, timeline, traces, errors, cost.")
 @click.option("--picture", metavar="FILE", help="Also draw what the runs did, as an SVG.")
+@click.option("--chrome-trace", metavar="FILE", help="Also write a trace for Perfetto and Chrome.")
 @click.option("--follow", is_flag=True, help="Show answers while they are written, with tools, routes and retries.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 @click.option("--progress/--no-progress", default=True, help="Show progress on standard error.")
@@ -174,26 +176,40 @@ def _tally(inputs: Inputs, plan: Plan) -> Tally:
 
 def _opened(options: Options, plan: Plan, files: contextlib.ExitStack) -> Output:
     """Where results go; what the user's code prints meanwhile goes to standard error."""
-    spans = _written(options.trace, files) if options.trace else None
+    trace = _trace(options.trace, plan, files) if options.trace else None
+    kept = kept_files(
+        plan.graph, files, report=options.report, picture=options.picture, chrome_trace=options.chrome_trace
+    )
     if options.out == "-":
-        output = Output(None, sys.stdout.buffer, spans, sys.stdout.isatty())
+        output = Output(None, sys.stdout.buffer, trace, sys.stdout.isatty(), kept)
     else:
-        output = Output(options.out, _written(options.out, files), spans)
-    if options.picture:
-        output = replace(output, picture=Path(options.picture), runs=Runs(plan.graph))
+        output = Output(options.out, _written(options.out, files), trace, kept=kept)
     files.enter_context(contextlib.redirect_stdout(sys.stderr))
     return output
 
 
+def _trace(name: str, plan: Plan, files: contextlib.ExitStack) -> TraceFile:
+    with _opening(name):
+        trace = TraceFile(name, plan.graph)
+    files.callback(_close, trace)
+    return trace
+
+
 def _written(name: str, files: contextlib.ExitStack) -> BinaryIO:
-    try:
+    with _opening(name):
         file = Path(name).open("wb")  # noqa: SIM115 - closed by the stack
-    except OSError as error:
-        raise Mistake(f"'{name}' cannot be written: {error.strerror or error}") from error
     files.callback(_close, file)
     return file
 
 
-def _close(file: BinaryIO) -> None:
+@contextlib.contextmanager
+def _opening(name: str) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Mistake(f"'{name}' cannot be written: {error.strerror or error}") from error
+
+
+def _close(file: BinaryIO | TraceFile) -> None:
     with contextlib.suppress(OSError):  # told when it was written
         file.close()

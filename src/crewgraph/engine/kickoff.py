@@ -64,6 +64,7 @@ class _Kickoff:
         salvage: Callable[[Run], None] | None = None,
         *,
         not_begun: list[int],
+        plan: Plan | None = None,
     ) -> int:
         """Compile, check the inputs and run.
 
@@ -74,8 +75,9 @@ class _Kickoff:
             deliver: awaited with every run that ended.
             salvage: called with the runs that had begun when all is cut off; ``None`` for a stream.
             not_begun: the engine notes here which inputs it did not begin because a budget was used up.
+            plan: of the pipeline, where it is compiled already.
         """
-        plan = compile_pipeline(self.pipeline)
+        plan = plan or compile_pipeline(self.pipeline)
         source: Rows
         if isinstance(self.inputs, AsyncIterable):
             source = arows(self.inputs, plan)
@@ -124,14 +126,15 @@ class _Kickoff:
         async def deliver(run: Run) -> None:
             runs.append(run)
 
-        not_begun = list[int]()
+        not_begun, plan = list[int](), compile_pipeline(self.pipeline)
         try:
-            total = await self.execute(deliver, runs.append, not_begun=not_begun)
+            total = await self.execute(deliver, runs.append, not_begun=not_begun, plan=plan)
         except Exception as error:
             if not runs:
                 raise
             raise self._cut_short(error, runs) from error
         result = kickoff_result(runs)
+        result.look_back(plan.graph)
         result.not_run = sorted({*range(total), *not_begun} - {run.index for run in runs})
         failed = sorted((run for run in runs if run.error is not None), key=lambda run: run.index)
         if (failed or result.not_run) and self.on_error != "collect":

@@ -39,7 +39,8 @@
     │   ├── ModelAnswerInvalid   the answer is empty, cut off or not an answer
     │   └── OutputInvalid        the answer does not have the declared shape, and asking again did not help
     ├── TargetError              ``module:attribute`` names no pipeline
-    └── RenderError              a picture cannot be drawn here
+    ├── TraceError               a file is no trace
+    └── RenderError              a picture or a report cannot be made here
 
     KeyboardInterrupt
     └── KickoffInterrupted       Ctrl-C during a kickoff; ``.result`` holds what finished
@@ -59,6 +60,7 @@ from crewgraph.errors.building import (
     RenderError,
     TargetError,
     TemplateError,
+    TraceError,
     ValueMisfit,
 )
 from crewgraph.errors.models import (
@@ -135,6 +137,7 @@ __all__ = [
     "TargetError",
     "TemplateError",
     "ToolError",
+    "TraceError",
     "ValueMisfit",
     "WorkStopped",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from crewgraph.errors.root import MAX_NAMED, CrewgraphError, and_more
@@ -17,6 +18,7 @@ __all__ = [
     "RenderError",
     "TargetError",
     "TemplateError",
+    "TraceError",
     "ValueMisfit",
 ]
 
@@ -146,4 +148,16 @@ class TargetError(CrewgraphError):
 
 
 class RenderError(CrewgraphError):
-    """Raised when a picture cannot be drawn, with what would make it possible."""
+    """Raised when a picture or a report cannot be made or written, with what would make it possible."""
+
+
+class TraceError(CrewgraphError, ValueError):
+    """Raised when a file is to be read as a trace and is none, is broken, or was written by a newer crewgraph.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, path: Path, what: str, why: str) -> None:
+        self.path = path
+        super().__init__(f"'{path}' {what}: {why}")

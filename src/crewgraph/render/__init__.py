@@ -7,7 +7,7 @@ files. A picture holds names, models and conditions, and never the text of a pro
 from __future__ import annotations
 
 from crewgraph.render.dot import to_dot
-from crewgraph.render.files import FORMATS, encoded, format_of, write
+from crewgraph.render.files import FORMATS, encoded, format_of, replacing, write
 from crewgraph.render.marks import Mark, Marks, marks_of
 from crewgraph.render.mermaid import to_mermaid
 from crewgraph.render.runs import Runs, runs_of
@@ -26,6 +26,7 @@ __all__ = [
     "encoded",
     "format_of",
     "marks_of",
+    "replacing",
     "runs_of",
     "to_dot",
     "to_mermaid",

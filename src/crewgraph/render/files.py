@@ -9,8 +9,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from crewgraph.errors import RenderError
 from crewgraph.graph import Graph
@@ -24,7 +26,7 @@ from crewgraph.render.svg import to_svg
 from crewgraph.render.text import to_text
 from crewgraph.render.theme import Theme
 
-__all__ = ["FORMATS", "encoded", "format_of", "write"]
+__all__ = ["FORMATS", "encoded", "format_of", "replacing", "write"]
 
 TIMEOUT = 120.0
 """Seconds that ``dot`` may take; a pipeline of a thousand nodes takes about ten."""
@@ -99,7 +101,21 @@ def _by_dot(source: bytes, name: str) -> bytes:
 
 
 def write(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file in one go: whoever reads it sees the old one or the new one. Missing folders are made.
+    """Write a file in one go: see :func:`replacing`.
+
+    Raises:
+        RenderError: it cannot be written.
+    """
+    with replacing(path) as file:
+        file.write(content)
+    return Path(path)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
+    """A new file that takes the place of this one when all of it is written: whoever reads it sees the old one or the new one.
+
+    Missing folders are made.
 
     Raises:
         RenderError: it cannot be written.
@@ -110,15 +126,14 @@ def write(path: str | os.PathLike[str], content: bytes) -> Path:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
             Path(name).chmod(0o666 & ~_umask())
             Path(name).replace(target)
-        except OSError:
+        except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise RenderError(f"the picture cannot be written to {target}: {error.strerror or error}") from error
-    return target
+        raise RenderError(f"'{target}' cannot be written: {error.strerror or error}") from error
 
 
 def _umask() -> int:

@@ -115,11 +115,12 @@ def _tasks(work: Work) -> list[_Row]:
 
 
 def diamond(switch: Switch, mark: Mark | None, ran: Ran | None) -> Glyph:
-    """A router: its name, what is wrong with it, and which way it took."""
+    """A router: its name, what is wrong with it, and which way it took; as wide as any way needs it."""
     name = shortened(switch.name, MAX_AGENT)
     told = (ran.told or ran.spent or ran.sign, "foot") if ran else ("router", "summary")
     lines = [(name, "name small"), told, *([(mark.badge, "badge")] if mark else [])]
-    widths = [text_width(line, 10 if kind != "name small" else 12, bold=True) for line, kind in lines]
+    ways = [(f"→ {shortened(route, MAX_AGENT)}", "foot") for route in switch.routes] if ran else []
+    widths = [text_width(line, 10 if kind != "name small" else 12, bold=True) for line, kind in (*lines, *ways)]
     width = max(widths) * 1.45 + 52
     height = 66.0 + (22 if mark else 0)
     x, y = number(width / 2), number(height / 2)

@@ -9,7 +9,7 @@ from statistics import median, quantiles
 from typing import Literal
 
 from crewgraph.graph import ANY_ROUTE, Graph, Join, Merge, Start, Switch, Work
-from crewgraph.outputs import PipelineKickoffResult, RunResult
+from crewgraph.outputs import PipelineKickoffResult, RunResult, each_run
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
 from crewgraph.render.sketch import END, Line, sketch_of
@@ -71,19 +71,24 @@ class Runs:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.lines = sketch_of(graph).lines
+        self.sketch = sketch_of(graph)
+        self.lines = self.sketch.lines
         self.traffic = [0] * len(self.lines)
         self.count = 0
         self._nodes = {name: _Count() for name, node in graph.nodes.items() if isinstance(node, Work | Switch)}
 
-    def add(self, run: RunResult) -> None:
-        """Count one run."""
-        spans = {span.node: span for span in run.spans if span.node in self._nodes}
+    def add(self, spans: Iterable[Span]) -> list[int]:
+        """Count one run, and return the numbers of the lines along which it went."""
+        known = {span.node: span for span in spans if span.node in self._nodes}
         self.count += 1
-        for name, span in spans.items():
+        for name, span in known.items():
             self._nodes[name].add(span)
-        for number, line in enumerate(self.lines):
-            self.traffic[number] += self._leaves(line, spans) and self._arrives(line, spans)
+        way = [
+            number for number, line in enumerate(self.lines) if self._leaves(line, known) and self._arrives(line, known)
+        ]
+        for number in way:
+            self.traffic[number] += 1
+        return way
 
     def ran(self, name: str) -> Ran | None:
         """What is written on a node; ``None`` for what does nothing."""
@@ -152,8 +157,8 @@ def runs_of(graph: Graph, result: RunResult | PipelineKickoffResult | Iterable[R
     """Count a run, or all runs of a kickoff; one that has several results counts once."""
     several: Sequence[RunResult] = [result] if isinstance(result, RunResult) else list(result)
     runs = Runs(graph)
-    for run in {id(run.origin): run for run in several}.values():
-        runs.add(run)
+    for run in each_run(several):
+        runs.add(run.spans)
     return runs
 
 

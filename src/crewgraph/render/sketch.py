@@ -73,6 +73,21 @@ class Box:
             else:
                 yield item
 
+    def hues(self) -> Iterator[tuple[str, Hue]]:
+        """All nodes in it, each with the hue of the box in which it stands."""
+        for item in self.items:
+            if isinstance(item, Box):
+                yield from item.hues()
+            else:
+                yield item, self.hue
+
+    def boxes(self) -> Iterator[Box]:
+        """All boxes in it, outer ones first."""
+        for item in self.items:
+            if isinstance(item, Box):
+                yield item
+                yield from item.boxes()
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

@@ -19,7 +19,7 @@ from crewgraph.render.glyphs import number as px
 from crewgraph.render.layout import Drawn, Gaps, Point, layout_of
 from crewgraph.render.marks import Marks
 from crewgraph.render.metrics import mono_width, text_width
-from crewgraph.render.palette import CORE, Hue
+from crewgraph.render.palette import CORE
 from crewgraph.render.ranks import Extent
 from crewgraph.render.runs import Runs
 from crewgraph.render.sketch import END, Box, Line, Orientation, checked, sketch_of
@@ -72,7 +72,7 @@ class _Drawing:
         self.sketch = sketch_of(graph)
         starts = [name for name, node in graph.nodes.items() if isinstance(node, Start)]
         self.root = Box("", "", CORE, "all", [*starts, *self.sketch.boxes.items, END])
-        self.hues = dict(_hues(self.root))
+        self.hues = dict(self.root.hues())
         self.is_small = len(self.hues) > MANY
         self.ran = {name: runs.ran(name) if runs else None for name in self.hues}
         self.glyphs = {name: self.glyph(name) for name in self.hues}
@@ -160,7 +160,8 @@ class _Drawing:
             kind += f" took w{step}" if step else " did-not"
         told = escape(shortened(f"{self.called(line.source)} → {self.called(line.target)}", MAX_TOOLTIP))
         times = f" · {self.runs.traffic[number]:,} of {self.runs.count:,} runs" if self.runs else ""
-        return f'<g class="{kind}"><title>{told}{times}</title><path class="way" d="{self.way(points)}"/>{head}</g>'
+        title = f"<title>{told}{times}</title>"
+        return f'<g id="l-{number}" class="{kind}">{title}<path class="way" d="{self.way(points)}"/>{head}</g>'
 
     def called(self, name: str) -> str:
         """A node in words: what an open router comes up with is called after it."""
@@ -189,7 +190,7 @@ class _Drawing:
         kind = f"chip {line.hue.name}" if line.hue else "chip"
         kind += " did-not" if self.runs and not self.runs.traffic[number] else ""
         label = text(x, y + 3.4, line.label, "mono", anchor="middle")
-        return f'<g class="{kind}">{rect(x - width / 2, y - 9, (width, 18), 6)}{label}</g>'
+        return f'<g id="k-{number}" class="{kind}">{rect(x - width / 2, y - 9, (width, 18), 6)}{label}</g>'
 
     # ---- nodes -------------------------------------------------------------------------------------------------
 
@@ -221,12 +222,3 @@ class _Drawing:
                 return glyphs.found(name[1:])
             case _:
                 return glyphs.point(type(node).__name__.lower())
-
-
-def _hues(box: Box) -> Iterator[tuple[str, Hue]]:
-    """All nodes, each with the hue of the box in which it stands."""
-    for item in box.items:
-        if isinstance(item, Box):
-            yield from _hues(item)
-        else:
-            yield item, box.hue

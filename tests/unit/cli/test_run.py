@@ -16,7 +16,7 @@ ROWS = '{"text": "a long one"}\n{"text": "boom boom"}\n{"text": "hi"}\n'
 
 
 def lines(text):
-    return sorted((json.loads(line) for line in text.splitlines()), key=lambda record: record["index"])
+    return sorted((json.loads(line) for line in text.splitlines()), key=lambda record: record.get("index", -1))
 
 
 def test_results_are_json_lines_on_standard_output(crewgraph, flow, write):
@@ -76,7 +76,8 @@ def test_results_and_spans_go_to_files(crewgraph, flow, write, folder):
     assert done.stdout == ""
     assert "results in out.jsonl" in done.stderr
     assert len(lines((folder / "out.jsonl").read_text(encoding="utf-8"))) == 3
-    spans = lines((folder / "spans.jsonl").read_text(encoding="utf-8"))
+    header, *spans = lines((folder / "spans.jsonl").read_text(encoding="utf-8"))
+    assert (header["crewgraph"], header["version"]) == ("trace", 1)
     assert [span["status"] for span in spans[1]["spans"]] == ["ok", "ok", "failed", "skipped"]
 
 
@@ -99,7 +100,7 @@ def test_branches_of_a_final_stage_are_results_and_one_line_of_spans(crewgraph, 
     )
     done = crewgraph("run", "wide.py", "--input", "x=1", "--trace", "spans.jsonl")
     assert [record["index"] for record in lines(done.stdout)] == [0, 0]
-    assert len((folder / "spans.jsonl").read_text().splitlines()) == 1
+    assert len((folder / "spans.jsonl").read_text().splitlines()) == 2  # the graph, and the run
     assert done.stderr.startswith("1 ok, ")
 
 
@@ -172,7 +173,7 @@ def test_odd_values_do_not_lose_a_result(crewgraph, write, folder):
     assert odd["text"] == "ä\u2028"
     for name in ("round", "sulk"):
         assert lines(crewgraph("run", f"one:{name}", "--trace", "spans.jsonl").stdout)[0]["status"] == "ok"
-        assert lines((folder / "spans.jsonl").read_text())[0]["spans"][0]["status"] == "ok"
+        assert lines((folder / "spans.jsonl").read_text())[1]["spans"][0]["status"] == "ok"
 
 
 def test_an_invalid_pipeline_is_code_3(crewgraph, write, folder):
@@ -239,7 +240,7 @@ def test_a_full_disk_is_told(crewgraph, flow, option):
     """Results that cannot be written are a mistake of the surroundings, not a bug."""
     done = crewgraph("run", "flow.py", "--input", "text=x", option, "/dev/full")
     assert done.exit_code == 2
-    assert "results cannot be written: No space left on device" in done.stderr
+    assert "cannot be written: No space left on device" in done.stderr
 
 
 def test_a_file_that_may_not_be_written_is_told(crewgraph, flow, monkeypatch):

@@ -117,7 +117,7 @@ def test_a_file_is_replaced_in_one_go(tmp_path):
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path):
     """It says which one; no half of it is left."""
     (tmp_path / "folder.svg").mkdir()
-    with pytest.raises(RenderError, match=r"cannot be written to .*folder\.svg"):
+    with pytest.raises(RenderError, match=r"folder\.svg' cannot be written: "):
         write(tmp_path / "folder.svg", b"x")
     assert [file.name for file in tmp_path.iterdir()] == ["folder.svg"]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from crewgraph.cli.results import encoded_line
+from crewgraph.report.lines import encoded_line
 
 
 @pytest.mark.parametrize(

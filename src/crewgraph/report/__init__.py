@@ -1,0 +1,31 @@
+"""The report of a kickoff: one page that opens offline, with graph, timeline, trace and cost; and the trace behind it.
+
+Nothing here runs anything: a report is folded from results, or from the file of a trace, one run after the other.
+"""
+
+from __future__ import annotations
+
+from crewgraph.report.book import Report, chrome_trace_of, report_of
+from crewgraph.report.chrome import ChromeTrace
+from crewgraph.report.fold import Fold
+from crewgraph.report.lines import counts, encoded_line, plain
+from crewgraph.report.record import Record, reason_of, record_of, trace_line
+from crewgraph.report.trace_file import TraceFile, header, opened_trace
+
+__all__ = [
+    "ChromeTrace",
+    "Fold",
+    "Record",
+    "Report",
+    "TraceFile",
+    "chrome_trace_of",
+    "counts",
+    "encoded_line",
+    "header",
+    "opened_trace",
+    "plain",
+    "reason_of",
+    "record_of",
+    "report_of",
+    "trace_line",
+]

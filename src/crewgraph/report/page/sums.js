@@ -1,0 +1,106 @@
+// What all runs together say: figures on top, errors, and what each node took.
+
+function drawTiles() {
+  const good = runs.filter(isGood).length;
+  const failed = runs.length - good;
+  const begun = runs.filter((run) => run.ms !== null);
+  const times = ascending(begun.map((run) => run.ms));
+  const work = times.reduce((sum, ms) => sum + ms, 0);
+  const [first, last] = [Math.min(...extremes((run) => run.start ?? Infinity)), Math.max(...extremes((run) => (run.start === null ? -Infinity : run.start + run.ms)))];
+  const wall = begun.length ? last - first : 0;
+  const sum = (key) => runs.reduce((all, run) => all + run[key], 0);
+  const [prompt, completion, usd, unpriced] = [sum("prompt"), sum("completion"), sum("usd"), sum("unpriced")];
+  const costs = costsByNode();
+  const dearest = costs[0] && (costs[0].usd || costs[0].tokens) ? costs[0] : null;
+  const share = dearest ? (usd ? dearest.usd / usd : dearest.tokens / Math.max(1, prompt + completion)) : 0;
+  const all = runs.length.toLocaleString("en");
+  const tiles = [
+    ["succeeded", `${good.toLocaleString("en")} / ${(facts.total || runs.length).toLocaleString("en")}`, failed ? `${failed.toLocaleString("en")} failed` : runs.length < (facts.total || 0) ? `${all} done` : "none failed"],
+    ["wall time", duration(wall) || "0 ms", wall ? `${(work / wall).toFixed(1)} × in parallel` : ""],
+    ["median input", duration(quantile(times, 0.5)), times.length ? `p95 ${duration(quantile(times, 0.95))}` : ""],
+    ["tokens", short(prompt + completion), prompt + completion ? `${short(prompt)} in · ${short(completion)} out` : ""],
+    ["cost", dollars(usd, unpriced), runs.length && usd ? `${dollars(usd / runs.length)} per input` : ""],
+    [usd ? "dearest node" : "most tokens", dearest ? dearest.name : "–", dearest ? `${usd ? dollars(dearest.usd) : short(dearest.tokens)} · ${Math.round(100 * share)} %` : ""],
+  ];
+  by("tiles").replaceChildren(
+    ...tiles.map(([what, figure, more], place) => {
+      const tile = make("div", "tile", "", make("div", "what", what), userText("div", "figure", figure || "–"), make("div", place === 0 && failed ? "more bad" : "more", more));
+      tile.title = figure;
+      return tile;
+    }),
+  );
+}
+
+function costsByNode() {
+  const sums = nodes.map((node, number) => ({ ...node, number, runs: 0, failed: 0, times: [], prompt: 0, completion: 0, usd: 0, unpriced: 0 }));
+  for (const run of runs) {
+    for (const bar of run.bars) {
+      const sum = sums[bar.node];
+      sum.runs += 1;
+      sum.failed += bar.status === "ok" ? 0 : 1;
+      sum.times.push(bar.ms);
+      for (const key of ["prompt", "completion", "usd", "unpriced"]) sum[key] += bar[key];
+    }
+  }
+  const ran = sums.filter((sum) => sum.runs);
+  for (const sum of ran) {
+    sum.tokens = sum.prompt + sum.completion;
+    ascending(sum.times);
+  }
+  return ran.sort((one, other) => other.usd - one.usd || other.tokens - one.tokens || other.runs - one.runs);
+}
+
+function drawCosts() {
+  const costs = costsByNode();
+  const most = Math.max(1, ...costs.map((sum) => sum.tokens));
+  const usd = costs.reduce((all, sum) => all + sum.usd, 0);
+  const tokens = Math.max(1, costs.reduce((all, sum) => all + sum.tokens, 0));
+  const head = [["node", ""], ["about", ""], ["runs", "right"], ["p50", "right"], ["p95", "right"], ["tokens", ""], ["cost", "right"], ["share", "right"]];
+  const rows = costs.map((sum) => {
+    const meter = make("span", "meter", "", make("i", "prompt"), make("i", "completion"));
+    meter.title = `${sum.prompt.toLocaleString("en")} in, ${sum.completion.toLocaleString("en")} out`;
+    meter.children[0].style.width = `${(100 * sum.prompt) / most}%`;
+    meter.children[1].style.width = `${(100 * sum.completion) / most}%`;
+    const name = make("td", "name", "", make("i", `dot h-${sum.hue}`), userText("span", "", sum.name));
+    name.title = sum.name;
+    const part = usd ? sum.usd / usd : sum.tokens / tokens;
+    return make("tr", "", "",
+      name,
+      userText("td", "off", sum.summary || sum.kind),
+      make("td", sum.failed ? "right bad" : "right", sum.runs.toLocaleString("en") + (sum.failed ? ` (${sum.failed.toLocaleString("en")} ✗)` : "")),
+      make("td", "right", duration(quantile(sum.times, 0.5))),
+      make("td", "right", duration(quantile(sum.times, 0.95))),
+      make("td", "", "", sum.tokens ? meter : ""),
+      make("td", "right", sum.usd || sum.unpriced ? dollars(sum.usd, sum.unpriced) : ""),
+      make("td", "right", sum.tokens ? `${Math.round(100 * part)} %` : ""));
+  });
+  const titles = make("tr", "", "", ...head.map(([word, kind]) => make("th", kind, word)));
+  by("cost-table").replaceChildren(make("thead", "", "", titles), make("tbody", "", "", ...rows));
+}
+
+const MOST_ERRORS = 200;
+
+// The same error of many inputs is told once.
+function drawErrors(pick) {
+  const failed = runs.filter((run) => !isGood(run));
+  const groups = new Map();
+  for (const run of failed) {
+    const key = `${run.status}\n${(run.error || "").replaceAll(/\d+/g, "0")}`;
+    groups.set(key, [...(groups.get(key) || []), run]);
+  }
+  const sorted = [...groups.values()].sort((one, other) => other.length - one.length || one[0].index - other[0].index);
+  const entries = sorted.slice(0, MOST_ERRORS).map((group) => {
+    const run = group[0];
+    const who = make("b", "", "", userText("span", "", title(run)));
+    const rest = group.length > 1 ? ` and ${(group.length - 1).toLocaleString("en")} more` : "";
+    const entry = make("button", "mistake", "", who, rest, userText("code", "", run.error || words(run.status)));
+    entry.type = "button";
+    entry.addEventListener("click", () => pick(run));
+    return entry;
+  });
+  const left = sorted.length - entries.length;
+  if (left > 0) entries.push(make("div", "off", `… and ${left.toLocaleString("en")} more kinds`));
+  by("error-list").replaceChildren(...entries);
+  document.querySelector("main").classList.toggle("flawless", !failed.length);
+  by("errors-hint").textContent = failed.length ? `${failed.length.toLocaleString("en")} of ${runs.length.toLocaleString("en")} inputs` : "";
+}

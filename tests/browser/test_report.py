@@ -1,0 +1,226 @@
+"""The report in a real browser: what a person sees, selects and links to, and what hostile text cannot do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from crewgraph.report import Report
+from tests.browser.newsdesk import graph, records
+
+
+def written(tmp_path_factory, count):
+    with Report(graph()) as report:
+        for record in records(count):
+            report.take(record)
+        return report.write(tmp_path_factory.mktemp("report") / f"{count}.html")
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    return written(tmp_path_factory, 12)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    return written(tmp_path_factory, 1_000)
+
+
+def test_it_opens_on_the_first_failure(opened, few):
+    """Its innermost failed call is selected, and its error is to be read."""
+    page = opened(few)
+    expect(page.locator("#trace-hint")).to_have_text("#1 Bank merger rumour")
+    expect(page.locator("#tree [aria-selected=true]")).to_contain_text("gpt-5-mini (attempt 2)")
+    expect(page.locator("#pane pre.error").first).to_contain_text("Input should be a valid string")
+    assert "input=1" in page.url
+
+
+def test_the_figures_answer_questions(opened, few):
+    """How many went well, how long it took, what was spent, and where most of it went."""
+    page = opened(few)
+    tiles = page.locator(".tile")
+    expect(tiles.nth(0)).to_contain_text("10 / 12")
+    expect(tiles.nth(0)).to_contain_text("2 failed")
+    expect(tiles.nth(1)).to_contain_text("in parallel")
+    expect(tiles.nth(4)).to_contain_text("$")
+    expect(tiles.nth(5)).to_contain_text("Risk Screening")
+
+
+def test_a_click_on_a_row_selects_the_input(opened, few):
+    """Trace, span and address follow."""
+    page = opened(few)
+    page.locator("#rows .row", has_text="Solar canopy permits").first.click()
+    expect(page.locator("#trace-hint")).to_have_text("#0 Solar canopy permits")
+    expect(page.locator("#span-hint")).to_have_text("crew · Publish")
+    assert "input=0" in page.url
+
+
+def test_the_keyboard_does_too(opened, few):
+    """Down, and to the end."""
+    page = opened(few)
+    page.locator("#rows").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#trace-hint")).to_contain_text("#2 ")
+    page.keyboard.press("End")
+    expect(page.locator("#trace-hint")).to_contain_text("#11 ")
+
+
+def test_a_link_leads_to_a_span(opened, few):
+    """The same address shows the same input, span and graph; a reload and a changed address too."""
+    page = opened(few, "#input=4&span=1.0&graph=one")
+    expect(page.locator("#trace-hint")).to_have_text("#4 日本語のニュース見出し")
+    expect(page.locator("#span-hint")).to_have_text("task · Do it")
+    expect(page.locator("#mode-one")).to_have_attribute("aria-pressed", "true")
+    page.evaluate("location.hash = '#input=5&span=0'")
+    expect(page.locator("#span-hint")).to_have_text("crew · Intake")
+
+
+def test_a_link_to_an_input_that_is_not_there_opens_the_first_failure(opened, few):
+    """A link of another report is no error."""
+    expect(opened(few, "#input=99&span=a.b").locator("#trace-hint")).to_have_text("#1 Bank merger rumour")
+
+
+def test_one_input_is_laid_over_the_graph(opened, few):
+    """Its way in colour, the rest faded; and back again."""
+    page = opened(few, "#input=1")
+    rework = page.locator("#n-Rework")
+    before = rework.text_content()
+    page.click("#mode-one")
+    expect(rework).to_have_class(re.compile("did-failed"))
+    expect(rework).to_contain_text("✗ failed")
+    expect(page.locator("#n-Editing")).to_have_class(re.compile("did-not"))
+    expect(page.locator("#n-Triage")).to_contain_text("→ needs_work")
+    expect(page.locator("g.line.took")).to_have_count(6)
+    page.click("#mode-all")
+    assert rework.text_content() == before
+
+
+def test_a_click_on_a_node_selects_its_span(opened, few):
+    """Of the selected input if it ran there, else of the first that failed there, or ran."""
+    page = opened(few, "#input=0")
+    page.locator("#n-Research .name").click()
+    expect(page.locator("#span-hint")).to_have_text("crew · Research")
+    expect(page.locator("#trace-hint")).to_contain_text("#0 ")
+    page.locator("#n-Rework .name").click()
+    expect(page.locator("#trace-hint")).to_contain_text("#1 ")
+    expect(page.locator("#n-Rework")).to_have_class(re.compile("picked"))
+
+
+def test_a_span_shows_what_went_in_and_came_out(opened, few):
+    """And what it took."""
+    pane = opened(few, "#input=4&span=0").locator("#pane")
+    expect(pane).to_contain_text("given · title")
+    expect(pane).to_contain_text("Intake of <i>日本語のニュース見出し</i>")
+    expect(pane).to_contain_text("480 in · 160 out")
+    expect(pane.locator("dd.ok")).to_have_text("ok")
+
+
+def test_search_filter_and_order(opened, few):
+    """The rows follow; the selection stays."""
+    page = opened(few)
+    page.click("#show-failed")
+    expect(page.locator("#rows .row")).to_have_count(2)
+    page.click("#show-all")
+    page.fill("#search", "LEGAL")
+    expect(page.locator("#rows .row")).to_have_count(3)
+    expect(page.locator("#inputs-hint")).to_have_text("3 of 12")
+    page.fill("#search", "")
+    page.locator("#columns button", has_text="tokens").click()
+    expect(page.locator("#rows .row").first).to_contain_text("8")
+    expect(page.locator("#trace-hint")).to_contain_text("#1 ")
+
+
+def test_the_clock_may_begin_with_each_input(opened, few):
+    """Then all bars begin at the left."""
+    page = opened(few)
+    page.click("#clock-own")
+    lefts = page.evaluate("[...document.querySelectorAll('#rows .row')].map(row => row.querySelector('i').style.left)")
+    assert set(lefts) == {"0%"}
+
+
+def test_errors_are_told_once(opened, few):
+    """With the first input that had them, which a click selects."""
+    page = opened(few, "#input=0")
+    mistake = page.locator(".mistake").last
+    expect(mistake).to_contain_text("'Legal Review' failed")
+    mistake.click()
+    expect(page.locator("#trace-hint")).to_contain_text("#10 ")
+
+
+def test_costs_are_ordered(opened, few):
+    """The dearest node first, failures counted."""
+    page = opened(few)
+    rows = page.locator("#cost-table tbody tr")
+    expect(rows.first).to_contain_text("Risk Screening")
+    expect(page.locator("#cost-table tr", has_text="Rework")).to_contain_text("3 (1 ✗)")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_colours_are_those_of_the_desktop_until_somebody_chooses(opened, few, scheme):
+    """The picture follows."""
+    page = opened(few, color_scheme=scheme)
+    colour = "getComputedStyle(document.body).backgroundColor"
+    card = "getComputedStyle(document.querySelector('.card')).fill"
+    at_first = page.evaluate(colour), page.evaluate(card)
+    other = {"light": "dark", "dark": "light"}[scheme]
+    while page.locator("#theme span").inner_text() != other:
+        page.click("#theme")
+    changed = page.evaluate(colour), page.evaluate(card)
+    assert at_first[0] != changed[0]
+    assert at_first[1] != changed[1]
+
+
+@pytest.mark.parametrize("width", [380, 800, 1400, 2200])
+def test_nothing_is_wider_than_the_window(opened, few, width):
+    """At no width does the page scroll sideways."""
+    page = opened(few, viewport={"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_hostile_text_stays_text(opened, few):
+    """In rows, tree, span and title."""
+    page = opened(few, "#input=2")
+    expect(page.locator("#trace-hint")).to_contain_text("</script><img src=x")
+    assert page.title() == "Newsroom"
+    assert page.locator("main img").count() == 0
+
+
+def test_what_is_injected_does_not_run(browser, few):
+    """Even an element that found its way in could not run a script: the policy forbids it."""
+    page = browser.new_page()
+    page.goto(few.as_uri())
+    refused = page.evaluate(
+        """() => new Promise((done) => {
+            document.addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
+            const script = document.createElement("script");
+            script.textContent = "document.title = 'caught'";
+            document.body.append(script);
+        })"""
+    )
+    assert refused == "script-src-elem"
+    assert page.title() == "Newsroom"
+    page.close()
+
+
+def test_a_thousand_inputs_are_rows_when_they_are_seen(opened, many):
+    """The page holds only what is seen, and finds any."""
+    page = opened(many)
+    assert page.locator("#rows .row").count() < 40
+    page.fill("#search", "n=")
+    page.fill("#search", "Solar")
+    expect(page.locator("#inputs-hint")).to_have_text("167 of 1,000")
+    page.locator("#rows").evaluate("list => { list.scrollTop = list.scrollHeight }")
+    page.locator("#rows .row", has_text="996").click()
+    expect(page.locator("#trace-hint")).to_have_text("#996 Solar canopy permits")
+    expect(page.locator("#pane")).to_contain_text("Publish of <i>Solar canopy permits</i>")
+
+
+def test_without_a_script_the_graph_is_there(browser, few):
+    """As it was drawn."""
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(few.as_uri())
+        expect(page.locator("#n-Rework")).to_be_visible()
+        expect(page.locator(".note")).to_be_visible()
