@@ -51,7 +51,7 @@ class Diagnostic:
     """One finding.
 
     Attributes:
-        code: for example "CG202"; the key of :data:`CODES`.
+        code: for example "CG202"; the key of :data:`crewgraph.diagnostics.CODES`.
         message: who hands what to whom, in words.
         path: the place in the syntax tree, outermost first: ``("stage 3", "route 'urgent'", "stage 1 'reply'")``.
         hint: an edit that mends it.
