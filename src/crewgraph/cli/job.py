@@ -19,15 +19,16 @@ import anyio
 import click
 
 from crewgraph.cli.follow import Follow, follow_for
-from crewgraph.cli.progress import Progress, progress_for, spent
+from crewgraph.cli.progress import Progress, progress_for
 from crewgraph.cli.results import Result, encoded_line, reason_of, result_record, spans_record
 from crewgraph.cli.rows import Inputs
-from crewgraph.cli.tally import Tally
 from crewgraph.cli.target import Target
 from crewgraph.cli.trouble import Exit, Mistake, leave
 from crewgraph.crew.human import giving_way
 from crewgraph.errors import KickoffError
 from crewgraph.policy import Budget, Policy
+from crewgraph.progress.tally import Tally
+from crewgraph.progress.words import spent
 from crewgraph.render import Runs, encoded, write
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
