@@ -11,7 +11,17 @@ from typing import Literal
 from crewgraph.outputs import PipelineKickoffResult, RunResult
 from crewgraph.runtime import verb
 
-__all__ = ["Drawable"]
+__all__ = ["Drawable", "bundle"]
+
+
+def bundle(shown: object, svg: str, *, alt: str) -> dict[str, str]:
+    """A picture for notebooks: an image, so that a notebook which is not trusted shows it too, and text."""
+    image = base64.b64encode(svg.encode()).decode()
+    return {
+        "text/plain": repr(shown),
+        "image/svg+xml": svg,
+        "text/html": f'<img style="max-width:100%" alt="{alt}" src="data:image/svg+xml;base64,{image}"/>',
+    }
 
 
 class Drawable:
@@ -74,14 +84,9 @@ class Drawable:
         return verb("draw")(self, path, orientation=orientation, theme=theme, run=run)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """The picture, for notebooks: an image, so that a notebook which is not trusted shows it too, and text."""
+        """The picture, for notebooks."""
         try:
             svg = self.to_svg()
         except Exception:  # noqa: BLE001 - a node of the user's that cannot describe itself; check() says so
             return {"text/plain": repr(self)}
-        image = base64.b64encode(svg.encode()).decode()
-        return {
-            "text/plain": repr(self),
-            "image/svg+xml": svg,
-            "text/html": f'<img style="max-width:100%" alt="a pipeline" src="data:image/svg+xml;base64,{image}"/>',
-        }
+        return bundle(self, svg, alt="a pipeline")

@@ -133,6 +133,11 @@ class CrewOutput(_Answer):
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]
 
+    def _repr_html_(self) -> str:
+        """The tasks of the crew, for notebooks."""
+        html: str = verb("crew_html")(self)
+        return html
+
     def __repr__(self) -> str:
         return f"CrewOutput({_shortened(str(self))}, {self.token_usage.total_tokens} tokens)"
 

@@ -28,6 +28,9 @@ _VERBS = {
     "to_text": "crewgraph.picture:to_text",
     "draw": "crewgraph.picture:draw",
     "findings_html": "crewgraph.render.findings:findings_html",
+    "forecast_html": "crewgraph.render.forecast:forecast_html",
+    "pending_html": "crewgraph.render.results:pending_html",
+    "crew_html": "crewgraph.render.results:crew_html",
     "kickoff_html": "crewgraph.render.results:kickoff_html",
     "run_html": "crewgraph.render.results:run_html",
 }

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from crewgraph.render.escape import clean
 
-__all__ = ["row", "small", "table", "text"]
+__all__ = ["headings", "row", "small", "table", "text"]
 
-_CELL = "text-align:left;vertical-align:top;padding:4px 10px;border:0"
+_PLAIN = "vertical-align:top;padding:4px 10px;border:0"
+_CELL = f"text-align:left;{_PLAIN}"
+_FIGURE = f"text-align:right;white-space:nowrap;{_PLAIN}"
 
 
 def text(content: str) -> str:
@@ -22,11 +24,18 @@ def small(content: str) -> str:
     return f'<span style="font-size:90%;opacity:0.75">{text(content)}</span>'
 
 
-def row(cells: Iterable[str], *, color: str) -> str:
-    """A row with a bar of this colour at its left; the cells are HTML."""
+def row(cells: Iterable[str], *, color: str, are_figures: bool = False) -> str:
+    """A row with a bar of this colour at its left; the cells are HTML, figures behind the first stand at the right."""
     first, *others = cells
+    style = _FIGURE if are_figures else _CELL
     bar = f'<td style="{_CELL};border-left:3px solid {color};white-space:nowrap">{first}</td>'
-    return f'<tr style="background:none">{bar}{"".join(f"""<td style="{_CELL}">{cell}</td>""" for cell in others)}</tr>'
+    return f'<tr style="background:none">{bar}{"".join(f"""<td style="{style}">{cell}</td>""" for cell in others)}</tr>'
+
+
+def headings(names: Iterable[str]) -> str:
+    """The row above columns of figures."""
+    cells = (f'<th style="{_FIGURE};font-weight:normal">{small(name)}</th>' for name in names)
+    return f'<tr style="background:none"><th style="{_CELL}"></th>{"".join(cells)}</tr>'
 
 
 def table(head: str, rows: Iterable[str], *, rest: int = 0) -> str:
