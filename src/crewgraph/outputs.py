@@ -345,6 +345,22 @@ class PipelineKickoffResult(BaseModel, Awaited):
         """The results of runs that did not reach their end."""
         return [run for run in self.run_results if not run.ok]
 
+    def to_pandas(self, table: Literal["runs", "nodes", "usage"] = "runs") -> Any:
+        """This kickoff as a ``pandas.DataFrame``: the same columns whatever came of it, then ``answer.…`` and ``input.…``.
+
+        Args:
+            table: a row for each result ("runs"), each node of each run ("nodes"), or each agent and model ("usage").
+
+        Raises:
+            LibraryMissing: pandas is not installed.
+            ValueError: there is no such table.
+        """
+        return verb("to_pandas")(self, table)
+
+    def to_polars(self, table: Literal["runs", "nodes", "usage"] = "runs") -> Any:
+        """The same as a ``polars.DataFrame``: see :meth:`to_pandas`."""
+        return verb("to_polars")(self, table)
+
     def _repr_html_(self) -> str:
         """The runs, for notebooks: those that failed first."""
         html: str = verb("kickoff_html")(self)

@@ -27,6 +27,8 @@ _VERBS = {
     "to_svg": "crewgraph.picture:to_svg",
     "to_text": "crewgraph.picture:to_text",
     "draw": "crewgraph.picture:draw",
+    "to_pandas": "crewgraph.frames.made:to_pandas",
+    "to_polars": "crewgraph.frames.made:to_polars",
     "findings_html": "crewgraph.render.findings:findings_html",
     "forecast_html": "crewgraph.render.forecast:forecast_html",
     "pending_html": "crewgraph.render.results:pending_html",

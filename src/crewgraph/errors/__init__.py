@@ -39,6 +39,7 @@
     │   ├── ModelAnswerInvalid   the answer is empty, cut off or not an answer
     │   └── OutputInvalid        the answer does not have the declared shape, and asking again did not help
     ├── TargetError              ``module:attribute`` names no pipeline
+    ├── LibraryMissing           what is asked for needs a library that is not installed (also an ImportError)
     └── RenderError              a picture cannot be drawn here
 
     KeyboardInterrupt
@@ -55,6 +56,7 @@ from crewgraph.errors.building import (
     DocumentInvalid,
     InputError,
     InputTypeError,
+    LibraryMissing,
     PipelineInvalid,
     RenderError,
     TargetError,
@@ -115,6 +117,7 @@ __all__ = [
     "InputTypeError",
     "KickoffError",
     "KickoffInterrupted",
+    "LibraryMissing",
     "ModelAccessDenied",
     "ModelAnswerInvalid",
     "ModelError",

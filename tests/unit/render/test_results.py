@@ -96,9 +96,10 @@ def test_a_crew() -> None:
         TaskOutput(description="x" * 500, raw="y" * 500, forced=True, repaired=True),
         TaskOutput(name="third", skipped=True),
     ]
-    html = CrewOutput(raw=HOSTILE, tasks_output=tasks, token_usage=UsageMetrics(total_tokens=1204))._repr_html_()
+    spent = UsageMetrics(total_tokens=1204, picodollars=5 * 10**9)
+    html = CrewOutput(raw=HOSTILE, tasks_output=tasks, token_usage=spent)._repr_html_()
     told = text_of(html)
-    assert told.startswith("crew · 1,204 tokens <script>alert('x')</script> & red evil ✓ <script>")
+    assert told.startswith("crew · 1,204 tokens · $0.005 <script>alert('x')</script> & red evil ✓ <script>")
     assert told.count("look()") == MAX_TOOLS
     assert "… forced · repaired yyy" in told
     assert told.endswith("– third skipped")
