@@ -104,7 +104,7 @@ class ForecastRow:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Forecast:
     """What a kickoff would take: low, expected and high. ``str()`` is a table.
 
@@ -165,6 +165,10 @@ class Forecast:
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         text = ["   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
         return "\n".join(line.rstrip() for line in text)
+
+    def __repr__(self) -> str:
+        calls, prompt, answer, usd, seconds = (figure.partition(" (")[0] for figure in figures_of(self.total))
+        return f"Forecast({self.counted}: {calls} calls, {prompt} + {answer} tokens, {usd}, {seconds})"
 
     def _repr_html_(self) -> str:
         """The table, for notebooks."""

@@ -104,7 +104,8 @@ class Progress:
         self.tally.observe(event)
 
     def begin(self, nodes: Iterable[str], total: int | None) -> None:
-        """Note what is going to run, and over how many inputs, where that is known."""
+        """Note that it begins: what is going to run, and over how many inputs, where that is known."""
+        self.tally.begun = self.tally.clock()
         self.tally.total = total
         self.tally.nodes = {name: NodeCount() for name in nodes}
 

@@ -156,7 +156,9 @@ def test_what_is_over_at_once_shows_nothing(notebook, outside):
 
 def test_what_took_a_while_shows_its_end(notebook):
     """In place of what was shown meanwhile."""
-    progress = Progress(Cell(notebook.display, "x"), is_patient=True)
+    clock = Clock()
+    progress = Progress(Cell(notebook.display, "x"), is_patient=True, tally=Tally(clock=clock))
+    clock.now = 60.0  # it is awaited a minute after it was written
     progress.begin(["read"], 1)
     progress.observe(RunStarted(run=0))
     progress.refresh()
@@ -164,7 +166,7 @@ def test_what_took_a_while_shows_its_end(notebook):
     progress.settle(0, RunStatus.OK, UsageMetrics(total_tokens=7))
     progress.end()
     assert len(notebook.drawn) == 1
-    assert "1/1 done · 7 tokens" in notebook.drawn[0]
+    assert "1/1 done · 7 tokens · 0.0 s" in notebook.drawn[0]
 
 
 def test_a_display_that_fails_is_left_alone(caplog):
