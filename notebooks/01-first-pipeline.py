@@ -20,6 +20,8 @@
 # at once and the same way every time, and it says in every answer that it is no language model.
 
 # %%
+from typing import TypedDict
+
 from crewgraph import Agent, Crew, Task, step
 
 
@@ -47,12 +49,16 @@ await research.kickoff({"topic": "tea"})
 #
 # `a >> b` hands over what `a` gave. A list runs side by side, and whoever comes after it waits for all of them. A plain
 # function becomes a node with `@step`: it takes its parameters by name, and what it returns is there for everybody
-# behind it.
+# behind it. Say which keys that are, and crewgraph can follow them.
 
 
 # %%
+class Length(TypedDict):
+    letters: int
+
+
 @step
-def count(topic: str) -> dict[str, int]:
+def count(topic: str) -> Length:
     """Plain Python needs no model."""
     return {"letters": len(topic)}
 
@@ -139,7 +145,8 @@ SVG(pipeline.to_svg(run=run))
 # %% [markdown]
 # ## Where a mistake shows
 #
-# Suppose the headline had a slip of the pen. Nobody gives `{leters}`, and that is known before any model is called:
+# Suppose there was a slip of the pen in the headline. Nobody gives `{leters}`, and that is known before any model is
+# called:
 
 # %%
 slip = research >> [short, count] >> crew("headline", "A headline about {topic}, of at most {leters} words.")
@@ -152,6 +159,21 @@ slip.check()
 slip
 
 # %% [markdown]
-# Hm: it is only a remark, and no error? As far as anybody knows, `leters` may be an input. Say what the inputs are, and the
-# checker can be strict about everything else. That is what [Checking](03-checking.py) is about; before that,
-# [Routing and traces](02-routing-and-traces.py) sends runs along different ways.
+# This is a warning, for as far as anybody knows `leters` may be an input. Say what the inputs are, and it is an error, which
+# no kickoff gets past:
+
+
+# %%
+class Subject(TypedDict):
+    topic: str
+
+
+slip.input_model = Subject
+slip.check()
+
+# %% [markdown]
+# ## What next?
+#
+# [Routing and traces](02-routing-and-traces.py) sends runs along different ways, [Checking](03-checking.py) goes after
+# mistakes, and [A batch](04-a-batch-and-looking-at-it.py) plans, runs and examines many inputs at once. With a real model
+# everything stays as it is: leave `llm="offline"` out and name one in `CREWGRAPH_MODEL`.
