@@ -27,7 +27,9 @@ from crewgraph import Agent, Crew, Task, step
 
 def crew(name: str, job: str) -> Crew:
     """One agent with one task: all that we need to begin."""
-    return Crew(name=name, agents=[Agent(role="Writer")], tasks=[Task(description=job)], llm="offline")
+    return Crew(
+        name=name, agents=[Agent(role="Writer")], tasks=[Task(description=job)], llm="offline"
+    )
 
 
 # %% [markdown]
@@ -43,7 +45,8 @@ research = crew("research", "Collect facts about {topic}.")
 await research.kickoff({"topic": "tea"})
 
 # %% [markdown]
-# The table has a row for each task: who did it, with which model, and the answer. What it took stands above.
+# There is a row for each task: who did it, with which model, and the answer. What it took stands above. (The line before it is
+# said once in each session: these answers are made up.)
 #
 # ## Put crews together
 #
@@ -138,9 +141,7 @@ run.trace
 # The same, laid over the picture: what ran is framed in green, with its time and its tokens.
 
 # %%
-from IPython.display import SVG
-
-SVG(pipeline.to_svg(run=run))
+pipeline.to_svg(run=run)
 
 # %% [markdown]
 # ## Where a mistake shows
@@ -149,7 +150,11 @@ SVG(pipeline.to_svg(run=run))
 # called:
 
 # %%
-slip = research >> [short, count] >> crew("headline", "A headline about {topic}, of at most {leters} words.")
+slip = (
+    research
+    >> [short, count]
+    >> crew("headline", "A headline about {topic}, of at most {leters} words.")
+)
 slip.check()
 
 # %% [markdown]

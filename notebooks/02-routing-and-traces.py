@@ -21,7 +21,6 @@
 # %%
 from typing import Literal
 
-from IPython.display import SVG
 from pydantic import BaseModel, Field
 
 from crewgraph import Agent, Crew, OfflineLLM, Pipeline, Route, Router, Task, step
@@ -50,7 +49,13 @@ script = OfflineLLM(
 classify = Crew(
     name="classify",
     agents=[Agent(role="Mail clerk")],
-    tasks=[Task(name="judge", description="What is this about, and how urgent? {mail}", output_pydantic=Verdict)],
+    tasks=[
+        Task(
+            name="judge",
+            description="What is this about, and how urgent? {mail}",
+            output_pydantic=Verdict,
+        )
+    ],
     llm=script,
 )
 
@@ -66,7 +71,9 @@ output.pydantic
 
 # %%
 def desk(name: str, role: str, job: str) -> Crew:
-    return Crew(name=name, agents=[Agent(role=role)], tasks=[Task(description=job)], llm="offline")
+    return Crew(
+        name=name, agents=[Agent(role=role)], tasks=[Task(description=job)], llm="offline"
+    )
 
 
 @step
@@ -128,7 +135,7 @@ for run in result:
 # Over the picture it looks like this. What did not run is faded.
 
 # %%
-SVG(inbox.to_svg(run=result[0]))
+inbox.to_svg(run=result[0])
 
 # %% [markdown]
 # ## Spans
@@ -157,7 +164,11 @@ async def archive(mail: str) -> str:
     raise OSError(f"the archive is locked; not filed: {mail}")
 
 
-router = Router(routes=router.routes | {"praise": Route("topic == 'praise'", archive)}, default=advise, name="desk")
+router = Router(
+    routes=router.routes | {"praise": Route("topic == 'praise'", archive)},
+    default=advise,
+    name="desk",
+)
 broken = Pipeline([classify, router, send], name="Inbox, archive locked")
 
 result = await broken.kickoff(mails, on_error="collect")
@@ -174,7 +185,7 @@ failed
 # often a node ran, what it took, and how often it failed.
 
 # %%
-SVG(broken.to_svg(run=result))
+broken.to_svg(run=result)
 
 # %% [markdown]
 # [A batch](04-a-batch-and-looking-at-it.py) does this with more than four mails. Before that, [Checking](03-checking.py)

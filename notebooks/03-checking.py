@@ -28,7 +28,12 @@ from crewgraph import Agent, Crew, Ignore, Pipeline, PipelineInvalid, Route, Rou
 
 
 def crew(name: str, job: str, **shape: type[BaseModel]) -> Crew:
-    return Crew(name=name, agents=[Agent(role=name)], tasks=[Task(description=job, **shape)], llm="offline")
+    return Crew(
+        name=name,
+        agents=[Agent(role=name)],
+        tasks=[Task(description=job, **shape)],
+        llm="offline",
+    )
 
 
 class Mail(BaseModel):
@@ -60,7 +65,10 @@ answer = crew("answer", "Answer {sender} kindly: {mail}")
 note = crew("note", "Note down: {sendr} wrote about {topic}, and gets {amount} back.")
 
 desk = Router(
-    routes={"money": Route("topic == 'biling'", refund), "urgent": Route("urgency > 10", apology)},
+    routes={
+        "money": Route("topic == 'biling'", refund),
+        "urgent": Route("urgency > 10", apology),
+    },
     default=answer,
     name="desk",
 )
@@ -114,7 +122,10 @@ print(finding.witness)
 
 # %%
 desk = Router(
-    routes={"money": Route("topic == 'billing'", refund >> note), "urgent": Route("urgency > 7", apology)},
+    routes={
+        "money": Route("topic == 'billing'", refund >> note),
+        "urgent": Route("urgency > 7", apology),
+    },
     default=answer,
     name="desk",
 )
@@ -160,7 +171,9 @@ Pipeline([classify, crew("reply", "Write to {sender} of {company}.")], inputs=Ma
 
 # %%
 second = crew("second", "Judge it again: {mail}", output_pydantic=Verdict)
-twice = Pipeline([[classify, second], crew("reply", "Write to {sender} about {topic}.")], inputs=Mail)
+twice = Pipeline(
+    [[classify, second], crew("reply", "Write to {sender} about {topic}.")], inputs=Mail
+)
 twice.check()
 
 # %%
@@ -177,7 +190,9 @@ Pipeline(
 # follows the routes, and says what is to be expected, from low to high.
 
 # %%
-inbox.plan([{"mail": "Where is my money?", "sender": "Ada"}, {"mail": "It is dark.", "sender": "Bo"}])
+inbox.plan(
+    [{"mail": "Where is my money?", "sender": "Ada"}, {"mail": "It is dark.", "sender": "Bo"}]
+)
 
 # %% [markdown]
 # [A batch](04-a-batch-and-looking-at-it.py) plans and runs something larger.

@@ -20,10 +20,20 @@
 import random
 from typing import Literal
 
-from IPython.display import SVG
 from pydantic import BaseModel, Field
 
-from crewgraph import Agent, Budget, Crew, OfflineLLM, Pipeline, Price, Route, Router, Task, step
+from crewgraph import (
+    Agent,
+    Budget,
+    Crew,
+    OfflineLLM,
+    Pipeline,
+    Price,
+    Route,
+    Router,
+    Task,
+    step,
+)
 
 
 class Mail(BaseModel):
@@ -70,7 +80,9 @@ large = model("large", Price(input=2.50, output=10.00), 0.4)
 
 def desk(name: str, role: str, job: str, **options: object) -> Crew:
     llm = options.pop("llm", large)
-    return Crew(name=name, agents=[Agent(role=role)], tasks=[Task(description=job, **options)], llm=llm)
+    return Crew(
+        name=name, agents=[Agent(role=role)], tasks=[Task(description=job, **options)], llm=llm
+    )
 
 
 @step
@@ -81,19 +93,29 @@ async def tidy(mail: str) -> dict[str, str]:
     return {"mail": " ".join(mail.split())}
 
 
-classify = desk("classify", "Clerk", "What is it about? {mail}", output_pydantic=Verdict, llm=small)
+classify = desk(
+    "classify", "Clerk", "What is it about? {mail}", output_pydantic=Verdict, llm=small
+)
 urgent = desk("urgent", "Support lead", "Apologise, and send a new lamp: {mail}")
 refund = desk("refund", "Accountant", "Is a refund due? {mail}", output_pydantic=Claim)
 answer = desk("answer", "Engineer", "Answer kindly: {mail}")
 router = Router(
-    {"urgent": Route("urgency > 7", urgent), "money": Route("topic == 'billing'", refund)}, answer, name="desk"
+    {"urgent": Route("urgency > 7", urgent), "money": Route("topic == 'billing'", refund)},
+    answer,
+    name="desk",
 )
 inbox = Pipeline([tidy, classify, router], name="Inbox", inputs=Mail)
 inbox
 
 # %%
 dice = random.Random(7)
-texts = ["There is smoke coming out!", "They flicker.", "The invoice is wrong.", "A lovely lamp.", "  "]
+texts = [
+    "There is smoke coming out!",
+    "They flicker.",
+    "The invoice is wrong.",
+    "A lovely lamp.",
+    "  ",
+]
 mails = [
     {"number": number, "sender": dice.choice(["Ada", "Bo", "Cleo", "Dan"]), "mail": text}
     for number, text in enumerate(dice.choices(texts, weights=[2, 5, 6, 6, 1], k=60), 1)
@@ -116,7 +138,9 @@ forecast
 # cell shows how far it is, four times a second; when it is over one line stays. `progress=False` turns that off.
 
 # %%
-result = await inbox.kickoff(mails, max_concurrency=20, on_error="collect", budget=Budget(usd=1.00))
+result = await inbox.kickoff(
+    mails, max_concurrency=20, on_error="collect", budget=Budget(usd=1.00)
+)
 print(f"{len(result)} mails, {result.usage.total_tokens:,} tokens, {result.usage.dollars()}")
 
 # %% [markdown]
@@ -129,7 +153,7 @@ result
 # And all of it in one picture: lines as wide as the traffic, with the times of each node and what it spent.
 
 # %%
-SVG(inbox.to_svg(run=result))
+inbox.to_svg(run=result)
 
 # %% [markdown]
 # ## As a data frame
@@ -140,19 +164,35 @@ SVG(inbox.to_svg(run=result))
 
 # %%
 runs = result.to_pandas()
-runs[["index", "status", "route", "seconds", "cost", "answer.is_due", "answer.amount", "input.sender", "error"]].head(8)
+runs[
+    [
+        "index",
+        "status",
+        "route",
+        "seconds",
+        "cost",
+        "answer.is_due",
+        "answer.amount",
+        "input.sender",
+        "error",
+    ]
+].head(8)
 
 # %%
 runs.dtypes
 
 # %%
-runs.groupby("route", dropna=False)[["total_tokens", "cost", "seconds"]].agg(["count", "sum", "mean"]).round(4)
+runs.groupby("route", dropna=False)[["total_tokens", "cost", "seconds"]].agg(
+    ["count", "sum", "mean"]
+).round(4)
 
 # %% [markdown]
 # Inputs and outcome stand side by side, so questions about both are short:
 
 # %%
-runs.pivot_table(index="input.sender", columns="route", values="index", aggfunc="count", fill_value=0)
+runs.pivot_table(
+    index="input.sender", columns="route", values="index", aggfunc="count", fill_value=0
+)
 
 # %% [markdown]
 # ## Where did the time go?
@@ -162,7 +202,9 @@ runs.pivot_table(index="input.sender", columns="route", values="index", aggfunc=
 # %%
 nodes = result.to_pandas("nodes")
 ran = nodes[nodes["status"] == "ok"]
-ran.groupby("node")["seconds"].describe(percentiles=[0.5, 0.95])[["count", "50%", "95%", "max"]].round(3)
+ran.groupby("node")["seconds"].describe(percentiles=[0.5, 0.95])[
+    ["count", "50%", "95%", "max"]
+].round(3)
 
 # %% [markdown]
 # ## Who spent it?
@@ -173,7 +215,9 @@ ran.groupby("node")["seconds"].describe(percentiles=[0.5, 0.95])[["count", "50%"
 import polars as pl
 
 usage = result.to_polars("usage")
-usage.group_by("agent", "model").agg(pl.sum("requests", "total_tokens", "cost")).sort("cost", descending=True)
+usage.group_by("agent", "model").agg(pl.sum("requests", "total_tokens", "cost")).sort(
+    "cost", descending=True
+)
 
 # %% [markdown]
 # All of them together are what the kickoff took:
@@ -199,4 +243,6 @@ second
 # %%
 from crewgraph.frames import to_pandas
 
-to_pandas([run async for run in inbox.stream(mails[:3])])[["index", "status", "route", "input.mail"]]
+to_pandas([run async for run in inbox.stream(mails[:3])])[
+    ["index", "status", "route", "input.mail"]
+]

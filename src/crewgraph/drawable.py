@@ -11,15 +11,25 @@ from typing import Literal
 from crewgraph.outputs import PipelineKickoffResult, RunResult
 from crewgraph.runtime import verb
 
-__all__ = ["Drawable", "bundle"]
+__all__ = ["Drawable", "Picture", "bundle"]
 
 
-def bundle(shown: object, svg: str, *, alt: str) -> dict[str, str]:
-    """A picture for notebooks: an image, so that a notebook which is not trusted shows it too, and text."""
+class Picture(str):
+    """The text of an SVG, which a notebook shows as a picture."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """The picture, for notebooks."""
+        return bundle(f"an SVG of {len(self):,} characters", self, alt="a pipeline")
+
+
+def bundle(words: str, svg: str, *, alt: str) -> dict[str, str]:
+    """A picture for notebooks: an image, so that a notebook which is not trusted shows it too, and words."""
     image = base64.b64encode(svg.encode()).decode()
     return {
-        "text/plain": repr(shown),
-        "image/svg+xml": svg,
+        "text/plain": words,
+        "image/svg+xml": str(svg),
         "text/html": f'<img style="max-width:100%" alt="{alt}" src="data:image/svg+xml;base64,{image}"/>',
     }
 
@@ -46,6 +56,8 @@ class Drawable:
     ) -> str:
         """The picture as SVG, with the routes of routers in their order; the same bytes on every machine.
 
+        It is text; where it ends the cell of a notebook it is shown as a picture.
+
         Args:
             orientation: "LR" from left to right, "TB" from top to bottom.
             theme: "light", "dark", or "auto" for what the reader's desktop has.
@@ -53,7 +65,7 @@ class Drawable:
                 a whole kickoff, or of several results, lines are as wide as many runs went along them, and times are
                 the median and the 95th percentile.
         """
-        return verb("to_svg")(self, orientation=orientation, theme=theme, run=run)
+        return Picture(verb("to_svg")(self, orientation=orientation, theme=theme, run=run))
 
     def to_text(self) -> str:
         """The picture as a tree of plain text."""
@@ -89,4 +101,4 @@ class Drawable:
             svg = self.to_svg()
         except Exception:  # noqa: BLE001 - a node of the user's that cannot describe itself; check() says so
             return {"text/plain": repr(self)}
-        return bundle(self, svg, alt="a pipeline")
+        return bundle(repr(self), svg, alt="a pipeline")

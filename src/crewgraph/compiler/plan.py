@@ -57,7 +57,7 @@ class Plan:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The picture of its graph, for notebooks."""
-        return bundle(self, to_svg(self.graph), alt="a plan")
+        return bundle(repr(self), to_svg(self.graph), alt="a plan")
 
 
 def _told(names: Iterable[str], what: str) -> str:

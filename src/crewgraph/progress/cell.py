@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from crewgraph.progress.tally import NodeCount, Tally
 from crewgraph.progress.words import busiest, spent, times_of, waiting_of
-from crewgraph.render.cells import row, small, table, text
+from crewgraph.render.cells import figures, row, table, text
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
 from crewgraph.render.palette import CORE, DEFAULT, GREEN, RED
@@ -74,7 +74,7 @@ def _node(name: str, node: NodeCount) -> str:
         if count
     ]
     title = f'<span style="color:{color}">{sign}</span> {text(shortened(name, MAX_NAME))}'
-    return row([title, small(" · ".join(told)) if told else ""], color=color)
+    return row([title, figures(told)], color=color)
 
 
 def _mark(node: NodeCount) -> tuple[str, str]:

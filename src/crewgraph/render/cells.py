@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from crewgraph.render.escape import clean
 
-__all__ = ["headings", "row", "small", "table", "text"]
+__all__ = ["figures", "headings", "row", "small", "table", "text"]
 
 _PLAIN = "vertical-align:top;padding:4px 10px;border:0"
 _CELL = f"text-align:left;{_PLAIN}"
@@ -22,6 +22,11 @@ def text(content: str) -> str:
 def small(content: str) -> str:
     """Smaller and fainter."""
     return f'<span style="font-size:90%;opacity:0.75">{text(content)}</span>'
+
+
+def figures(content: Iterable[str]) -> str:
+    """What is counted and measured, small and on one line."""
+    return f'<span style="white-space:nowrap">{small(" · ".join(content))}</span>'
 
 
 def row(cells: Iterable[str], *, color: str, are_figures: bool = False) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from crewgraph.bridge import Pending
 from crewgraph.outputs import CrewOutput, PipelineKickoffResult, RunResult, TaskOutput
-from crewgraph.render.cells import row, small, table, text
+from crewgraph.render.cells import figures, row, small, table, text
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
 from crewgraph.render.palette import AMBER, DEFAULT, GREEN, RED
@@ -52,8 +52,11 @@ def run_html(run: RunResult) -> str:
 def crew_html(output: CrewOutput) -> str:
     """The answer of a crew and what it spent, then a row for each task: who did it, with which tools, and its answer."""
     told = ["<b>crew</b>", *(text(each) for each in _spent(output.token_usage))]
-    head = f"{' · '.join(told)}<br/>{small(shortened(str(output), MAX_ANSWER))}"
     tasks = output.tasks_output
+    answer = (
+        "" if len(tasks) == 1 else f"<br/>{small(shortened(str(output), MAX_ANSWER))}"
+    )  # else it is that of its task
+    head = f"{' · '.join(told)}{answer}"
     return table(head, map(_task_row, tasks[:MAX_ROWS]), rest=len(tasks) - MAX_ROWS)
 
 
@@ -79,9 +82,9 @@ def _task_row(task: TaskOutput) -> str:
 def _run_row(run: RunResult) -> str:
     routes = ", ".join(span.route for span in run.spans if span.route is not None)
     title = f'<b style="color:{_color(run.status)}">{_sign(run.status)} {run.index}</b>'
-    figures = [each for each in (_seconds(run.spans), *_spent(run.usage)) if each]
+    counted = [each for each in (_seconds(run.spans), *_spent(run.usage)) if each]
     return row(
-        [title, small(routes), small(" · ".join(figures)), text(_answer(run))],
+        [title, small(routes), figures(counted), text(_answer(run))],
         color=_color(run.status),
     )
 
@@ -90,10 +93,10 @@ def _span_row(span: Span) -> str:
     color = _color(span.status)
     title = f'<b style="color:{color}">{_sign(span.status)}</b> {text(span.node)}'
     ran = span.started is not None
-    figures = [duration(span.seconds), *_spent(span.usage)] if ran else [_words(span.status)]
+    counted = [duration(span.seconds), *_spent(span.usage)] if ran else [_words(span.status)]
     told = span.error or (f"→ {span.route}" if span.route is not None else "")
     return row(
-        [title, small(span.kind), small(" · ".join(figures)), text(shortened(told, MAX_ANSWER)) if told else ""],
+        [title, small(span.kind), figures(counted), text(shortened(told, MAX_ANSWER)) if told else ""],
         color=color,
     )
 
