@@ -164,19 +164,7 @@ inbox.to_svg(run=result)
 
 # %%
 runs = result.to_pandas()
-runs[
-    [
-        "index",
-        "status",
-        "route",
-        "seconds",
-        "cost",
-        "answer.is_due",
-        "answer.amount",
-        "input.sender",
-        "error",
-    ]
-].head(8)
+runs[["index", "route", "seconds", "cost", "answer.amount", "input.sender", "error"]].head(8)
 
 # %%
 runs.dtypes

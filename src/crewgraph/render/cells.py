@@ -13,6 +13,10 @@ _PLAIN = "vertical-align:top;padding:4px 10px;border:0"
 _CELL = f"text-align:left;{_PLAIN}"
 _FIGURE = f"text-align:right;white-space:nowrap;{_PLAIN}"
 
+_TABLE = "border-collapse:collapse;color:inherit;font-size:inherit;margin:0"
+_SCROLLED = "max-height:36em;overflow:auto"
+"""A long table scrolls; what comes after it stays in sight."""
+
 
 def text(content: str) -> str:
     """Cleaned and escaped."""
@@ -44,8 +48,8 @@ def headings(names: Iterable[str]) -> str:
 
 
 def table(head: str, rows: Iterable[str], *, rest: int = 0) -> str:
-    """A line above a table, and how many rows are left out below it; the head and the rows are HTML."""
+    """A line above a table that scrolls, and how many rows are left out below it; the head and the rows are HTML."""
     body = "".join(rows)
     more = f'<div style="margin:4px 0">… and {rest:,} more</div>' if rest > 0 else ""
-    inner = f'<table style="border-collapse:collapse">{body}</table>' if body else ""
+    inner = f'<div style="{_SCROLLED}"><table style="{_TABLE}">{body}</table></div>' if body else ""
     return f'<div><div style="margin:4px 0">{head}</div>{inner}{more}</div>'
