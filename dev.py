@@ -45,8 +45,9 @@ CHECKS = {
     ],
     "unit": ["pytest"],
 }
-# Kernels are .venv's own and see nothing of the machine's Jupyter: no kernels, no settings, no history.
+# Kernels are .venv's own, see nothing of the machine's Jupyter (no kernels, settings or history), and call no real model.
 JUPYTER = {
+    "CREWGRAPH_NO_REAL_CALLS": "notebooks run offline",
     "JUPYTER_PREFER_ENV_PATH": "1",
     "JUPYTER_NO_CONFIG": "1",
     "JUPYTER_PATH": "",

@@ -65,7 +65,7 @@ class Drawable:
                 a whole kickoff, or of several results, lines are as wide as many runs went along them, and times are
                 the median and the 95th percentile.
         """
-        return Picture(verb("to_svg")(self, orientation=orientation, theme=theme, run=run))
+        return verb("to_svg")(self, orientation=orientation, theme=theme, run=run)
 
     def to_text(self) -> str:
         """The picture as a tree of plain text."""

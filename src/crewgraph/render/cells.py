@@ -13,7 +13,7 @@ _PLAIN = "vertical-align:top;padding:4px 10px;border:0"
 _CELL = f"text-align:left;{_PLAIN}"
 _FIGURE = f"text-align:right;white-space:nowrap;{_PLAIN}"
 
-_TABLE = "border-collapse:collapse;color:inherit;font-size:inherit;margin:0"
+_TABLE = "border-collapse:collapse;color:inherit;margin:0"
 _SCROLLED = "max-height:36em;overflow:auto"
 """A long table scrolls; what comes after it stays in sight."""
 
