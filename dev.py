@@ -1,9 +1,9 @@
 """The one task runner of crewgraph. It needs CPython 3.11 or newer with pip, and nothing else.
 
 python3 dev.py demo [ARGS]     set up what crewgraph needs, then run the inbox example offline
-python3 dev.py test [ARGS]     set up everything, then lint, types, layers, docs and tests; ARGS go to pytest
+python3 dev.py test [ARGS]     set up everything, then lint, types, layers, docs, notebooks and tests; ARGS go to pytest
 python3 dev.py setup           only set up; a second time there is nothing to do
-python3 dev.py lint | types | layers | docs      one step of `test`
+python3 dev.py lint | types | layers | docs | notebooks     one step of `test`
 python3 dev.py unit [ARGS]     the tests alone; ARGS go to pytest
 python3 dev.py fix             format, and repair what ruff can repair
 python3 dev.py lock [ARGS]     resolve the locks again with uv; ARGS go to it, for instance --upgrade
@@ -33,12 +33,26 @@ HOST = getattr(sys, "_base_executable", sys.executable) if Path(sys.prefix) == V
 CACHES = [".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"]
 GENERATED = [".venv", "build", "dist", ".coverage", *CACHES]
 
+BOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.py"))
 CHECKS = {
     "lint": ["ruff check .", "ruff format --check ."],
     "types": ["mypy", "basedpyright"],
     "layers": ["lint-imports --no-logo"],
     "docs": ["sphinx-build -W -E --keep-going -q -b html docs build/docs"],
+    "notebooks": [
+        f"jupytext --quiet --to ../build/notebooks//ipynb {' '.join(f'notebooks/{name}' for name in BOOKS)}",
+        f"pytest --nbmake --overwrite -n auto {' '.join(f'build/notebooks/{Path(name).stem}.ipynb' for name in BOOKS)}",
+    ],
     "unit": ["pytest"],
+}
+# Kernels are .venv's own, see nothing of the machine's Jupyter (no kernels, settings or history), and call no real model.
+JUPYTER = {
+    "CREWGRAPH_NO_REAL_CALLS": "notebooks run offline",
+    "JUPYTER_PREFER_ENV_PATH": "1",
+    "JUPYTER_NO_CONFIG": "1",
+    "JUPYTER_PATH": "",
+    **{f"JUPYTER_{kind}_DIR": str(ROOT / "build/jupyter" / kind.lower()) for kind in ("DATA", "CONFIG", "RUNTIME")},
+    "IPYTHONDIR": str(ROOT / "build/jupyter/ipython"),
 }
 # For the whole suite only, not for a part: all cores, coverage.
 WHOLE = ["--numprocesses=auto", "--dist=loadfile", "--cov", "--cov-report=term-missing:skip-covered"]
@@ -57,10 +71,10 @@ class Stop(Exception):
     """Ends the run with a message for the person at the keyboard."""
 
 
-def run(command: list[str]) -> int:
+def run(command: list[str], **env: str) -> int:
     """Run a command in the checkout, .venv's own if it has it; show what it prints, return its exit code."""
     program = shutil.which(command[0], path=str(PYTHON.parent)) or command[0]
-    with subprocess.Popen([program, *command[1:]], cwd=ROOT) as child:
+    with subprocess.Popen([program, *command[1:]], cwd=ROOT, env={**os.environ, **env}) as child:
         try:
             return child.wait()
         except KeyboardInterrupt:  # the child was told too: let it end in its own way
@@ -156,9 +170,9 @@ def check(steps: list[str], args: list[str]) -> int:
             if step == "unit":
                 words += args or WHOLE
             print(f"\n== {step}: {' '.join(words)}", flush=True)
-            code = run(words) or code
+            code = run(words, **(JUPYTER if step == "notebooks" else {})) or code
         first = first or code
-        report += f"\n  {step:7} {'FAILED' if code else 'ok':7} {time.monotonic() - start:6.1f} s"
+        report += f"\n  {step:9} {'FAILED' if code else 'ok':7} {time.monotonic() - start:6.1f} s"
     print(report, flush=True)
     return first
 

@@ -7,12 +7,15 @@ notebook) returns a :class:`Pending` that must be awaited. What a script gets ba
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, Self, TypeVar
 
 import anyio
+
+from crewgraph.runtime import verb
 
 __all__ = ["Awaited", "Pending", "in_event_loop", "run_or_pend", "trio_here"]
 
@@ -63,17 +66,35 @@ class Awaited:
 
 
 class Pending(Coroutine[Any, Any, T], Generic[T]):
-    """A kickoff that has not started: await it."""
+    """A kickoff that has not started: await it. It runs once; awaited again, it answers the same again.
+
+    Attributes:
+        label: how it is written.
+    """
 
     def __init__(self, start: Callable[[], Coroutine[Any, Any, T]], label: str) -> None:
+        self.label = label
         self._start = start
-        self._label = label
         self._running: Coroutine[Any, Any, T] | None = None
+        self._answer: Callable[[], T] | None = None
+
+    @property
+    def state(self) -> str:
+        """Whether it is "not started", "started" or "finished"."""
+        if self._answer is not None:
+            return "finished"
+        return "not started" if self._running is None else "started"
 
     def _coroutine(self) -> Coroutine[Any, Any, T]:
-        if self._running is None:
-            self._running = self._start()
-        return self._running
+        running = self._running
+        if running is None or (self._answer and inspect.getcoroutinestate(running) == inspect.CORO_CLOSED):
+            self._running = running = self._run()
+        return running
+
+    async def _run(self) -> T:
+        if self._answer is None:
+            self._answer = await _answer_of(self._start)
+        return self._answer()
 
     def __await__(self) -> Generator[Any, Any, T]:
         return self._coroutine().__await__()
@@ -91,12 +112,32 @@ class Pending(Coroutine[Any, Any, T], Generic[T]):
         self._coroutine().close()
 
     def __repr__(self) -> str:
-        state = "not started" if self._running is None else "started"
-        return f"<{self._label}: {state}; an event loop is running here, so write `await {self._label}`>"
+        if self._answer is not None:
+            return f"<{self.label}: finished; awaited again, it answers the same again>"
+        return f"<{self.label}: {self.state}; an event loop is running here, so write `await {self.label}`>"
+
+    def _repr_html_(self) -> str:
+        """The same, for notebooks."""
+        html: str = verb("pending_html")(self)
+        return html
 
     def __del__(self) -> None:
         if self._running is None:
-            warnings.warn(f"`{self._label}` was never awaited", RuntimeWarning, stacklevel=2, source=self)
+            warnings.warn(f"`{self.label}` was never awaited", RuntimeWarning, stacklevel=2, source=self)
+
+
+async def _answer_of(start: Callable[[], Awaitable[T]]) -> Callable[[], T]:
+    """What tells the outcome of a piece of work, as often as it is asked; work that is cancelled has none."""
+    try:
+        value = await start()
+    except Exception as error:  # noqa: BLE001 - it is raised where the outcome is asked for
+        reason = error
+
+        def fail() -> T:
+            raise reason
+
+        return fail
+    return lambda: value
 
 
 def run_or_pend(work: Callable[[], Awaitable[T]], label: str) -> T | Pending[T]:

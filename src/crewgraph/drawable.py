@@ -11,7 +11,27 @@ from typing import Literal
 from crewgraph.outputs import PipelineKickoffResult, RunResult
 from crewgraph.runtime import verb
 
-__all__ = ["Drawable"]
+__all__ = ["Drawable", "Picture", "bundle"]
+
+
+class Picture(str):
+    """The text of an SVG, which a notebook shows as a picture."""
+
+    __slots__ = ()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """The picture, for notebooks."""
+        return bundle(f"an SVG of {len(self):,} characters", self, alt="a pipeline")
+
+
+def bundle(words: str, svg: str, *, alt: str) -> dict[str, str]:
+    """A picture for notebooks: an image, so that a notebook which is not trusted shows it too, and words."""
+    image = base64.b64encode(svg.encode()).decode()
+    return {
+        "text/plain": words,
+        "image/svg+xml": str(svg),
+        "text/html": f'<img style="max-width:100%" alt="{alt}" src="data:image/svg+xml;base64,{image}"/>',
+    }
 
 
 class Drawable:
@@ -35,6 +55,8 @@ class Drawable:
         run: RunResult | PipelineKickoffResult | Iterable[RunResult] | None = None,
     ) -> str:
         """The picture as SVG, with the routes of routers in their order; the same bytes on every machine.
+
+        It is text; where it ends the cell of a notebook it is shown as a picture.
 
         Args:
             orientation: "LR" from left to right, "TB" from top to bottom.
@@ -74,14 +96,9 @@ class Drawable:
         return verb("draw")(self, path, orientation=orientation, theme=theme, run=run)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """The picture, for notebooks: an image, so that a notebook which is not trusted shows it too, and text."""
+        """The picture, for notebooks."""
         try:
             svg = self.to_svg()
         except Exception:  # noqa: BLE001 - a node of the user's that cannot describe itself; check() says so
             return {"text/plain": repr(self)}
-        image = base64.b64encode(svg.encode()).decode()
-        return {
-            "text/plain": repr(self),
-            "image/svg+xml": svg,
-            "text/html": f'<img style="max-width:100%" alt="a pipeline" src="data:image/svg+xml;base64,{image}"/>',
-        }
+        return bundle(repr(self), svg, alt="a pipeline")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from crewgraph.outlook import Load, Range
+from crewgraph.runtime import verb
 
-__all__ = ["Forecast", "ForecastRow"]
+__all__ = ["COLUMNS", "Forecast", "ForecastRow", "figures_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class ForecastRow:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Forecast:
     """What a kickoff would take: low, expected and high. ``str()`` is a table.
 
@@ -153,13 +154,26 @@ class Forecast:
             "assumptions": list(self.assumptions),
         }
 
+    @property
+    def counted(self) -> str:
+        """How many inputs, in words."""
+        return "1 input" if self.inputs == 1 else f"{self.inputs:,} inputs"
+
     def table(self) -> str:
         """Nodes, routes and the total, one line each: expected, and in brackets from low to high."""
-        head = ("1 input" if self.inputs == 1 else f"{self.inputs:,} inputs", *_COLUMNS)
-        lines = [head, *(_line(row) for row in self.rows), _line(self.total)]
+        lines = [(self.counted, *COLUMNS), *(_line(row) for row in self.rows), _line(self.total)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         text = ["   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
         return "\n".join(line.rstrip() for line in text)
+
+    def __repr__(self) -> str:
+        calls, prompt, answer, usd, seconds = (figure.partition(" (")[0] for figure in figures_of(self.total))
+        return f"Forecast({self.counted}: {calls} calls, {prompt} + {answer} tokens, {usd}, {seconds})"
+
+    def _repr_html_(self) -> str:
+        """The table, for notebooks."""
+        html: str = verb("forecast_html")(self)
+        return html
 
     def __str__(self) -> str:
         return "\n".join([self.table(), "", "assumed:", *(f"- {each}" for each in self.assumptions)])
@@ -167,21 +181,25 @@ class Forecast:
 
 FEW, MANY = 10, 10_000_000
 """Below the first a figure is told with a decimal, from the second on in millions."""
-_COLUMNS = ("calls", "prompt tokens", "answer tokens", "USD", "time")
+COLUMNS = ("calls", "prompt tokens", "answer tokens", "USD", "time")
 
 
 def _line(row: ForecastRow) -> tuple[str, ...]:
     shown = "".join(letter if letter.isprintable() else " " for letter in row.name)
-    name = f"{'  ' * row.depth}{shown}"
+    return (f"{'  ' * row.depth}{shown}", *figures_of(row))
+
+
+def figures_of(row: ForecastRow) -> tuple[str, ...]:
+    """The figures of a row for people, one for each of the columns: expected, and in brackets from low to high."""
     if row.kind == "router":
-        return (name, *[""] * len(_COLUMNS))
+        return ("",) * len(COLUMNS)
     if not row.is_known and not row.calls.high:
-        return (name, *["unknown"] * len(_COLUMNS))
+        return ("unknown",) * len(COLUMNS)
     at_least = "" if row.is_known else "at least "
     figures = (
         _cell(row.calls, _count), _cell(row.prompt_tokens, _count), _cell(row.completion_tokens, _count),
     )  # fmt: skip
-    return (name, *(at_least + figure for figure in figures), row.dollars(), at_least + _cell(row.seconds, _time))
+    return (*(at_least + figure for figure in figures), row.dollars(), at_least + _cell(row.seconds, _time))
 
 
 def _cell(figure: Range, told: Callable[[float], str]) -> str:

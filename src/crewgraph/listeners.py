@@ -55,13 +55,18 @@ def by_hand() -> Observer | None:
     return _by_hand
 
 
-def listening(observer: Observer | None, name: str) -> Observer | None:
+def listening(observer: Observer | None, name: str, *more: Observer) -> Observer | None:
     """Who hears of one kickoff; ``None`` where nobody does.
+
+    Args:
+        observer: what the kickoff was given.
+        name: of the pipeline.
+        *more: those that listen beside it.
 
     A listener that is given to the kickoff itself stands in for one of its kind that hears of everything.
     """
     mine = [] if observer is None else [observer.begin(name) if isinstance(observer, Listener) else observer]
-    others = [each.begin(name) for each in _everywhere if type(each) is not type(observer)]
+    others = [*(each.begin(name) for each in _everywhere if type(each) is not type(observer)), *more]
     if not others:
         return mine[0] if mine else None  # whom the engine guards
     return _all_of([_guarded(each) for each in (*mine, *others)])

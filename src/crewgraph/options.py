@@ -27,6 +27,9 @@ class Options(TypedDict, total=False):
         budget: what the whole kickoff may cost.
         input_budget: what each input may cost.
         engine: which engine runs it; "local" where it is not given.
+        progress: whether progress is shown meanwhile: in the cell of a notebook, elsewhere as lines on standard error.
+            Where it is not given the environment variable ``CREWGRAPH_PROGRESS`` says (0 or 1), and where that does
+            not either, ``kickoff`` shows it in notebooks only; ``stream`` and ``events`` do not.
     """
 
     max_concurrency: int
@@ -37,3 +40,4 @@ class Options(TypedDict, total=False):
     budget: Budget | None
     input_budget: Budget | None
     engine: str
+    progress: bool | None

@@ -135,6 +135,11 @@ class CrewOutput(_Answer):
     def __getitem__(self, key: str) -> Any:
         return self.to_dict()[key]
 
+    def _repr_html_(self) -> str:
+        """The tasks of the crew, for notebooks."""
+        html: str = verb("crew_html")(self)
+        return html
+
     def __repr__(self) -> str:
         return f"CrewOutput({_shortened(str(self))}, {self.token_usage.total_tokens} tokens)"
 
@@ -392,6 +397,22 @@ class PipelineKickoffResult(BaseModel, Awaited):
     def look_back(self, graph: object) -> None:
         """Say which graph was run; engines call this."""
         self._graph = graph
+
+    def to_pandas(self, table: Literal["runs", "nodes", "usage"] = "runs") -> Any:
+        """This kickoff as a ``pandas.DataFrame``: the same columns whatever came of it, then ``answer.…`` and ``input.…``.
+
+        Args:
+            table: a row for each result ("runs"), each node of each run ("nodes"), or each agent and model ("usage").
+
+        Raises:
+            LibraryMissing: pandas is not installed.
+            ValueError: there is no such table.
+        """
+        return verb("to_pandas")(self, table)
+
+    def to_polars(self, table: Literal["runs", "nodes", "usage"] = "runs") -> Any:
+        """The same as a ``polars.DataFrame``: see :meth:`to_pandas`."""
+        return verb("to_polars")(self, table)
 
     def _repr_html_(self) -> str:
         """The runs, for notebooks: those that failed first."""

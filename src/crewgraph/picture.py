@@ -8,6 +8,7 @@ from typing import Any
 
 from crewgraph import render
 from crewgraph.compiler import analyse
+from crewgraph.drawable import Picture
 from crewgraph.errors import RenderError
 from crewgraph.graph import Graph
 from crewgraph.render import Marks, Orientation, Theme
@@ -28,11 +29,11 @@ def to_mermaid(pipeline: Pipeline, *, orientation: Orientation = "LR") -> str:
     return render.to_mermaid(graph, orientation=orientation, marks=marks)
 
 
-def to_svg(pipeline: Pipeline, *, orientation: Orientation = "LR", theme: Theme = "auto", run: Any = None) -> str:
+def to_svg(pipeline: Pipeline, *, orientation: Orientation = "LR", theme: Theme = "auto", run: Any = None) -> Picture:
     """See :meth:`Pipeline.to_svg`."""
     graph, marks = _marked(pipeline)
     runs = None if run is None else render.runs_of(graph, run)
-    return render.to_svg(graph, orientation=orientation, marks=marks, theme=theme, runs=runs)
+    return Picture(render.to_svg(graph, orientation=orientation, marks=marks, theme=theme, runs=runs))
 
 
 def to_text(pipeline: Pipeline) -> str:

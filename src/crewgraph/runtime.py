@@ -29,7 +29,12 @@ _VERBS = {
     "draw": "crewgraph.picture:draw",
     "chrome_trace": "crewgraph.report:chrome_trace_of",
     "report": "crewgraph.report:report_of",
+    "to_pandas": "crewgraph.frames.made:to_pandas",
+    "to_polars": "crewgraph.frames.made:to_polars",
     "findings_html": "crewgraph.render.findings:findings_html",
+    "forecast_html": "crewgraph.render.forecast:forecast_html",
+    "pending_html": "crewgraph.render.results:pending_html",
+    "crew_html": "crewgraph.render.results:crew_html",
     "kickoff_html": "crewgraph.render.results:kickoff_html",
     "run_html": "crewgraph.render.results:run_html",
 }

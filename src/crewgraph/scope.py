@@ -25,7 +25,7 @@ from crewgraph.threads import Home
 from crewgraph.trace import Event
 from crewgraph.usage import Account
 
-__all__ = ["NEVER", "Ending", "Scope", "budgeted", "current", "entered", "first", "too_long", "within"]
+__all__ = ["NEVER", "Ending", "Scope", "budgeted", "current", "entered", "first", "is_within", "too_long", "within"]
 
 _log = logging.getLogger("crewgraph.engine")
 
@@ -118,6 +118,11 @@ _scope: ContextVar[Scope | None] = ContextVar("crewgraph scope", default=None)
 def current() -> Scope:
     """The scope that this code runs in; one of its own where it was called by hand."""
     return _scope.get() or Scope(emit=by_hand())
+
+
+def is_within() -> bool:
+    """Whether this code runs inside of a run or of a crew's work."""
+    return _scope.get() is not None
 
 
 @contextmanager

@@ -100,9 +100,25 @@ async def test_a_pending_kickoff_says_that_it_must_be_awaited() -> None:
     assert repr(pending) == (
         "<pipeline.kickoff(…): not started; an event loop is running here, so write `await pipeline.kickoff(…)`>"
     )
+    assert "result = await pipeline.kickoff(…)" in pending._repr_html_()
+    assert "not started" in pending._repr_html_()
     await pending
-    assert "started" in repr(pending)
-    assert "not started" not in repr(pending)
+    assert repr(pending) == "<pipeline.kickoff(…): finished; awaited again, it answers the same again>"
+    assert "finished" in pending._repr_html_()
+
+
+@pytest.mark.anyio
+async def test_a_kickoff_that_is_under_way_says_so() -> None:
+    """Whoever looks meanwhile is told to await it, too."""
+    seen = list[str]()
+
+    async def look() -> None:
+        seen.extend((repr(pending), pending._repr_html_()))
+
+    pending = Pending(look, "x<y")
+    await pending
+    assert seen[0] == "<x<y: started; an event loop is running here, so write `await x<y`>"
+    assert "<code>result = await x&lt;y</code>" in seen[1]
 
 
 def test_a_pending_kickoff_that_nobody_awaits_is_warned_about() -> None:
@@ -122,10 +138,39 @@ def test_a_pending_kickoff_that_is_closed_is_not_warned_about() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_pending_kickoff_can_be_awaited_once() -> None:
-    """Awaiting it again is an error, as with a coroutine; it never runs twice."""
+async def test_a_pending_kickoff_can_be_awaited_again() -> None:
+    """As a cell of a notebook is run again; it answers the same, and the work is done once."""
+    ran = list[int]()
+
+    async def work() -> list[int]:
+        ran.append(1)
+        return ran
+
+    pending = Pending(work, "x")
+    assert await pending is await pending
+    assert ran == [1]
+
+
+@pytest.mark.anyio
+async def test_a_pending_kickoff_that_failed_fails_again() -> None:
+    """With the same error."""
+
+    async def work() -> None:
+        raise LookupError("gone")
+
+    pending, errors = Pending(work, "x"), list[LookupError]()
+    for _ in range(2):
+        with pytest.raises(LookupError) as caught:
+            await pending
+        errors.append(caught.value)
+    assert errors[0] is errors[1]
+
+
+@pytest.mark.anyio
+async def test_a_pending_kickoff_that_was_given_up_has_no_answer() -> None:
+    """As a coroutine that was closed."""
     pending = pending_seven()
-    await pending
+    pending.close()
     with pytest.raises(RuntimeError, match="already awaited"):
         await pending
 

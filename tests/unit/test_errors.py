@@ -16,6 +16,7 @@ from crewgraph.errors import (
     InputTypeError,
     KickoffError,
     KickoffInterrupted,
+    LibraryMissing,
     ModelError,
     ModelNotConfigured,
     NodeError,
@@ -52,6 +53,7 @@ def test_every_error_stands_in_the_drawn_tree_and_says_when(name: str) -> None:
         (TemplateError, ValueError),
         (ConditionError, ValueError),
         (KickoffInterrupted, KeyboardInterrupt),
+        (LibraryMissing, ImportError),
     ],
     ids=lambda kind: kind.__name__,
 )

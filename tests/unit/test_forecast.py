@@ -168,6 +168,14 @@ def test_text() -> None:
     assert str(Forecast(inputs=1, rows=(), total=row("total"))).startswith("1 input ")
 
 
+def test_a_repr() -> None:
+    """One line with what is expected."""
+    assert repr(some_forecast()).startswith("Forecast(3 inputs: ")
+    assert (
+        repr(Forecast(inputs=1, rows=(), total=row("total"))) == "Forecast(1 input: 0 calls, 0 + 0 tokens, $0.00, 0 s)"
+    )
+
+
 def test_for_programs() -> None:
     """Plain values, which become JSON; an unknown cost is null."""
     told: Any = json.loads(json.dumps(some_forecast().to_dict()))

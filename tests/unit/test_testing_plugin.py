@@ -154,7 +154,7 @@ def test_nothing_is_imported(pytester: pytest.Pytester) -> None:
             assert "pytest_crewgraph.plugin" in sys.modules
             assert not {"crewgraph", "pydantic", "anyio._core", "litellm"} & set(sys.modules)
     """)
-    run(pytester, "-p", "no:anyio", "-p", "no:hypothesispytest").assert_outcomes(passed=1)
+    run(pytester, "-p", "no:anyio", "-p", "no:hypothesispytest", "-p", "no:langsmith_plugin").assert_outcomes(passed=1)
 
 
 def test_coverage_is_complete(pytester: pytest.Pytester) -> None:

@@ -9,7 +9,7 @@ import click
 
 from crewgraph.cli.progress import Live, Silent, has_terminal
 from crewgraph.cli.story import BAR, Line, Story
-from crewgraph.cli.tally import Tally
+from crewgraph.progress.tally import Tally
 from crewgraph.render.escape import columns
 from crewgraph.trace import Event
 

@@ -19,16 +19,17 @@ import click
 
 from crewgraph.cli.follow import Follow, follow_for
 from crewgraph.cli.kept import Kept
-from crewgraph.cli.progress import Progress, has_terminal, progress_for, spent
+from crewgraph.cli.progress import Progress, has_terminal, progress_for
 from crewgraph.cli.results import Result, result_record
 from crewgraph.cli.rows import Inputs
-from crewgraph.cli.tally import Tally
 from crewgraph.cli.target import Target
 from crewgraph.cli.trouble import Exit, Mistake, leave
 from crewgraph.cli.watch import until_interrupted
 from crewgraph.crew.human import giving_way
 from crewgraph.errors import KickoffError
 from crewgraph.policy import Budget, Policy
+from crewgraph.progress.tally import Tally
+from crewgraph.progress.words import spent
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
 from crewgraph.report import TraceFile, encoded_line, reason_of, record_of

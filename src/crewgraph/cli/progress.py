@@ -11,15 +11,12 @@ from typing import Any, Protocol
 
 import click
 
-from crewgraph.cli.tally import NodeCount, Tally
-from crewgraph.render.duration import duration
+from crewgraph.progress.tally import NodeCount, Tally
+from crewgraph.progress.words import busiest, counts_of, line_of, rate_of, times_of, waiting_of
 from crewgraph.render.escape import clean, shortened
-from crewgraph.usage import UsageMetrics
 
-__all__ = ["Live", "Plain", "Progress", "Silent", "has_terminal", "line_of", "progress_for", "spent"]
+__all__ = ["Live", "Plain", "Progress", "Silent", "has_terminal", "progress_for"]
 
-MAX_NODES = 12
-"""How many nodes the live picture shows: those at work, then those of the beginning."""
 MAX_NAME = 32
 _BAR = 24
 
@@ -108,7 +105,7 @@ class Plain(Silent):
 
     def refresh(self) -> None:
         """Print a line, unless it would say the same again."""
-        counts = _counts(self.tally)
+        counts = counts_of(self.tally)
         if counts != self.told:
             self.told = counts
             click.echo(f"{line_of(self.tally)}", err=True)
@@ -213,13 +210,13 @@ class Live:
         counts.append(f"  {tally.failed:,} failed" if tally.failed else "", "bold red")
         counts.append(f"  {tally.running:,} running", "cyan")
         counts.append(f"  {tally.over_budget:,} over budget" if tally.over_budget else "", "yellow")
-        counts.append(f"  {_waiting(tally)}" if tally.waiting else "", "yellow")
+        counts.append(f"  {waiting_of(tally)}" if tally.waiting else "", "yellow")
         usage = tally.usage
         counts.append(f"  {usage.total_tokens:,} tokens" if usage.total_tokens else "", "magenta")
         counts.append(
             f"  {usage.dollars() if usage.picodollars else 'cost unknown'}" if usage.cost != 0 else "", "magenta"
         )
-        counts.append(f"  {_rate(tally)}  {_times(tally)}", "dim")
+        counts.append(f"  {rate_of(tally)}  {times_of(tally)}", "dim")
         table.add_row(Text(self.title, "bold"), bar, counts)
         return table
 
@@ -228,7 +225,7 @@ class Live:
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
-        shown = _shown(self.tally.nodes)
+        shown = busiest(self.tally.nodes)
         for name, node in shown:
             mark, style = _mark(node)
             cells = [
@@ -245,50 +242,9 @@ class Live:
         return table
 
 
-def _shown(nodes: dict[str, NodeCount]) -> list[tuple[str, NodeCount]]:
-    every = list(nodes.items())
-    busiest = sorted(range(len(every)), key=lambda place: (not every[place][1].running, place))[:MAX_NODES]
-    return [every[place] for place in sorted(busiest)]
-
-
 def _mark(node: NodeCount) -> tuple[str, str]:
     if node.running:
         return "●", "cyan"
     if node.failed:
         return "✗", "red"
     return ("✓", "green") if node.done else ("·", "dim")
-
-
-def line_of(tally: Tally) -> str:
-    """The counts as one line of plain text."""
-    return f"{_counts(tally)}, {_times(tally)}"
-
-
-def _counts(tally: Tally) -> str:
-    total = f"/{tally.total}" if tally.total is not None else ""
-    counts = [f"{tally.done}{total} done", f"{tally.failed} failed"]
-    counts += [f"{tally.over_budget} over budget"] if tally.over_budget else []
-    counts += [f"{tally.running} running"]
-    counts += [_waiting(tally)] if tally.waiting else []
-    counts += [spent(tally.usage)] if tally.usage.requests or tally.tokens else []
-    return ", ".join(counts)
-
-
-def _waiting(tally: Tally) -> str:
-    return f"{len(tally.waiting)} waiting to ask again"
-
-
-def spent(usage: UsageMetrics) -> str:
-    """Tokens and money: "1,204 tokens, $0.0123"; of work without a model call nothing is known of money."""
-    tokens = f"{usage.total_tokens:,} tokens"
-    return f"{tokens}, cost {usage.dollars()}" if usage.requests else tokens
-
-
-def _rate(tally: Tally) -> str:
-    rate = tally.rate
-    return f"{rate:.1f}/s" if rate >= 1 or not rate else f"{60 * rate:.1f}/min"
-
-
-def _times(tally: Tally) -> str:
-    left = tally.left
-    return duration(tally.seconds) + (f", {duration(left)} left" if left else "")

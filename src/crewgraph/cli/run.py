@@ -21,12 +21,12 @@ from crewgraph.cli.kept import kept_files
 from crewgraph.cli.limits import budget_of, policy_of
 from crewgraph.cli.options import Options, check_options, pair
 from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
-from crewgraph.cli.tally import NodeCount, Tally
 from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
 from crewgraph.cli.watch import watching
 from crewgraph.compiler import Plan
 from crewgraph.graph import Switch, Work
+from crewgraph.progress.tally import NodeCount, Tally
 from crewgraph.report import TraceFile
 
 __all__ = ["run"]

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
 
 from crewgraph.compiler.guards import Guard, covers
+from crewgraph.drawable import bundle
+from crewgraph.errors.root import counted
 from crewgraph.frontier import Wiring
 from crewgraph.graph import Graph, GraphNode, Merge, Switch, Work
 from crewgraph.inputs import InputSpec
+from crewgraph.render import to_svg
+from crewgraph.render.escape import shortened
 from crewgraph.template import placeholder_name
 
 __all__ = ["Plan", "plan_of"]
 
 
-@dataclass(frozen=True, slots=True)
+MAX_SHOWN = 40
+"""Characters of a name in a repr."""
+MAX_NAMED = 10
+"""How many nodes and keys a repr names."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Plan:
     """What engines run. Nodes are numbers in plan order: the order of the text.
 
@@ -40,6 +50,21 @@ class Plan:
     upstream: tuple[tuple[int, ...], ...]
     texts: tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
     inputs: InputSpec
+
+    def __repr__(self) -> str:
+        nodes = [node.name for node in self.nodes if isinstance(node, Work | Switch)]
+        return f"Plan({_told(nodes, 'node')}; {_told(self.inputs, 'input')})"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """The picture of its graph, for notebooks."""
+        return bundle(repr(self), to_svg(self.graph), alt="a plan")
+
+
+def _told(names: Iterable[str], what: str) -> str:
+    every = list(names)
+    rest = len(every) - MAX_NAMED
+    listed = [shortened(name, MAX_SHOWN) for name in every[:MAX_NAMED]] + ([f"… and {rest} more"] if rest > 0 else [])
+    return f"{counted(len(every), what)}: {', '.join(listed)}" if listed else f"no {what}s"
 
 
 def plan_of(graph: Graph, order: Sequence[str], inputs: InputSpec, guards: Mapping[str, Guard]) -> Plan:

@@ -21,13 +21,15 @@ from crewgraph.engine.named import engine_named
 from crewgraph.engine.port import Engine, Job, Rows
 from crewgraph.engine.results import kickoff_result, results_of
 from crewgraph.engine.run import Run
+from crewgraph.engine.watched import counting, shown
 from crewgraph.errors import KickoffError, KickoffInterrupted
 from crewgraph.errors.root import MAX_NAMED
 from crewgraph.listeners import listening
 from crewgraph.node import check_prices
 from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult, RunStatus
 from crewgraph.policy import UNDECLARED, Budget, Policy
-from crewgraph.scope import Scope, budgeted, current
+from crewgraph.progress.shown import Progress, progress_for
+from crewgraph.scope import Scope, budgeted, current, is_within
 from crewgraph.syntax import Inputs, OnError, Options, Pipeline
 from crewgraph.threads import Home, is_async
 from crewgraph.trace import Event, Observer
@@ -57,6 +59,7 @@ class _Kickoff:
     """The same, before what the pipeline declares."""
     budget: Budget | None
     input_budget: Budget | None
+    progress: Progress | None
 
     async def execute(
         self,
@@ -91,11 +94,13 @@ class _Kickoff:
         self._check_prices(plan, surroundings)
         fail_fast = self.on_error == "fail_fast"
         job = Job(
-            self.max_concurrency, fail_fast, self.observer, deliver, salvage, surroundings, self.input_budget,
-            self.declared, not_begun,
+            self.max_concurrency, fail_fast, self.observer, counting(self.progress, deliver), salvage, surroundings,
+            self.input_budget, self.declared, not_begun,
         )  # fmt: skip
-        await self.engine.execute(plan, source, job)
-        return len(source) if isinstance(source, list) else 0
+        total = len(source) if isinstance(source, list) else None
+        async with shown(self.progress, plan, total):
+            await self.engine.execute(plan, source, job)
+        return total or 0
 
     def _check_prices(self, plan: Plan, scope: Scope) -> None:
         """Refuse models that a budget in USD cannot count, before anything is paid for."""
@@ -157,8 +162,15 @@ class _Kickoff:
         return KickoffError(failures, failed=len(failures), total=len(runs), result=result, cut_short_by=error)
 
 
-def prepared(pipeline: Pipeline, inputs: Inputs, options: Options) -> _Kickoff:
-    """A kickoff with its options checked."""
+def prepared(pipeline: Pipeline, inputs: Inputs, options: Options, *, is_watched: bool = False) -> _Kickoff:
+    """A kickoff with its options checked.
+
+    Args:
+        pipeline: what runs.
+        inputs: over what.
+        options: as they were given.
+        is_watched: whether a notebook shows its progress where nobody says.
+    """
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
         known = ", ".join(Options.__annotations__)
@@ -175,22 +187,28 @@ def prepared(pipeline: Pipeline, inputs: Inputs, options: Options) -> _Kickoff:
     text: object = options.get("text", False)
     if not isinstance(text, bool):
         raise TypeError(f"text is True or False, not {text!r}")
+    progress = options.get("progress")
+    if progress is not None and type(progress) is not bool:
+        raise TypeError(f"progress is True or False, or None where a notebook decides, not {progress!r}")
     _check("policy", options.get("policy"), Policy)
     _check("budget", options.get("budget"), Budget)
     _check("input_budget", options.get("input_budget"), Budget)
     declared = options.get("policy") or UNDECLARED
+    name = pipeline.name or "pipeline"
+    watched = progress_for(progress, name, is_default=is_watched and not is_within())
     return _Kickoff(
         pipeline,
         unrolled(inputs),
         max_concurrency,
         on_error,
-        listening(observer, pipeline.name or "pipeline"),
+        listening(observer, name, *([watched.observe] if watched else [])),
         engine_named(options.get("engine", "local")),
         text,
         declared,
         declared.over(pipeline.policy),
         options.get("budget"),
         options.get("input_budget"),
+        watched,
     )
 
 
@@ -201,7 +219,7 @@ def _check(option: str, value: object, kind: type) -> None:
 
 def kickoff(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> Any:
     """Run now, or hand back an awaitable where an event loop runs; see :meth:`Pipeline.kickoff`."""
-    job, runs = prepared(pipeline, inputs, options), list[Run]()
+    job, runs = prepared(pipeline, inputs, options, is_watched=True), list[Run]()
     try:
         return run_or_pend(lambda: job.collect(runs), "pipeline.kickoff(…)")
     except KeyboardInterrupt:
@@ -211,7 +229,7 @@ def kickoff(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> A
 
 async def kickoff_async(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> PipelineKickoffResult:
     """Run; see :meth:`Pipeline.kickoff_async`."""
-    return await prepared(pipeline, inputs, options).collect([])
+    return await prepared(pipeline, inputs, options, is_watched=True).collect([])
 
 
 async def stream(

@@ -40,6 +40,7 @@
     │   └── OutputInvalid        the answer does not have the declared shape, and asking again did not help
     ├── TargetError              ``module:attribute`` names no pipeline
     ├── TraceError               a file is no trace
+    ├── LibraryMissing           what is asked for needs a library that is not installed (also an ImportError)
     └── RenderError              a picture or a report cannot be made here
 
     KeyboardInterrupt
@@ -56,6 +57,7 @@ from crewgraph.errors.building import (
     DocumentInvalid,
     InputError,
     InputTypeError,
+    LibraryMissing,
     PipelineInvalid,
     RenderError,
     TargetError,
@@ -117,6 +119,7 @@ __all__ = [
     "InputTypeError",
     "KickoffError",
     "KickoffInterrupted",
+    "LibraryMissing",
     "ModelAccessDenied",
     "ModelAnswerInvalid",
     "ModelError",

@@ -14,6 +14,7 @@ __all__ = [
     "DocumentInvalid",
     "InputError",
     "InputTypeError",
+    "LibraryMissing",
     "PipelineInvalid",
     "RenderError",
     "TargetError",
@@ -145,6 +146,18 @@ class ConditionError(CrewgraphError, ValueError):
 
 class TargetError(CrewgraphError):
     """Raised by the command line when ``module:attribute`` names nothing that can be run."""
+
+
+class LibraryMissing(CrewgraphError, ImportError):
+    """Raised when something is asked for that needs a library which is not installed.
+
+    Args:
+        name: of the library, and of the extra of crewgraph that brings it.
+        what: what needs it.
+    """
+
+    def __init__(self, name: str, *, what: str) -> None:
+        super().__init__(f"{what} needs {name}, which cannot be imported here. hint: pip install 'crewgraph[{name}]'")
 
 
 class RenderError(CrewgraphError):

@@ -1,23 +1,30 @@
-"""Results as small tables of HTML, for notebooks: a kickoff run by run, failures first, and a run node by node."""
+"""Results as small tables of HTML, for notebooks.
+
+A kickoff is shown run by run, those that failed first, a run node by node, a crew task by task; and what is still to be
+awaited says so.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from crewgraph.outputs import PipelineKickoffResult, RunResult
-from crewgraph.render.cells import row, small, table, text
+from crewgraph.bridge import Pending
+from crewgraph.outputs import CrewOutput, PipelineKickoffResult, RunResult, TaskOutput
+from crewgraph.render.cells import figures, row, small, table, text
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
-from crewgraph.render.palette import GREEN, RED
+from crewgraph.render.palette import AMBER, DEFAULT, GREEN, RED
 from crewgraph.trace import Span
 from crewgraph.usage import UsageMetrics
 
-__all__ = ["kickoff_html", "run_html"]
+__all__ = ["crew_html", "kickoff_html", "pending_html", "run_html"]
 
 MAX_ROWS = 50
 MAX_ANSWER = 160
-_COLORS = {"ok": GREEN.accent, "skipped": "#94a3b8"}
+MAX_NAME = 60
+MAX_TOOLS = 10
+_COLORS = {"ok": GREEN.accent, "skipped": DEFAULT.accent}
 
 
 def kickoff_html(result: PipelineKickoffResult) -> str:
@@ -42,12 +49,42 @@ def run_html(run: RunResult) -> str:
     return table(head, map(_span_row, spans[:MAX_ROWS]), rest=len(spans) - MAX_ROWS)
 
 
+def crew_html(output: CrewOutput) -> str:
+    """The answer of a crew and what it spent, then a row for each task: who did it, with which tools, and its answer."""
+    told = ["<b>crew</b>", *(text(each) for each in _spent(output.token_usage))]
+    tasks = output.tasks_output
+    answer = (
+        "" if len(tasks) == 1 else f"<br/>{small(shortened(str(output), MAX_ANSWER))}"
+    )  # else it is that of its task
+    head = f"{' · '.join(told)}{answer}"
+    return table(head, map(_task_row, tasks[:MAX_ROWS]), rest=len(tasks) - MAX_ROWS)
+
+
+def pending_html(pending: Pending[Any]) -> str:
+    """That a kickoff is still to be awaited, and how."""
+    label = text(pending.label)
+    if pending.state == "finished":
+        return table(f'<b style="color:{GREEN.accent}">finished</b> · its result is given by <code>await</code>', ())
+    told = f'<b style="color:{AMBER.accent}">{text(pending.state)}</b> · an event loop is running here, so write'
+    return table(f"{told} <code>result = await {label}</code>", ())
+
+
+def _task_row(task: TaskOutput) -> str:
+    status = "skipped" if task.skipped else "ok"
+    color = _color(status)
+    title = f'<b style="color:{color}">{_sign(status)}</b> {text(shortened(task.name or task.description, MAX_NAME))}'
+    marks = [word for word, is_so in (("forced", task.forced), ("repaired", task.repaired)) if is_so]
+    done = [task.agent, task.model or "", *(f"{tool}()" for tool in task.tools_used[:MAX_TOOLS]), *marks]
+    told = status if task.skipped else shortened(str(task), MAX_ANSWER)
+    return row([title, small(" · ".join(each for each in done if each)), text(told)], color=color)
+
+
 def _run_row(run: RunResult) -> str:
     routes = ", ".join(span.route for span in run.spans if span.route is not None)
     title = f'<b style="color:{_color(run.status)}">{_sign(run.status)} {run.index}</b>'
-    figures = [each for each in (_seconds(run.spans), *_spent(run.usage)) if each]
+    counted = [each for each in (_seconds(run.spans), *_spent(run.usage)) if each]
     return row(
-        [title, small(routes), small(" · ".join(figures)), text(_answer(run))],
+        [title, small(routes), figures(counted), text(_answer(run))],
         color=_color(run.status),
     )
 
@@ -56,10 +93,10 @@ def _span_row(span: Span) -> str:
     color = _color(span.status)
     title = f'<b style="color:{color}">{_sign(span.status)}</b> {text(span.node)}'
     ran = span.started is not None
-    figures = [duration(span.seconds), *_spent(span.usage)] if ran else [_words(span.status)]
+    counted = [duration(span.seconds), *_spent(span.usage)] if ran else [_words(span.status)]
     told = span.error or (f"→ {span.route}" if span.route is not None else "")
     return row(
-        [title, small(span.kind), small(" · ".join(figures)), text(shortened(told, MAX_ANSWER)) if told else ""],
+        [title, small(span.kind), figures(counted), text(shortened(told, MAX_ANSWER)) if told else ""],
         color=color,
     )
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from crewgraph.cli.follow import LiveFollow, PlainFollow, follow_for
-from crewgraph.cli.tally import Tally
+from crewgraph.progress.tally import Tally
 from crewgraph.render.escape import columns
 from crewgraph.trace import ModelText, RouteTaken
 

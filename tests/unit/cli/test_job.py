@@ -12,8 +12,8 @@ from crewgraph.cli import trouble
 from crewgraph.cli.job import Job, Output
 from crewgraph.cli.progress import Plain
 from crewgraph.cli.rows import Inputs
-from crewgraph.cli.tally import Tally
 from crewgraph.cli.target import Target
+from crewgraph.progress.tally import Tally
 from crewgraph.step import step
 from crewgraph.syntax import Pipeline
 

@@ -6,31 +6,15 @@ import sys
 import pytest
 from rich.console import Console
 
-from crewgraph.cli.progress import Live, Plain, Silent, line_of, progress_for, spent
-from crewgraph.cli.tally import NodeCount, Tally
-from crewgraph.outputs import PipelineRunResult, RunStatus, UsageMetrics
+from crewgraph.cli.progress import Live, Plain, Silent, progress_for
+from crewgraph.outputs import PipelineRunResult, RunStatus
+from crewgraph.progress.tally import NodeCount, Tally
 from crewgraph.render.duration import duration
 from crewgraph.trace import (
     ModelCallFailed,
-    ModelCallFinished,
-    ModelCallStarted,
-    NodeFailed,
-    NodeFinished,
-    NodeSkipped,
     NodeStarted,
-    RouteTaken,
-    RunFailed,
-    RunFinished,
-    RunStarted,
 )
-
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
+from tests.tallies import Clock, under_way
 
 
 @pytest.fixture
@@ -38,31 +22,9 @@ def clock():
     return Clock()
 
 
-def took(tokens):
-    """Tokens at a dollar for ten thousand."""
-    return UsageMetrics(total_tokens=tokens, successful_requests=1, picodollars=tokens * 10**8)
-
-
 @pytest.fixture
 def tally(clock):
-    """Four inputs, of which one is done, one failed and one is on its way."""
-    tally = Tally(4, {"read": NodeCount(), "\x1b[31mwrite": NodeCount()}, clock=clock)
-    for run in range(3):
-        tally.observe(RunStarted(run=run))
-        tally.observe(NodeStarted(run=run, node="read"))
-        tally.observe(ModelCallFinished(run=run, node="read", model="m", usage=took(100)))
-        tally.observe(NodeFinished(run=run, node="read", tokens=100))
-    tally.observe(NodeSkipped(run=0, node="\x1b[31mwrite"))
-    tally.observe(RouteTaken(run=0, node="read", route="x"))
-    tally.observe(RunFinished(run=0, tokens=1100))
-    tally.observe(NodeStarted(run=1, node="\x1b[31mwrite"))
-    tally.observe(NodeFailed(run=1, node="\x1b[31mwrite"))
-    tally.observe(RunFailed(run=1, tokens=100))
-    tally.count(PipelineRunResult(index=0, usage=took(1100)), "")
-    tally.count(PipelineRunResult(index=0, usage=took(1100)), "")
-    tally.count(PipelineRunResult(index=1, status=RunStatus.FAILED, usage=took(100)), "the reason")
-    clock.now = 4.0
-    return tally
+    return under_way(clock)
 
 
 def drawn(tally, **options):
@@ -76,64 +38,6 @@ def drawn(tally, **options):
     return file.getvalue()
 
 
-def test_counts_are_folded_from_events_and_results(tally):
-    """Results of one input count once; tokens of unfinished runs are counted too."""
-    assert (tally.done, tally.ok, tally.failed, tally.running) == (2, 1, 1, 1)
-    assert tally.tokens == 1100 + 100 + 100
-    assert tally.failures == [(1, "the reason")]
-    assert tally.nodes["read"] == NodeCount(0, 3, 0, 0)
-    assert tally.nodes["\x1b[31mwrite"] == NodeCount(0, 0, 1, 1)
-
-
-def test_cancelled_inputs_are_counted(tally):
-    """They are neither well nor failed."""
-    tally.count(PipelineRunResult(index=2, status=RunStatus.CANCELLED), "")
-    assert (tally.cancelled, tally.done, tally.running) == (1, 3, 0)
-
-
-def test_usage_is_counted_by_model(tally):
-    """What each model took, whether its run has ended or not."""
-    assert tally.models == {"m": UsageMetrics.sum([took(100)] * 3)}
-
-
-def test_runs_that_a_budget_stopped_are_counted(tally):
-    """Beside the failed ones, with their reason."""
-    tally.count(PipelineRunResult(index=2, status=RunStatus.OVER_BUDGET), "too dear")
-    assert (tally.over_budget, tally.failed, tally.done, tally.not_begun) == (1, 1, 3, 1)
-    assert tally.failures[1] == (2, "too dear")
-    assert "1 over budget" in line_of(tally)
-    assert "1 over budget" in drawn(tally)
-
-
-def test_who_waits_for_another_attempt_is_counted():
-    """Until the model is asked again, or the node ends."""
-    tally, here = Tally(1), {"run": 0, "node": "n", "agent": "a", "model": "m"}
-    tally.observe(NodeStarted(run=0, node="n"))
-    tally.observe(ModelCallFailed(**here, call=1, retry_in=2.0))
-    assert "1 waiting to ask again" in line_of(tally)
-    assert "1 waiting to ask again" in drawn(tally)
-    tally.observe(ModelCallStarted(**here, call=2))
-    assert not tally.waiting
-    tally.observe(ModelCallFailed(**here, call=2, retry_in=2.0))
-    tally.observe(ModelCallFailed(**{**here, "run": 1}, call=3, retry_in=2.0))
-    tally.observe(NodeFailed(run=0, node="n"))
-    assert len(tally.waiting) == 1
-
-
-@pytest.mark.parametrize(
-    ("usage", "told"),
-    [
-        (UsageMetrics(total_tokens=1204), "1,204 tokens"),
-        (UsageMetrics(total_tokens=5, successful_requests=1, unpriced_requests=1), "5 tokens, cost unknown"),
-        (took(12), "12 tokens, cost $0.0012"),
-    ],
-    ids=["no call", "unknown", "known"],
-)
-def test_unknown_costs_are_told_as_unknown(usage, told):
-    """And never as nothing."""
-    assert spent(usage) == told
-
-
 def test_warnings_are_for_people(tally, capsys):
     """On standard error, fit for a terminal; above the picture where there is one."""
     Silent().warn("be \x1b[31mcareful")
@@ -141,21 +45,6 @@ def test_warnings_are_for_people(tally, capsys):
     file = io.StringIO()
     Live(tally, "x", console=Console(file=file, width=80)).warn("be \x1b[31mcareful [b]")
     assert file.getvalue() == "be careful [b]\n"
-
-
-def test_time_left_is_told_where_it_can_be(clock, tally):
-    """From the rate so far and the number of inputs."""
-    assert tally.left == 4.0
-    assert Tally(None, clock=clock).left is None
-    assert Tally(3, clock=clock).rate == 0.0
-
-
-def test_only_the_first_failures_are_kept():
-    """A kickoff over a million inputs may fail a million times."""
-    tally = Tally()
-    for index in range(9):
-        tally.count(PipelineRunResult(index=index, status=RunStatus.FAILED), "x")
-    assert (tally.failed, len(tally.failures)) == (9, 5)
 
 
 def test_the_live_picture_holds_everything(tally):
@@ -237,11 +126,6 @@ def test_plain_lines_are_told_once(tally, capsys):
     assert capsys.readouterr().out == "x\n"
 
 
-def test_a_line_without_a_total(clock):
-    """As while standard input is read."""
-    assert line_of(Tally(clock=clock)) == "0 done, 0 failed, 0 running, 0.0 s"
-
-
 @pytest.mark.parametrize(
     ("surroundings", "kind"),
     [
@@ -287,3 +171,12 @@ def test_nothing_is_shown_where_nothing_is_wanted(capsys):
         silent.refresh()
     silent.stop()
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_live_picture_tells_what_is_out_of_the_ordinary(tally):
+    """Runs that a budget stopped, and who waits for another attempt."""
+    tally.count(PipelineRunResult(index=2, status=RunStatus.OVER_BUDGET), "too dear")
+    tally.observe(ModelCallFailed(run=3, node="read", model="m", call=1, retry_in=2.0))
+    picture = drawn(tally)
+    assert "1 over budget" in picture
+    assert "1 waiting to ask again" in picture

@@ -242,3 +242,25 @@ def test_big_pipelines_compile_in_no_time(stages: list[Any]) -> None:
     began = time.perf_counter()
     plan(*stages)
     assert time.perf_counter() - began < 5
+
+
+# ---- for people ------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_tells_what_it_is_of() -> None:
+    """Its nodes and the keys it reads, as far as they can be taken in; hostile names are cleaned."""
+    plan = compile_pipeline(Pipeline([Crew("a\x1b[31m", "topic"), Crew("b")]))
+    assert repr(plan) == "Plan(2 nodes: a, b; 1 input: topic)"
+    assert repr(compile_pipeline(Pipeline([Crew("a")]))) == "Plan(1 node: a; no inputs)"
+    many = compile_pipeline(Pipeline([Crew(f"n{number}") for number in range(12)]))
+    assert repr(many).endswith("n9, … and 2 more; no inputs)")
+
+
+def test_a_plan_shows_itself_in_notebooks() -> None:
+    """As the picture of its graph."""
+    plan = compile_pipeline(Pipeline([Crew("<script>")]))
+    shown = plan._repr_mimebundle_(include=None, exclude=None)
+    assert list(shown) == ["text/plain", "image/svg+xml", "text/html"]
+    assert shown["image/svg+xml"].startswith("<svg")
+    assert "<script" not in shown["image/svg+xml"]
+    assert shown["text/html"].startswith("<img ")

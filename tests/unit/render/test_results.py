@@ -7,8 +7,15 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from crewgraph.crew import Agent, Crew, Task
-from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
-from crewgraph.render.results import MAX_ROWS
+from crewgraph.outputs import (
+    CrewOutput,
+    PipelineKickoffResult,
+    PipelineRunResult,
+    ProcedureRunResult,
+    TaskOutput,
+    UsageMetrics,
+)
+from crewgraph.render.results import MAX_ROWS, MAX_TOOLS
 from crewgraph.router import Route, Router
 from crewgraph.step import step
 from crewgraph.syntax import Pipeline
@@ -78,4 +85,29 @@ def test_nothing_ran() -> None:
     """Is said without a table."""
     assert text_of(PipelineKickoffResult()._repr_html_()) == "0 results"
     assert text_of(PipelineRunResult(raw="x")._repr_html_()) == "input 0 · ok x"
-    assert not hasattr(CrewOutput, "_repr_html_")
+    assert text_of(CrewOutput(raw="x")._repr_html_()) == "crew x"
+    assert text_of(ProcedureRunResult(raw="x")._repr_html_()) == "input 0 · ok x"
+
+
+def test_a_crew() -> None:
+    """A row for each task: who did it, with what, and the answer; hostile text stays text."""
+    tasks = [
+        TaskOutput(name=HOSTILE, agent="<b>Clerk", model="offline", raw="<i>done</i>", tools_used=["look"] * 12),
+        TaskOutput(description="x" * 500, raw="y" * 500, forced=True, repaired=True),
+        TaskOutput(name="third", skipped=True),
+    ]
+    spent = UsageMetrics(total_tokens=1204, picodollars=5 * 10**9)
+    html = CrewOutput(raw=HOSTILE, tasks_output=tasks, token_usage=spent)._repr_html_()
+    told = text_of(html)
+    assert told.startswith("crew · 1,204 tokens · $0.005 <script>alert('x')</script> & red evil ✓ <script>")
+    assert told.count("look()") == MAX_TOOLS
+    assert "… forced · repaired yyy" in told
+    assert told.endswith("– third skipped")
+    assert "<script" not in html
+    assert "\u202e" not in html
+
+
+def test_many_tasks() -> None:
+    """Are shown as far as they can be looked at."""
+    html = CrewOutput(tasks_output=[TaskOutput(name="t")] * (MAX_ROWS + 2))._repr_html_()
+    assert text_of(html).endswith("… and 2 more")

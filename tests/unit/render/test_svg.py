@@ -238,6 +238,16 @@ def test_in_notebooks() -> None:
     assert set(Pipeline(stages=[Broken("x")])._repr_mimebundle_()) == {"text/plain"}
 
 
+def test_the_text_of_a_picture_shows_itself_in_notebooks() -> None:
+    """As the picture; it is text all the same."""
+    svg = newsroom().to_svg()
+    shown = svg._repr_mimebundle_(include=None, exclude=None)  # type: ignore[attr-defined]
+    assert svg == str(svg)
+    assert shown["image/svg+xml"] == svg
+    assert shown["text/plain"] == f"an SVG of {len(svg):,} characters"
+    assert shown["text/html"].startswith("<img ")
+
+
 # ---- measures --------------------------------------------------------------------------------------------------
 
 

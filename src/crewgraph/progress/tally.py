@@ -108,7 +108,7 @@ class Tally:
     @property
     def left(self) -> float | None:
         """Seconds to go at this rate; ``None`` where nobody can tell."""
-        return None if self.total is None or not self.done else (self.total - self.done) / self.rate
+        return None if self.total is None or not self.rate else (self.total - self.done) / self.rate
 
     def observe(self, event: Event) -> None:
         """Count an event."""
@@ -149,21 +149,24 @@ class Tally:
 
     def count(self, result: PipelineRunResult | ProcedureRunResult, reason: str) -> None:
         """Count a result; the results of one input come one after the other and count once."""
-        if result.index == self._last:
-            return
-        self._last = result.index
-        self._open.pop(result.index, None)
-        self._settled.add_usage_metrics(result.usage)
-        match result.status:
+        if result.index != self._last:
+            self._last = result.index
+            self.settle(result.index, result.status, result.usage, reason)
+
+    def settle(self, index: int, status: RunStatus, usage: UsageMetrics, reason: str) -> None:
+        """Count an input that is through."""
+        self._open.pop(index, None)
+        self._settled.add_usage_metrics(usage)
+        match status:
             case RunStatus.OK:
                 self.ok += 1
             case RunStatus.CANCELLED:
                 self.cancelled += 1
-            case status:
+            case _:
                 self.failed += status is RunStatus.FAILED
                 self.over_budget += status is RunStatus.OVER_BUDGET
                 if len(self.failures) < MAX_FAILURES:
-                    self.failures.append((result.index, reason))
+                    self.failures.append((index, reason))
 
 
 def _asker(event: ModelCallStarted) -> tuple[object, ...]:
