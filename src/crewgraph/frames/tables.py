@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from crewgraph.errors.root import text_of
 from crewgraph.frames.columns import Column, Kind, columns_of, plain_text
-from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, RunResult
+from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, RunResult, each_run
 from crewgraph.trace import Span
 from crewgraph.usage import UsageMetrics
 
@@ -133,15 +133,9 @@ def _under(prefix: str, values: Any) -> dict[str, Any]:
 # ---- nodes and usage -------------------------------------------------------------------------------------------------
 
 
-def _once(results: Iterable[RunResult]) -> Iterable[RunResult]:
-    """One result of each run: those of its branches tell the same."""
-    every = list(results)
-    return {id(run.origin): run for run in every}.values()
-
-
 def _nodes(results: Iterable[RunResult]) -> Iterator[dict[str, Any]]:
     """A row for each node of each run, those that did not run included."""
-    for run in _once(results):
+    for run in each_run(results):
         for span in run.spans:
             yield {
                 "index": run.index,
@@ -159,7 +153,7 @@ def _nodes(results: Iterable[RunResult]) -> Iterator[dict[str, Any]]:
 
 def _usage(results: Iterable[RunResult]) -> Iterator[dict[str, Any]]:
     """A row for each node, crew, agent and model of each run that took anything."""
-    for run in _once(results):
+    for run in each_run(results):
         sums = dict[tuple[str, ...], UsageMetrics]()
         for whose, usage in run.shares():
             if usage != UsageMetrics():
