@@ -56,8 +56,6 @@ def watching(graph: Graph, *, port: int = 0, title: str | None = None, total: in
     """Serve the page of a kickoff, and tell where."""
     try:
         served = Watch(graph, port=port, title=title, total=total)
-    except ImportError as error:
-        raise Mistake(str(error)) from error
     except OSError as error:
         raise Mistake(
             f"port {port} cannot be used: {error.strerror or error}. hint: another --port, or none"

@@ -152,12 +152,14 @@ class LibraryMissing(CrewgraphError, ImportError):
     """Raised when something is asked for that needs a library which is not installed.
 
     Args:
-        name: of the library, and of the extra of crewgraph that brings it.
+        name: of the library.
         what: what needs it.
+        extra: of crewgraph that brings it; it has the name of the library where none is given.
     """
 
-    def __init__(self, name: str, *, what: str) -> None:
-        super().__init__(f"{what} needs {name}, which cannot be imported here. hint: pip install 'crewgraph[{name}]'")
+    def __init__(self, name: str, *, what: str, extra: str | None = None) -> None:
+        hint = f"pip install 'crewgraph[{extra or name}]'"
+        super().__init__(f"{what} needs {name}, which cannot be imported here. hint: {hint}")
 
 
 class RenderError(CrewgraphError):

@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Self
 
+from crewgraph.errors import LibraryMissing
 from crewgraph.graph import Graph
 from crewgraph.outputs import RunResult
 from crewgraph.report.page import page
@@ -61,7 +62,7 @@ class Watch:
         url: the address of the page, with the token without which nothing is told.
 
     Raises:
-        ImportError: Starlette or uvicorn is not installed.
+        LibraryMissing: Starlette or uvicorn is not installed.
         OSError: the port is taken.
     """
 
@@ -125,9 +126,7 @@ def _uvicorn() -> Any:
         import starlette
         import uvicorn
     except ImportError as error:
-        raise ImportError(
-            f"watching needs {error.name}, which is not installed. hint: pip install 'crewgraph[watch]'"
-        ) from error
+        raise LibraryMissing(error.name or "Starlette", what="the live page", extra="watch") from error
     del starlette
     return uvicorn
 

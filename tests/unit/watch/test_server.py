@@ -10,6 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from crewgraph.errors import LibraryMissing
 from crewgraph.outputs import PipelineRunResult
 from crewgraph.trace import NodeStarted, RunStarted
 from crewgraph.watch import Board, Watch, server
@@ -153,7 +154,7 @@ def test_a_port_that_is_taken_is_an_error():
 def test_without_the_extra_it_says_what_to_install(monkeypatch, missing):
     """By its name."""
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ImportError, match=r"watching needs .*pip install 'crewgraph\[watch\]'"):
+    with pytest.raises(LibraryMissing, match=r"the live page needs .*pip install 'crewgraph\[watch\]'"):
         Watch(graph())
 
 
