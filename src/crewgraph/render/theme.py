@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from crewgraph.render.palette import AMBER, CORE, DEFAULT, GREEN, INK, RED, ROUTES, Hue, Ink
+from crewgraph.render.palette import AMBER, CORE, DEFAULT, GREEN, HUES, INK, RED, Hue, Ink
 
 __all__ = ["WIDTHS", "Theme", "line_width", "style_sheet"]
 
@@ -21,6 +21,8 @@ DARK = {
     "green": Hue("green", "#3fb950", "#0e1f16", "#1d5230", "#56d364"),
     "amber": Hue("amber", "#d29922", "#211a0d", "#5c4313", "#e3b341"),
     "violet": Hue("violet", "#a371f7", "#1a152b", "#4b3580", "#c297ff"),
+    "teal": Hue("teal", "#2dd4bf", "#0c2422", "#1b5650", "#5eead4"),
+    "pink": Hue("pink", "#f778ba", "#2a1220", "#6b2a4c", "#ff9bce"),
     "slate": Hue("slate", "#8b949e", "#151b22", "#3a434e", "#b1bac4"),
 }
 SANS = "Helvetica,Arial,'Liberation Sans',sans-serif"
@@ -53,7 +55,7 @@ text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
 .dashed rect,.found-card{{stroke-dasharray:5 4}}
 .diamond{{stroke-width:1.6}}
 .did-ok .card,.did-failed .card,.did-failed .diamond{{stroke-width:2}}
-.sign,.foot,.figures,.error{{font-size:9.5px;font-weight:bold}}
+.note,.sign,.foot,.figures,.error{{font-size:9.5px;font-weight:bold}}
 .sign{{font-size:10.5px}}
 .figures{{font-weight:normal}}
 .did-not{{opacity:.45}}
@@ -83,7 +85,7 @@ def style_sheet(theme: Theme) -> str:
     """
     if theme not in ("auto", "light", "dark"):
         raise ValueError(f'a theme is "auto", "light" or "dark", not {theme!r}')
-    light = "\n".join(_colours(INK, [CORE, *ROUTES, DEFAULT], is_dark=False))
+    light = "\n".join(_colours(INK, HUES, is_dark=False))
     dark = "\n".join(_colours(DARK_INK, DARK.values(), is_dark=True))
     first, second = (light, dark) if theme == "auto" else (dark if theme == "dark" else light, "")
     if second:
@@ -106,7 +108,7 @@ def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:
     yield f".canvas{{fill:{ink.canvas}}}"
     yield f"text,.title,.name,.task{{fill:{ink.text}}}"
     yield f".summary{{fill:{ink.faint}}}"
-    yield f".agent{{fill:{ink.soft}}}"
+    yield f".agent,.note{{fill:{ink.soft}}}"
     yield f".card{{fill:{ink.card};stroke:{ink.frame}}}"
     yield f".rule{{stroke:{ink.frame};fill:none}}"
     yield f".way{{stroke:{ink.edge}}}"
@@ -124,13 +126,18 @@ def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:
         yield f".line.{hue.name} .head{{fill:{hue.accent}}}"
         yield f".chip.{hue.name} rect{{stroke:{hue.border}}}"
         yield f".chip.{hue.name} text{{fill:{hue.text}}}"
+        yield f".styled.{hue.name} .card,.styled.{hue.name} .diamond{{fill:{hue.tint};stroke:{hue.accent}}}"
+        yield f".styled.{hue.name} .note{{fill:{hue.text}}}"
+        yield f".closed.{hue.name} .card{{fill:{hue.tint};stroke:{hue.border}}}"
+        yield f".closed.{hue.name} .summary{{fill:{hue.text}}}"
+    # what follows wins over hues that the user gave, and over those of closed boxes: it has as many classes
     for name, color in (("wrong", wrong), ("doubtful", doubtful)):
-        yield f".{name} .card,.{name} .diamond{{stroke:{color}}}"
+        yield f".node.{name} .card,.node.{name} .diamond{{stroke:{color}}}"
         yield f".{name} .badge{{fill:{color}}}"
     yield f".sign,.figures{{fill:{ink.soft}}}"
     for state, (frame, card, text) in _DID[is_dark].items():
-        yield f".did-{state} .card{{stroke:{frame};fill:{card}}}"
-        yield f".did-{state} .diamond{{stroke:{frame if state == 'failed' else ink.router}}}"
+        yield f".node.did-{state} .card{{stroke:{frame};fill:{card}}}"
+        yield f".node.did-{state} .diamond{{fill:{ground};stroke:{frame if state == 'failed' else ink.router}}}"
         yield f".did-{state} .bar{{fill:{frame}}}"
         yield f".did-{state} .sign,.did-{state} .foot,.did-{state} .error{{fill:{text}}}"
     took = _DID[is_dark]["ok"][0]

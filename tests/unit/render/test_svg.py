@@ -15,6 +15,7 @@ from crewgraph.compiler import analyse
 from crewgraph.edges import Graph
 from crewgraph.render.metrics import mono_width, text_width
 from crewgraph.render.ranks import Slot, order, ranked, spread
+from crewgraph.render.scene import scene_of
 from crewgraph.render.sketch import Box
 from crewgraph.render.svg import MANY, _Drawing, to_svg
 from crewgraph.router import Route, Router
@@ -53,7 +54,7 @@ DRAWN = {
 
 
 def drawing(name: str, orientation: Any) -> _Drawing:
-    return _Drawing(analyse(DRAWN[name]())[0], orientation, {})
+    return _Drawing(scene_of(analyse(DRAWN[name]())[0]), orientation)
 
 
 def node_rects(drawn: _Drawing) -> dict[str, Rect]:
@@ -167,7 +168,7 @@ def test_routes_stand_in_the_order_of_the_text() -> None:
 
 def test_what_follows_alone_stands_in_line() -> None:
     """A chain is one straight line."""
-    drawn = _Drawing(analyse(Pipeline(stages=[small("a"), Card("b", ("t", "x")), small("c")]))[0], "LR", {})
+    drawn = _Drawing(scene_of(analyse(Pipeline(stages=[small("a"), Card("b", ("t", "x")), small("c")]))[0]), "LR")
     assert {round(point[1], 6) for points in drawn.layout.lines for point in points} == {drawn.layout.lines[0][0][1]}
 
 
