@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from crewgraph.graph import Graph, Join, Merge, Switch, Work
+from crewgraph.render.escape import shortened
 from crewgraph.render.sketch import Box, Line, Sketch, keys_label, sketch_of
 
 __all__ = ["card_of", "sketched", "told"]
+
+MAX_TOLD = 36
 
 
 def sketched(graph: Graph, depth: int | None = None) -> Sketch:
@@ -48,7 +51,7 @@ def card_of(key: str) -> str:
 def told(graph: Graph, box: Box) -> str:
     """What is in a closed box: the name of a single node, or how many there are."""
     names = [name for name in box.nodes() if isinstance(graph.nodes.get(name), Work | Switch)]
-    return names[0] if len(names) == 1 else f"{len(names):,} nodes"
+    return shortened(names[0], MAX_TOLD) if len(names) == 1 else f"{len(names):,} nodes"
 
 
 def _closed(box: Box, depth: int, closed: dict[str, Box]) -> Box:

@@ -5,9 +5,9 @@ All colours are in a style sheet, so that a dark desktop sees a dark picture. Te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import pairwise
 from typing import Unpack
 
 from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
@@ -31,10 +31,13 @@ _SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
     'role="img" aria-label="{name}" class="crewgraph-{theme}">'
 )
+_CLASSES = re.compile(r'class="([^"]*)"')  # texts hold no quotes once they are escaped
 MAX_TOOLTIP = 200
 MANY = 150
 """Pictures of more nodes than these have cards without tasks."""
 PAD = 24.0
+ROUND = 10.0
+"""The radius of corners."""
 HEAD = 8.0
 """The length of an arrow's head."""
 
@@ -67,6 +70,7 @@ class _Drawing:
         self.is_flat = orientation == "LR"
         self.root = Box("", "", CORE, "all", [*scene.starts(), *self.sketch.boxes.items, END])
         self.hues = {name: scene.hue(name) or hue for name, hue in _hues(self.root)}
+        self.hues |= {name: box.hue for name, box in self.sketch.closed.items()}
         self.is_small = len(self.hues) > MANY
         self.glyphs = {name: self.glyph(name) for name in self.hues}
         drawn = Drawn(
@@ -78,7 +82,7 @@ class _Drawing:
                 if line.label
             },
             titles=dict(self.titles(self.root)),
-            gaps=Gaps() if self.is_flat else Gaps(across=28, before=34, above=16),
+            gaps=Gaps() if self.is_flat else Gaps(across=28, before=34, above=16, aspect=0.7),
         )
         self.layout = layout_of(self.root, drawn)
 
@@ -100,12 +104,7 @@ class _Drawing:
         width = max(width, text_width(shortened(title, 2 * MAX_TITLE), 16, bold=True) if title else 0.0) + 2 * PAD
         height += 2 * PAD + top
         name = escape(shortened(title or "pipeline", MAX_TOOLTIP))
-        parts = [
-            _SVG.format(width=px(width), height=px(height), name=name, theme=self.theme),
-            f"<title>{name}</title>",
-            f"<style>{style_sheet(self.theme)}</style>",
-            f'<rect class="canvas" width="{px(width)}" height="{px(height)}"/>',
-        ]
+        parts = [f'<rect class="canvas" width="{px(width)}" height="{px(height)}"/>']
         if title:
             parts.append(text(PAD, PAD + 10, shortened(title, 2 * MAX_TITLE), "title"))
         parts.append(f'<g transform="translate({px(PAD)} {px(PAD + top)})">')
@@ -113,7 +112,10 @@ class _Drawing:
         parts += [self.line(number, line) for number, line in enumerate(self.sketch.lines)]
         parts += [self.node(name) for name in self.hues]
         parts += [self.label(number, line) for number, line in enumerate(self.sketch.lines) if line.label]
-        return "\n".join([*parts, "</g>", "</svg>", ""])
+        body = "\n".join([*parts, "</g>", "</svg>", ""])
+        used = {kind for kinds in _CLASSES.findall(body) for kind in kinds.split()}
+        opening = _SVG.format(width=px(width), height=px(height), name=name, theme=self.theme)
+        return f"{opening}\n<title>{name}</title>\n<style>{style_sheet(self.theme, used)}</style>\n{body}"
 
     # ---- boxes and lines ---------------------------------------------------------------------------------------
 
@@ -146,10 +148,12 @@ class _Drawing:
         return f'<g class="{kind}"><title>{title}{times}</title><path class="way" d="{self.way(points)}"/>{head}</g>'
 
     def way(self, points: Sequence[Point]) -> str:
-        """Straight where the place across stays the same, else an S."""
+        """Straight where the place across stays the same, else an S; corners are rounded."""
         told = [f"M{self.at(points[0])}"]
-        for one, other in pairwise(points):
-            if one[1] == other[1]:
+        for one, other, following in zip(points, points[1:], [*points[2:], None], strict=False):
+            if following and _is_corner(one, other, following):
+                told.append(f"L{self.at(_towards(other, one))}Q{self.at(other)} {self.at(_towards(other, following))}")
+            elif one[1] == other[1] or one[0] == other[0]:
                 told.append(f"L{self.at(other)}")
             else:
                 middle = (one[0] + other[0]) / 2
@@ -200,6 +204,20 @@ class _Drawing:
                 return glyphs.found(name[1:])
             case _:
                 return glyphs.point(type(node).__name__.lower())
+
+
+def _is_corner(one: Point, other: Point, following: Point) -> bool:
+    """Whether a line turns by a right angle."""
+    is_along, goes_along = one[1] == other[1], other[1] == following[1]
+    is_across, goes_across = one[0] == other[0], other[0] == following[0]
+    return (is_along and goes_across) or (is_across and goes_along)
+
+
+def _towards(corner: Point, other: Point) -> Point:
+    """Where a corner begins or ends, seen from its tip."""
+    length = abs(other[0] - corner[0]) + abs(other[1] - corner[1])
+    part = min(ROUND, length / 2) / length
+    return corner[0] + (other[0] - corner[0]) * part, corner[1] + (other[1] - corner[1]) * part
 
 
 def _hues(box: Box) -> Iterator[tuple[str, Hue]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
 from crewgraph.render.palette import AMBER, CORE, DEFAULT, GREEN, HUES, INK, RED, Hue, Ink
@@ -38,6 +39,7 @@ WIDTHS = 8
 """In how many widths lines are drawn, by how many runs went along them."""
 _WIDTHS = "\n".join(f".w{step} .way{{stroke-width:{line_width(step):g}}}" for step in range(1, WIDTHS + 1))
 
+_CLASS = re.compile(r"\.([\w-]+)")
 _SHAPES = f"""
 text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
 .title{{font-size:16px;font-weight:bold}}
@@ -77,8 +79,12 @@ _DID = {
 """What went well, and what did not: frames, grounds and texts, light and dark."""
 
 
-def style_sheet(theme: Theme) -> str:
+def style_sheet(theme: Theme, used: Collection[str] | None = None) -> str:
     """The style sheet of a picture.
+
+    Args:
+        theme: "light", "dark", or both for the desktop to choose.
+        used: the classes that occur in the picture: rules for others are left out; ``None`` keeps all.
 
     Raises:
         ValueError: there is no such theme.
@@ -89,17 +95,23 @@ def style_sheet(theme: Theme) -> str:
     dark = "\n".join(_colours(DARK_INK, DARK.values(), is_dark=True))
     first, second = (light, dark) if theme == "auto" else (dark if theme == "dark" else light, "")
     if second:
-        second = f"@media (prefers-color-scheme:dark){{\n{_scoped(second, theme)}\n}}\n"
-    return f"\n{_scoped(_SHAPES + first, theme)}\n{second}"
+        second = f"@media (prefers-color-scheme:dark){{\n{_scoped(second, theme, used)}\n}}\n"
+    return f"\n{_scoped(_SHAPES + first, theme, used)}\n{second}"
 
 
-def _scoped(rules: str, theme: Theme) -> str:
+def _scoped(rules: str, theme: Theme, used: Collection[str] | None) -> str:
     """Rules that hold in this picture alone: several may stand in one page, beside what else has such classes."""
     parts = (rule.partition("{") for rule in rules.splitlines() if rule)
+    kept = ((_kept(selectors, used), body) for selectors, _, body in parts)
     return "\n".join(
-        f"{','.join(f'.crewgraph-{theme} {each}' for each in selectors.split(','))}{{{body}"
-        for selectors, _, body in parts
+        f"{','.join(f'.crewgraph-{theme} {each}' for each in selectors)}{{{body}" for selectors, body in kept if selectors
     )
+
+
+def _kept(selectors: str, used: Collection[str] | None) -> list[str]:
+    """Those selectors of which every class is used."""
+    every = selectors.split(",")
+    return every if used is None else [each for each in every if all(name in used for name in _CLASS.findall(each))]
 
 
 def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:
