@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from crewgraph.render.grid import Grid
 from crewgraph.render.ranks import Extent, Found, Laid, Point, Slot, order, ranked, spread, wanted
 from crewgraph.render.rows import Rows, cuts
 from crewgraph.render.sketch import Box
@@ -20,6 +21,8 @@ from crewgraph.render.spacing import Drawn, Gaps
 
 __all__ = ["Drawn", "Gaps", "Layout", "Point", "layout_of"]
 
+BROAD, MANY = 3200.0, 12
+"""A box with at least so many items side by side that are broader than this is a grid."""
 SWEEPS = 16
 """How often items are moved towards their neighbours."""
 BEND = 56.0
@@ -64,9 +67,12 @@ def _joined(pieces: list[tuple[tuple[int, int], list[Point]]]) -> list[Point]:
 
 
 def _laid(box: Box, drawn: Drawn, *, is_root: bool = False) -> Laid:
-    """A box, in rows one below the other where it is very long."""
+    """A box, in rows one below the other where it is very long, and in a grid where it holds very many side by side."""
     items = [_laid(item, drawn) if isinstance(item, Box) else item for item in box.items]
     frame = _Frame(box, drawn, items, is_root=is_root)
+    cells = [] if is_root or frame.across() <= BROAD else list(frame.cells())
+    if len(cells) >= MANY and not any(source is None and number in drawn.labels for number, source, _ in frame.ends):
+        return Grid(box.key, [_cell(box, drawn, cell) for cell in cells], drawn)
     places = cuts(frame.lengths(), frame.crossings(), across=frame.across(), aspect=drawn.gaps.aspect)
     if not places:
         frame.stand()
@@ -77,6 +83,15 @@ def _laid(box: Box, drawn: Drawn, *, is_root: bool = False) -> Laid:
         bands.append(_Frame(box, drawn, inside, is_root=True))
         bands[-1].stand()
     return Rows(box.key, bands, drawn, is_root=is_root)
+
+
+def _cell(box: Box, drawn: Drawn, items: Sequence[Laid | str]) -> Laid | str:
+    """What hangs together in a box, as one item."""
+    if len(items) == 1:
+        return items[0]
+    frame = _Frame(box, drawn, items, is_root=True)
+    frame.stand()
+    return frame
 
 
 # ---- a box -----------------------------------------------------------------------------------------------------
@@ -100,7 +115,7 @@ class _Frame:
             for name in ([item] if isinstance(item, str) else item.members)
         }
         self.members = set(self.owner)
-        self.ends = list(self._ends())
+        self.ends = list(drawn.ends(self.owner))
         ranks = ranked(len(self.items), [(a, b) for _, a, b in self.ends if a is not None and b is not None])
         self.slots = [
             Slot(rank, drawn.sizes[item] if isinstance(item, str) else item.size, item, place)
@@ -134,16 +149,27 @@ class _Frame:
                 steps[last] -= 1
         return list(accumulate(steps[:-1]))
 
+    def cells(self) -> Iterator[list[Laid | str]]:
+        """The items that hang together by lines in the box, in the order of the author."""
+        near = [list[int]() for _ in self.items]
+        for _, source, target in self.ends:
+            if source is not None and target is not None:
+                near[source].append(target)
+                near[target].append(source)
+        seen = set[int]()
+        for root in range(len(self.items)):
+            together, todo = list[int](), [root] if root not in seen else []
+            seen.add(root)
+            while todo:
+                together.append(todo.pop())
+                todo += [each for each in near[together[-1]] if each not in seen]
+                seen.update(near[together[-1]])
+            if together:
+                yield [self.items[place] for place in sorted(together)]
+
     def across(self) -> float:
         """About how broad it is."""
         return max((sum(slot.size[1] + self.gaps.across for slot in row) for row in self.rows), default=0.0)
-
-    def _ends(self) -> Iterator[tuple[int, int | None, int | None]]:
-        """The lines that begin or end here, not within one item; each with the items at its ends, where they are here."""
-        for number, line in enumerate(self.drawn.lines):
-            source, target = self.owner.get(line.source), self.owner.get(line.target)
-            if source != target:
-                yield number, source, target
 
     def _connect(self) -> None:
         """Tell each slot its neighbours, and how much room the labels beside it take."""

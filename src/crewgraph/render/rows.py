@@ -1,13 +1,14 @@
 """Rows: a box that is very long is broken into several, one below the other, as a text is.
 
 A row is a box without a border. A line from one row to another leaves it at the far end, goes back in the space between
-the rows, and comes into the other one at its near end; each has a track of its own there.
+the rows, and comes into the other one at its near end. Each has a track of its own there, but for those that come from
+one row and lead to one node.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 from crewgraph.render.ranks import Extent, Found, Laid, Point
@@ -74,27 +75,24 @@ class Rows:
         self.key, self.bands, self.drawn, self.is_root = key, bands, drawn, is_root
         self.owner = {name: number for number, band in enumerate(bands) for name in band.members}
         self.members = set(self.owner)
-        self.ends = list(self._ends())
+        self.ends = list(drawn.ends(self.owner))
         inner = set[int]().union(*(band.labelled for band in bands))
         self.own = {number for number, source, _ in self.ends if number in drawn.labels and source is not None} - inner
         self.own -= {number for number, _, target in self.ends if target is None}
         self.labelled = inner | self.own
         self.back = [list[tuple[int, int]]() for _ in bands]
+        self.leader = dict[int, int]()
+        first = dict[tuple[int, str], int]()
         for number, source, target in self.ends:
             if source is not None and target is not None:
-                self.back[target].append((number, source))
+                own = number if number in self.own else first.setdefault((source, drawn.lines[number].target), number)
+                self.leader[number] = own
+                self.back[target] += [(number, source)] if own == number else []
         for target, lines in enumerate(self.back):
             lines.sort(key=lambda each: (abs(target - each[1]), -bands[each[1]].outs[each[0]]))
         self.right = self._tracks()
         self.ins, self.outs = dict[int, float](), dict[int, float]()
         self.size: Extent = self._stand()
-
-    def _ends(self) -> Iterator[tuple[int, int | None, int | None]]:
-        """The lines that begin or end here, not within one row; each with the rows at its ends, where they are here."""
-        for number, line in enumerate(self.drawn.lines):
-            source, target = self.owner.get(line.source), self.owner.get(line.target)
-            if source != target:
-                yield number, source, target
 
     def _tracks(self) -> dict[int, int]:
         """For each line that goes back the number of its track at the far end; one is used again further on."""
@@ -160,10 +158,11 @@ class Rows:
             y = self.starts[source] + self.bands[source].outs[number]
             points.append((self.left + self.bands[source].size[0], y))
         if source is not None and target is not None:
-            far = self.far + MARGIN + TRACK * self.right[number]
-            order = [each for each, _ in self.back[target]].index(number)
+            leader = self.leader[number]
+            far = self.far + MARGIN + TRACK * self.right[leader]
+            order = [each for each, _ in self.back[target]].index(leader)
             near = self.left - MARGIN - TRACK * (len(self.back[target]) - 1 - order)
-            lane = self.lanes[number]
+            lane = self.lanes[leader]
             points += [(far, points[0][1]), (far, lane), (near, lane)]
         if target is None:
             return [*points, (self.size[0], points[0][1])]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from crewgraph.render.ranks import Extent
 from crewgraph.render.sketch import Line
@@ -46,6 +46,7 @@ class Drawn:
         labels: the sizes of labels, by the number of their line.
         titles: the least sizes of boxes, by their keys, so that their titles fit.
         gaps: the distances.
+        touching: the numbers of the lines that begin or end at each node.
     """
 
     lines: Sequence[Line]
@@ -53,3 +54,20 @@ class Drawn:
     labels: Mapping[int, Extent]
     titles: Mapping[str, Extent]
     gaps: Gaps
+    touching: Mapping[str, Sequence[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note which lines touch which nodes: boxes are many."""
+        touching = dict[str, list[int]]()
+        for number, line in enumerate(self.lines):
+            for name in (line.source, line.target):
+                touching.setdefault(name, []).append(number)
+        object.__setattr__(self, "touching", touching)
+
+    def ends(self, owner: Mapping[str, int]) -> Iterator[tuple[int, int | None, int | None]]:
+        """The lines that begin or end in a box, not within one of its items; each with the items at its ends, if any."""
+        for number in sorted({number for name in owner for number in self.touching.get(name, ())}):
+            line = self.lines[number]
+            source, target = owner.get(line.source), owner.get(line.target)
+            if source != target:
+                yield number, source, target
