@@ -28,7 +28,7 @@ from crewgraph.cli.trouble import Exit, Mistake, leave
 from crewgraph.crew.human import giving_way
 from crewgraph.errors import KickoffError
 from crewgraph.policy import Budget, Policy
-from crewgraph.render import Runs, encoded, write
+from crewgraph.render import Runs, encoded, format_of, write
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
 from crewgraph.trace import Event
@@ -168,7 +168,7 @@ class Job:
         """Draw what the runs did, all that ended."""
         output = self.output
         if output.picture is not None and output.runs is not None:
-            picture = encoded(output.runs.graph, "svg", runs=output.runs)
+            picture = encoded(output.runs.graph, format_of(output.picture), runs=output.runs)
             click.echo(f"wrote {write(output.picture, picture)}", err=True)
 
     def summarise(self) -> None:

@@ -208,9 +208,8 @@ class _Drawing:
 
 def _is_corner(one: Point, other: Point, following: Point) -> bool:
     """Whether a line turns by a right angle."""
-    is_along, goes_along = one[1] == other[1], other[1] == following[1]
-    is_across, goes_across = one[0] == other[0], other[0] == following[0]
-    return (is_along and goes_across) or (is_across and goes_along)
+    turns = ((one[axis] == other[axis] and other[1 - axis] == following[1 - axis]) for axis in (0, 1))
+    return other not in (one, following) and any(turns)
 
 
 def _towards(corner: Point, other: Point) -> Point:

@@ -148,7 +148,8 @@ class _Tree:
         if ran is None:
             return ""
         figures = " · ".join(filter(None, (ran.time, ran.spent, ran.told)))
-        return f"  {ran.sign} {figures}".rstrip()
+        between = (" " if ran.state == "ok" else " · ") if figures else ""
+        return f"  {ran.sign}{between}{figures}"
 
     def badge(self, name: str) -> str:
         """What is wrong with a node: ``✗ CG302``, or ``! CG304``, as in the list of findings."""

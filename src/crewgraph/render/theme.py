@@ -153,5 +153,5 @@ def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:
         yield f".did-{state} .bar{{fill:{frame}}}"
         yield f".did-{state} .sign,.did-{state} .foot,.did-{state} .error{{fill:{text}}}"
     took = _DID[is_dark]["ok"][0]
-    yield f".took .way{{stroke:{took}}}"
-    yield f".took .head{{fill:{took}}}"
+    yield f".line.took .way{{stroke:{took}}}"
+    yield f".line.took .head{{fill:{took}}}"
