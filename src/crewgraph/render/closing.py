@@ -105,5 +105,5 @@ def _legs(line: Line) -> tuple[tuple[Line, ...], ...]:
 
 def _without(box: Box, passed: set[str]) -> Box:
     """A box without some points."""
-    kept = [item for item in box.items if item not in passed] if passed else box.items
-    return replace(box, items=[_without(item, passed) if isinstance(item, Box) else item for item in kept])
+    items = (_without(item, passed) if isinstance(item, Box) else item for item in box.items)
+    return replace(box, items=[item for item in items if isinstance(item, Box) or item not in passed])

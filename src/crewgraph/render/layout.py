@@ -140,30 +140,34 @@ class _Frame:
         return [max((slot.size[0] for slot in row), default=0.0) + self._gap(rank) for rank, row in enumerate(self.rows)]
 
     def crossings(self) -> list[int]:
-        """How many lines lead from each rank, or over it, to one behind it; what leaves the box is not in the way."""
-        steps = [0] * (len(self.rows) + 1)
-        for _, source, target in self.ends:
+        """How many lines lead from each rank, or over it, to one behind it; those to one node count once."""
+        begins = dict[tuple[str, int], tuple[int, int]]()
+        for number, source, target in self.ends:
             if source is not None and target is not None:
                 first, last = sorted((self.slots[source].rank, self.slots[target].rank))
-                steps[first] += 1
-                steps[last] -= 1
+                key = (self.drawn.lines[number].target, number if number in self.own else -1)
+                begins[key] = (min(first, begins.get(key, (first, last))[0]), last)
+        steps = [0] * (len(self.rows) + 1)
+        for first, last in begins.values():
+            steps[first] += 1
+            steps[last] -= 1
         return list(accumulate(steps[:-1]))
 
     def cells(self) -> Iterator[list[Laid | str]]:
         """The items that hang together by lines in the box, in the order of the author."""
-        near = [list[int]() for _ in self.items]
+        near = [set[int]() for _ in self.items]
         for _, source, target in self.ends:
             if source is not None and target is not None:
-                near[source].append(target)
-                near[target].append(source)
+                near[source].add(target)
+                near[target].add(source)
         seen = set[int]()
         for root in range(len(self.items)):
             together, todo = list[int](), [root] if root not in seen else []
             seen.add(root)
             while todo:
                 together.append(todo.pop())
-                todo += [each for each in near[together[-1]] if each not in seen]
-                seen.update(near[together[-1]])
+                todo += near[together[-1]] - seen
+                seen |= near[together[-1]]
             if together:
                 yield [self.items[place] for place in sorted(together)]
 
