@@ -198,9 +198,13 @@ NASTY = (
 
 def nasty() -> Pipeline:
     """Names that are something else in one format or another: of nodes, of frames and of routes."""
-    routes = {name: Route(f"kind == {name!r}", Pipeline(stages=[Card(name, (name, name))], name=name)) for name in NASTY[:5]}
+    routes = {
+        name: Route(f"kind == {name!r}", Pipeline(stages=[Card(name, (name, name))], name=name)) for name in NASTY[:5]
+    }
     stages = [small(name) for name in NASTY[5:]]
-    return Pipeline(stages=[Pipeline(stages=stages, name=NASTY[0]), Router(routes, small("rest"), name=NASTY[-2])], name=NASTY[3])
+    return Pipeline(
+        stages=[Pipeline(stages=stages, name=NASTY[0]), Router(routes, small("rest"), name=NASTY[-2])], name=NASTY[3]
+    )
 
 
 class Told(PipelineRunResult):
@@ -219,9 +223,7 @@ def run_of(pipeline: Pipeline, failing: str = "", *, routes: Mapping[str, str], 
     reached = {name for name, node in graph.nodes.items() if isinstance(node, Start)}
     for place, name in enumerate(graph.order()):
         node, ways = graph.nodes[name], graph.predecessors(name)
-        came = any(
-            edge.source in reached and edge.route in {None, routes.get(edge.source, "default")} for edge in ways
-        )
+        came = any(edge.source in reached and edge.route in {None, routes.get(edge.source, "default")} for edge in ways)
         came = came and not any(each.status == "failed" for each in spans)
         status = ("failed" if name == failing else "ok") if came else "skipped"
         reached |= {name} if came and status == "ok" else set()

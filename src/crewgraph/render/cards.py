@@ -23,8 +23,8 @@ __all__ = [
     "Over",
     "card",
     "chip",
-    "cluster_title",
     "closed",
+    "cluster_title",
     "diamond",
     "dimmed",
     "found",
@@ -275,9 +275,7 @@ def is_long(switch: Switch) -> bool:
     return len(switch.routes) > MAX_CHIPS or longest > MAX_CHIP
 
 
-def _framed(
-    rows: str, border: str, ground: str, *, padding: int, style: str = "ROUNDED", over: Over = NOTHING
-) -> str:
+def _framed(rows: str, border: str, ground: str, *, padding: int, style: str = "ROUNDED", over: Over = NOTHING) -> str:
     """A frame; what is laid over the node colours it."""
     (border, ground), width = (over.frame, 2) if over.frame else ((border, ground), 1)
     return _FRAME.format(border=border, ground=ground, padding=padding, rows=rows, style=style, width=width)

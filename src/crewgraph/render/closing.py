@@ -27,7 +27,7 @@ def sketched(graph: Graph, depth: int | None = None) -> Sketch:
     sketch = sketch_of(graph)
     if depth is None:
         return sketch
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:  # pyright: ignore[reportUnnecessaryIsInstance] - it is the user's
+    if type(depth) is not int or depth < 0:  # it is the user's
         raise ValueError(f"depth is a whole number from 0 on, or None for everything, not {depth!r}")
     closed = dict[str, Box]()
     root = _closed(sketch.boxes, depth, closed)

@@ -80,15 +80,17 @@ def _laid(box: Box, drawn: Drawn, *, is_root: bool = False) -> Laid:
     bands = list[Laid]()
     for begin, end in pairwise([0, *places, len(frame.rows)]):
         inside = [item for item, slot in zip(items, frame.slots, strict=True) if begin <= slot.rank < end]
-        bands.append(_Frame(box, drawn, inside, is_root=True))
-        bands[-1].stand()
+        bands.append(_bare(box, drawn, inside))
     return Rows(box.key, bands, drawn, is_root=is_root)
 
 
 def _cell(box: Box, drawn: Drawn, items: Sequence[Laid | str]) -> Laid | str:
     """What hangs together in a box, as one item."""
-    if len(items) == 1:
-        return items[0]
+    return items[0] if len(items) == 1 else _bare(box, drawn, items)
+
+
+def _bare(box: Box, drawn: Drawn, items: Sequence[Laid | str]) -> Laid:
+    """Some items of a box, without its border."""
     frame = _Frame(box, drawn, items, is_root=True)
     frame.stand()
     return frame
@@ -137,7 +139,9 @@ class _Frame:
 
     def lengths(self) -> list[float]:
         """How much each rank takes along, with what lies behind it."""
-        return [max((slot.size[0] for slot in row), default=0.0) + self._gap(rank) for rank, row in enumerate(self.rows)]
+        return [
+            max((slot.size[0] for slot in row), default=0.0) + self._gap(rank) for rank, row in enumerate(self.rows)
+        ]
 
     def crossings(self) -> list[int]:
         """How many lines lead from each rank, or over it, to one behind it; those to one node count once."""

@@ -100,7 +100,9 @@ class _Drawing:
     def about(self, name: str) -> str:
         """What is laid over a node: the user's note, what is wrong with it, and what it did."""
         ran, mark, note = self.scene.ran(name), self.scene.mark(name), self.scene.note(name)
-        did = [f"<b>{mermaid_text(ran.sign)}</b>", *map(mermaid_text, filter(None, (ran.time, ran.spent)))] if ran else []
+        did = (
+            [f"<b>{mermaid_text(ran.sign)}</b>", *map(mermaid_text, filter(None, (ran.time, ran.spent)))] if ran else []
+        )
         lines = [
             f"<i>{mermaid_text(shortened(note, MAX_SUMMARY))}</i>" if note else "",
             f"<b>{mermaid_text(mark.badge)}</b>" if mark else "",

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["AMBER", "CORE", "DEFAULT", "GREEN", "HUES", "INK", "RED", "ROUTES", "Hue", "Ink", "faded", "hue_of", "named_hue"]
+__all__ = [
+    "AMBER",
+    "CORE",
+    "DEFAULT",
+    "GREEN",
+    "HUES",
+    "INK",
+    "RED",
+    "ROUTES",
+    "Hue",
+    "Ink",
+    "faded",
+    "hue_of",
+    "named_hue",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def cuts(lengths: Sequence[float], crossings: Sequence[int], *, across: float, a
         later = (rank for rank, end in enumerate(ends[:-1]) if end - begin > wish)
         fitting = sorted(
             (rank for rank in near if crossings[rank] <= MAX_CUT),
-            key=lambda rank: (crossings[rank], abs(ends[rank] - begin - wish)),  # noqa: B023 - sorted at once
+            key=lambda rank: (crossings[rank], abs(ends[rank] - begin - wish)),
         )
         cut = next(iter(fitting), None)
         cut = next((rank for rank in later if crossings[rank] <= MAX_CUT), None) if cut is None else cut
@@ -77,8 +77,11 @@ class Rows:
         self.members = set(self.owner)
         self.ends = list(drawn.ends(self.owner))
         inner = set[int]().union(*(band.labelled for band in bands))
-        self.own = {number for number, source, _ in self.ends if number in drawn.labels and source is not None} - inner
-        self.own -= {number for number, _, target in self.ends if target is None}
+        self.own = {
+            number
+            for number, source, target in self.ends
+            if number in drawn.labels and number not in inner and source is not None and target is not None
+        }
         self.labelled = inner | self.own
         self.back = [list[tuple[int, int]]() for _ in bands]
         self.leader = dict[int, int]()
@@ -88,8 +91,8 @@ class Rows:
                 own = number if number in self.own else first.setdefault((source, drawn.lines[number].target), number)
                 self.leader[number] = own
                 self.back[target] += [(number, source)] if own == number else []
-        for target, lines in enumerate(self.back):
-            lines.sort(key=lambda each: (abs(target - each[1]), -bands[each[1]].outs[each[0]]))
+        for row, lines in enumerate(self.back):
+            lines.sort(key=lambda each, row=row: (abs(row - each[1]), -bands[each[1]].outs[each[0]]))
         self.right = self._tracks()
         self.ins, self.outs = dict[int, float](), dict[int, float]()
         self.size: Extent = self._stand()
@@ -100,7 +103,11 @@ class Rows:
         for target, lines in enumerate(self.back):
             for number, source in lines:
                 first, last = sorted((source, target))
-                free = (place for place, used in enumerate(taken) if all(last <= one or other <= first for one, other in used))
+                free = (
+                    place
+                    for place, used in enumerate(taken)
+                    if all(last <= one or other <= first for one, other in used)
+                )
                 place = next(free, len(taken))
                 taken += [[]] if place == len(taken) else []
                 taken[place].append((first, last))

@@ -189,7 +189,7 @@ class _Boxing:
         self.inside(inner, shape)
         box.items.extend([inner] if inner.items else [])
 
-    def inside(self, box: Box, shape: Shape) -> None:
+    def inside(self, box: Box, shape: Shape) -> None:  # noqa: C901 - one case per shape
         match shape:
             case Leaf(node):
                 self.put(box, node)

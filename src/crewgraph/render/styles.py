@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from crewgraph.drawable import DrawnNode, NodeStyle, Style
 from crewgraph.errors import RenderError
@@ -35,10 +36,10 @@ def _drawn(node: Work | Switch) -> DrawnNode:
 
 def _asked(style: Style, node: DrawnNode) -> NodeStyle | None:
     try:
-        given: object = style(node)
+        given: Any = style(node)
     except Exception as error:
         told = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise RenderError(f"the style of {node.kind} '{node.name}' failed: {told}. {_EDIT}") from error
-    if given is None or isinstance(given, NodeStyle):
-        return given
-    raise RenderError(f"the style of {node.kind} '{node.name}' is a {type(given).__name__}. {_EDIT}")
+    if given is not None and not isinstance(given, NodeStyle):
+        raise RenderError(f"the style of {node.kind} '{node.name}' is a {type(given).__name__}. {_EDIT}")
+    return given

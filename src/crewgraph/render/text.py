@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Unpack, assert_never
 
 from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
-from crewgraph.render.escape import clean, shortened
 from crewgraph.render.closing import card_of, told
+from crewgraph.render.escape import clean, shortened
 from crewgraph.render.scene import Over, Scene, scene_of
 from crewgraph.render.sketch import condition_label, heads, pipeline_name
 from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape, Wired

@@ -104,7 +104,9 @@ def _scoped(rules: str, theme: Theme, used: Collection[str] | None) -> str:
     parts = (rule.partition("{") for rule in rules.splitlines() if rule)
     kept = ((_kept(selectors, used), body) for selectors, _, body in parts)
     return "\n".join(
-        f"{','.join(f'.crewgraph-{theme} {each}' for each in selectors)}{{{body}" for selectors, body in kept if selectors
+        f"{','.join(f'.crewgraph-{theme} {each}' for each in selectors)}{{{body}"
+        for selectors, body in kept
+        if selectors
     )
 
 

@@ -35,7 +35,9 @@ def test_draw_prints_a_format(crewgraph, flow, name, start):
 def test_draw_closes_what_is_nested_deeper(crewgraph, flow):
     """``--depth`` counts the frames that are open."""
     assert "├─ 1 · " in crewgraph("draw", "flow.py", "--depth", "1").stdout
-    assert crewgraph("draw", "flow.py", "--depth", "0").stdout.count("\n") < crewgraph("draw", "flow.py").stdout.count("\n")
+    assert crewgraph("draw", "flow.py", "--depth", "0").stdout.count("\n") < crewgraph("draw", "flow.py").stdout.count(
+        "\n"
+    )
 
 
 def test_draw_writes_a_file(crewgraph, flow, folder):

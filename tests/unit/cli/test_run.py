@@ -207,7 +207,10 @@ def test_an_invalid_pipeline_is_code_3(crewgraph, write, folder):
         (["flow.py", "rows.jsonl", "--out", "folder"], "'folder' is a folder"),
         (["flow.py", "rows.jsonl", "--out", "x", "--trace", "x"], "--out and --trace are the same file"),
         (["flow.py", "rows.jsonl", "--trace", "-"], "--trace needs a file"),
-        (["flow.py", "rows.jsonl", "--picture", "x.png"], "--picture draws .svg, .dot, .mmd, .txt, and 'x.png' is named otherwise"),
+        (
+            ["flow.py", "rows.jsonl", "--picture", "x.png"],
+            "--picture draws .svg, .dot, .mmd, .txt, and 'x.png' is named otherwise",
+        ),
         (
             ["flow.py", "rows.jsonl", "--picture", "x.svg", "--trace", "x.svg"],
             "--trace and --picture are the same file",

@@ -282,7 +282,9 @@ def test_what_is_very_broad_is_a_grid(name: str, orientation: Any) -> None:
     assert drawn.layout.size[1] < BROAD
     assert all(one[0] < other[0] or one[1] < other[1] for one, other in pairwise(places))
     (corner, size) = drawn.layout.boxes["parallel1"]
-    into = [points for line, points in zip(drawn.sketch.lines, drawn.layout.lines, strict=True) if line.source == "split"]
+    into = [
+        points for line, points in zip(drawn.sketch.lines, drawn.layout.lines, strict=True) if line.source == "split"
+    ]
     assert {points[1] for points in into} == {(corner[0], corner[1] + size[1] / 2)}
 
 
