@@ -86,15 +86,15 @@ class Grid:
             else:
                 cell.place((corner[0] + x, corner[1] + y), depth + 1, found)
         for number, source, target in self.ends:
-            if source is None and target is not None:
+            if source is None:
+                assert target is not None, "a line without an end in the box is none of its lines"
                 found.piece(number, (2, depth), corner, self._into(number, target))
-            elif source is not None:
-                points = self._out_of(number, source)
-                found.piece(number, (0, -depth), corner, points)
-                if number in self.own:
-                    length = self.drawn.labels[number][0]
-                    middle = points[0][0] + self.drawn.gaps.label + length / 2
-                    found.labels[number] = corner[0] + middle, corner[1] + points[0][1]
+                continue
+            points = self._out_of(number, source)
+            found.piece(number, (0, -depth), corner, points)
+            if number in self.own:
+                middle = points[0][0] + self.drawn.gaps.label + self.drawn.labels[number][0] / 2
+                found.labels[number] = corner[0] + middle, corner[1] + points[0][1]
 
     def _into(self, number: int, place: int) -> list[Point]:
         """A line from the border to the track above the row, and from there to the item."""

@@ -274,12 +274,12 @@ class _Frame:
         """Write down where everything in the box stands, if its corner stands there."""
         if not self.is_root:
             found.boxes[self.box.key] = corner, self.size
-        for slot in self.slots:
+        for item, slot in zip(self.items, self.slots, strict=True):
             at = (corner[0] + self.columns[slot.rank][0], corner[1] + slot.start)
-            if isinstance(slot.item, str):
-                found.nodes[slot.item] = at
-            elif slot.item is not None:
-                slot.item.place(at, depth + 1, found)
+            if isinstance(item, str):
+                found.nodes[item] = at
+            else:
+                item.place(at, depth + 1, found)
         for number, source, target in self.ends:
             points = self._points(number, source, target)
             phase = (2, depth) if source is None else (0, -depth) if target is None else (1, 0)
