@@ -45,6 +45,11 @@ class Grid:
         self.sizes = [drawn.sizes[cell] if isinstance(cell, str) else cell.size for cell in cells]
         label = max((drawn.labels[number][0] + 2 * drawn.gaps.label for number in self.own), default=0.0)
         self.behind = max(drawn.gaps.along, label + 2 * STUB)
+        self.turns = dict[int, float]()
+        for number, source, _ in self.ends:
+            if source is not None and number in self.own:
+                room = drawn.labels[number][0] + 2 * drawn.gaps.label
+                self.turns[source] = max(room, self.turns.get(source, 0.0))
         self.columns = self._columns()
         self.ins, self.outs = dict[int, float](), dict[int, float]()
         self.size: Extent = self._stand()
@@ -109,5 +114,5 @@ class Grid:
         last, middle = self.size[0] - self.drawn.gaps.after, self.outs[number]
         x += self.sizes[place][0]
         y += self.sizes[place][1] / 2 if isinstance(cell, str) else cell.outs[number]
-        turn = x + (self.drawn.labels[number][0] + 2 * self.drawn.gaps.label if number in self.own else STUB)
+        turn = x + self.turns.get(place, STUB)
         return [(x, y), (turn, y), (turn, track), (last, track), (last, middle), (self.size[0], middle)]

@@ -27,7 +27,7 @@ MARGIN = 22.0
 SLACK = 0.3
 """By which part of a row it may end earlier or later, where fewer lines are cut there."""
 MAX_CUT = 10
-"""A row does not end where more lines than these would have to go back, but where there are fewer."""
+"""A row does not end where more lines than these would have to go back; it may be twice as long until there are fewer."""
 
 
 def cuts(lengths: Sequence[float], crossings: Sequence[int], *, across: float, aspect: float) -> list[int]:
@@ -47,7 +47,11 @@ def cuts(lengths: Sequence[float], crossings: Sequence[int], *, across: float, a
     ends, begin, found = list(accumulate(lengths)), 0.0, list[int]()
     while total - begin > wish * (1 + SLACK):
         near = [rank for rank, end in enumerate(ends[:-1]) if abs(end - begin - wish) <= SLACK * wish]
-        later = (rank for rank, end in enumerate(ends[:-1]) if end - begin > wish)
+        later = (
+            rank
+            for rank, end in enumerate(ends)
+            if wish < end - begin <= 2 * wish and total - end >= wish / 2  # no row of a few nodes at the end
+        )
         fitting = sorted(
             (rank for rank in near if crossings[rank] <= MAX_CUT),
             key=lambda rank: (crossings[rank], abs(ends[rank] - begin - wish)),
@@ -92,7 +96,9 @@ class Rows:
                 self.leader[number] = own
                 self.back[target] += [(number, source)] if own == number else []
         for row, lines in enumerate(self.back):
-            lines.sort(key=lambda each, row=row: (abs(row - each[1]), -bands[each[1]].outs[each[0]]))
+            # near rows first, and of one row the lowest line: so none of them cross one another
+            ranked = [(abs(row - source), -bands[source].outs[number], number, source) for number, source in lines]
+            self.back[row] = [(number, source) for _, _, number, source in sorted(ranked)]
         self.right = self._tracks()
         self.ins, self.outs = dict[int, float](), dict[int, float]()
         self.size: Extent = self._stand()

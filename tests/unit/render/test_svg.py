@@ -428,7 +428,8 @@ def test_where_rows_end() -> None:
     assert cuts(even[:60], [1] * 60, across=40, aspect=1.8) == []
     assert cuts(even, [1] * 100, across=40, aspect=1.8) == [25, 50, 75]
     assert cuts(even, [2] * 27 + [1] + [2] * 72, across=40, aspect=1.8)[0] == 28
-    assert cuts(even, [99] * 60 + [1] + [99] * 39, across=40, aspect=1.8) == [61]
+    assert cuts(even, [99] * 40 + [1] + [99] * 59, across=40, aspect=1.8) == [41]
+    assert cuts(even, [99] * 60 + [1] + [99] * 39, across=40, aspect=1.8) == []
     assert cuts(even, [99] * 100, across=40, aspect=1.8) == []
 
 
