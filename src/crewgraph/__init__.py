@@ -20,6 +20,7 @@ from crewgraph.crew import (
     tool,
 )
 from crewgraph.diagnostics import Diagnostic, Findings, Ignore, Severity
+from crewgraph.drawable import DrawnNode, NodeStyle
 from crewgraph.edges import Edge, Graph
 from crewgraph.errors import (
     BudgetExceeded,
@@ -70,6 +71,7 @@ __all__ = [
     "CrewOutput",
     "CrewgraphError",
     "Diagnostic",
+    "DrawnNode",
     "Edge",
     "Findings",
     "Forecast",
@@ -87,6 +89,7 @@ __all__ = [
     "MCPServer",
     "ModelError",
     "NodeError",
+    "NodeStyle",
     "OfflineLLM",
     "OutputFormat",
     "OutputInvalid",

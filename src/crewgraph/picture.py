@@ -4,42 +4,50 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from crewgraph import render
 from crewgraph.compiler import analyse
-from crewgraph.drawable import Picture
-from crewgraph.errors import RenderError
+from crewgraph.drawable import Picture, Style
 from crewgraph.graph import Graph
-from crewgraph.render import Marks, Orientation, Theme
+from crewgraph.render import Orientation, Over, Theme
 from crewgraph.syntax import Pipeline
 
 __all__ = ["draw", "to_dot", "to_mermaid", "to_svg", "to_text"]
 
 
-def to_dot(pipeline: Pipeline, *, orientation: Orientation = "LR") -> str:
+class _Asked(TypedDict, total=False):
+    """What the user wants to see of a pipeline, in whatever format."""
+
+    depth: int | None
+    run: Any
+    style: Style | None
+
+
+def to_dot(pipeline: Pipeline, *, orientation: Orientation = "LR", **asked: Unpack[_Asked]) -> str:
     """See :meth:`Pipeline.to_dot`."""
-    graph, marks = _marked(pipeline)
-    return render.to_dot(graph, orientation=orientation, marks=marks)
+    graph, over = _laid(pipeline, **asked)
+    return render.to_dot(graph, orientation=orientation, **over)
 
 
-def to_mermaid(pipeline: Pipeline, *, orientation: Orientation = "LR") -> str:
+def to_mermaid(pipeline: Pipeline, *, orientation: Orientation = "LR", **asked: Unpack[_Asked]) -> str:
     """See :meth:`Pipeline.to_mermaid`."""
-    graph, marks = _marked(pipeline)
-    return render.to_mermaid(graph, orientation=orientation, marks=marks)
+    graph, over = _laid(pipeline, **asked)
+    return render.to_mermaid(graph, orientation=orientation, **over)
 
 
-def to_svg(pipeline: Pipeline, *, orientation: Orientation = "LR", theme: Theme = "auto", run: Any = None) -> Picture:
+def to_svg(
+    pipeline: Pipeline, *, orientation: Orientation = "LR", theme: Theme = "auto", **asked: Unpack[_Asked]
+) -> Picture:
     """See :meth:`Pipeline.to_svg`."""
-    graph, marks = _marked(pipeline)
-    runs = None if run is None else render.runs_of(graph, run)
-    return Picture(render.to_svg(graph, orientation=orientation, marks=marks, theme=theme, runs=runs))
+    graph, over = _laid(pipeline, **asked)
+    return Picture(render.to_svg(graph, orientation=orientation, theme=theme, **over))
 
 
-def to_text(pipeline: Pipeline) -> str:
+def to_text(pipeline: Pipeline, **asked: Unpack[_Asked]) -> str:
     """See :meth:`Pipeline.to_text`."""
-    graph, marks = _marked(pipeline)
-    return render.to_text(graph, marks=marks)
+    graph, over = _laid(pipeline, **asked)
+    return render.to_text(graph, **over)
 
 
 def draw(
@@ -48,20 +56,22 @@ def draw(
     *,
     orientation: Orientation = "LR",
     theme: Theme = "auto",
-    run: Any = None,
+    **asked: Unpack[_Asked],
 ) -> Path:
     """See :meth:`Pipeline.draw`."""
     name = render.format_of(path)
-    if run is not None and name != "svg":
-        raise RenderError(
-            f"a run is laid over SVG pictures only, not over {name}. hint: name the file {Path(path).stem}.svg"
-        )
-    graph, marks = _marked(pipeline)
-    runs = None if run is None else render.runs_of(graph, run)
-    picture = render.encoded(graph, name, orientation=orientation, marks=marks, theme=theme, runs=runs)
-    return render.write(path, picture)
+    graph, over = _laid(pipeline, **asked)
+    return render.write(path, render.encoded(graph, name, orientation=orientation, theme=theme, **over))
 
 
-def _marked(pipeline: Pipeline) -> tuple[Graph, Marks]:
+def _laid(
+    pipeline: Pipeline, *, depth: int | None = None, run: Any = None, style: Style | None = None
+) -> tuple[Graph, Over]:
+    """The graph of a pipeline, and what is laid over it."""
     graph, findings = analyse(pipeline)
-    return graph, render.marks_of(findings)
+    over: Over = {"depth": depth, "marks": render.marks_of(findings)}
+    if run is not None:
+        over["runs"] = render.runs_of(graph, run, depth=depth)
+    if style is not None:
+        over["styles"] = render.styles_of(graph, style)
+    return graph, over

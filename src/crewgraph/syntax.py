@@ -149,7 +149,7 @@ def _misfits(stage: Any, path: str) -> Iterator[str]:
 
 
 class Pipeline(BaseModel, Stage, Drawable):
-    """Stages, one after the other; a list is a parallel stage, a pipeline used as a stage is spliced flat.
+    """Stages, one after the other; a list is a parallel stage, a pipeline without a name as a stage is spliced flat.
 
     Each crew is handed the run's inputs, updated with the structured output of every crew upstream.
 
@@ -208,10 +208,15 @@ class Pipeline(BaseModel, Stage, Drawable):
             raise ValueError("\n".join(wrong))
         flat = list[Any]()
         for stage in stages:
-            is_whole = not isinstance(stage, Pipeline) or _has_say(stage)
+            is_whole = not isinstance(stage, Pipeline) or _has_say(stage) or cls._is_named(stage)
             for part in [stage] if is_whole else stage.stages:
                 flat.append(list(part) if isinstance(part, list | tuple) else part)
         return flat
+
+    @classmethod
+    def _is_named(cls, stage: Pipeline) -> bool:
+        """Whether a stage is kept whole for its name; a procedure is a plain chain."""
+        return bool(stage.name and stage.stages) and not cls.joins_procedure
 
     @field_validator("input_model", mode="before")
     @classmethod

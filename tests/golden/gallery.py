@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from crewgraph.compiler import analyse
+from crewgraph.drawable import DrawnNode, NodeStyle
 from crewgraph.edges import Edge, Graph
+from crewgraph.graph import Start, Switch, Work
 from crewgraph.node import Interface, Problem
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, PipelineRunResult
 from crewgraph.router import Route, Router
 from crewgraph.step import Step
 from crewgraph.syntax import Pipeline, Stage
+from crewgraph.trace import Span
+from crewgraph.usage import UsageMetrics
 
 
 class Card(Stage):
@@ -158,6 +164,100 @@ def by_hand_in_between() -> Pipeline:
     return first >> Graph([Edge(small("k"), last, when="open")])
 
 
+def office() -> Pipeline:
+    """Pipelines with names: a stage, a branch, a whole route, one in another, and a graph."""
+    fraud = Pipeline(stages=[small("score"), [small("fraud"), small("stock")]], name="Fraud")
+    refunds = Pipeline(stages=[Card("Check order", ("Look it up", "Clerk"), gives=["order"]), fraud], name="Refunds")
+    legal = Pipeline(stages=[small("read law"), small("advise")], name="Legal desk")
+    clean = Pipeline(stages=[small("clean"), Card("Classify", ("Sort it", "Sorter"), gives=["kind"])], name="Clean")
+    graph = Graph([(small("m"), small("n")), Edge("m", small("o"), when="late")], name="By hand")
+    routes = {
+        "refund": Route("kind == 'refund'", refunds),
+        "spam": Route("score > 0.9", Pipeline(stages=[small("drop")], name="spam")),
+    }
+    desk = Router(routes, small("archive"), name="Desk")
+    return Pipeline(stages=[clean, [legal, small("note") >> small("file")], desk, graph, small("close")], name="Office")
+
+
+NASTY = (
+    "<script>alert('x')</script>",
+    '" onload="x',
+    "back\\slash \\N \\G",
+    '%%{init: {"theme": "dark"}}%%',
+    "two\nlines\r\n",
+    "\u202eright to left",
+    "مرحبا بالعالم",
+    "語" * 40,
+    "end",
+    "x" * 500,
+    "--> A[b](c)",
+    "</style><svg/onload=x>",
+    "&amp; #35; #quot;",
+)
+
+
+def nasty() -> Pipeline:
+    """Names that are something else in one format or another: of nodes, of frames and of routes."""
+    routes = {
+        name: Route(f"kind == {name!r}", Pipeline(stages=[Card(name, (name, name))], name=name)) for name in NASTY[:5]
+    }
+    stages = [small(name) for name in NASTY[5:]]
+    return Pipeline(
+        stages=[Pipeline(stages=stages, name=NASTY[0]), Router(routes, small("rest"), name=NASTY[-2])], name=NASTY[3]
+    )
+
+
+class Told(PipelineRunResult):
+    """A result whose spans are given."""
+
+    given: list[Span] = []  # noqa: RUF012 - a field
+
+    @property
+    def spans(self) -> list[Span]:
+        return self.given
+
+
+def run_of(pipeline: Pipeline, failing: str = "", *, routes: Mapping[str, str], index: int = 0) -> Told:
+    """A run as if it had taken these routes and failed at a node: a second for each node, one after the other."""
+    graph, began, spans = analyse(pipeline)[0], datetime(2026, 11, 28, tzinfo=UTC), list[Span]()
+    reached = {name for name, node in graph.nodes.items() if isinstance(node, Start)}
+    for place, name in enumerate(graph.order()):
+        node, ways = graph.nodes[name], graph.predecessors(name)
+        came = any(edge.source in reached and edge.route in {None, routes.get(edge.source, "default")} for edge in ways)
+        came = came and not any(each.status == "failed" for each in spans)
+        status = ("failed" if name == failing else "ok") if came else "skipped"
+        reached |= {name} if came and status == "ok" else set()
+        if not isinstance(node, Work | Switch):
+            continue
+        started = began + timedelta(seconds=place) if came else None
+        spans.append(
+            Span(
+                node=name,
+                kind="router" if isinstance(node, Switch) else node.interface.kind,
+                status=status,
+                started=started,
+                ended=started + timedelta(seconds=1 + index / 4) if started else None,
+                route=routes.get(name, "default") if isinstance(node, Switch) and came else None,
+                usage=UsageMetrics(total_tokens=1200, picodollars=2 * 10**9) if came and place % 3 == 0 else None,
+                error=f"ValueError: {NASTY[0]}" if status == "failed" else None,
+            )
+        )
+    return Told(given=spans, index=index)
+
+
+def runs(pipeline: Pipeline) -> list[Told]:
+    """Several runs of the office, one of which failed."""
+    taken = [{"Desk": "refund"}, {"Desk": "spam"}, {}, {"Desk": "refund", "after m": "late"}]
+    return [run_of(pipeline, "fraud" * (index == 3), routes=each, index=index) for index, each in enumerate(taken)]
+
+
+def look(node: DrawnNode) -> NodeStyle | None:
+    """A rule for how nodes look: routers teal, some steps pink with a hostile note."""
+    if node.kind == "router":
+        return NodeStyle(hue="teal", note="who decides?")
+    return NodeStyle(hue="pink", note=NASTY[0], tooltip='a "tip"') if len(node.name) > 7 else None
+
+
 GALLERY = {
     make.__name__: make
     for make in (
@@ -172,5 +272,7 @@ GALLERY = {
         marked,
         by_hand,
         by_hand_in_between,
+        office,
+        nasty,
     )
 }

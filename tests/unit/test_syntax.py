@@ -222,6 +222,15 @@ def test_a_pipeline_as_a_stage_is_spliced_flat() -> None:
     assert Pipeline([Pipeline([Pipeline([])])]).stages == []
 
 
+def test_a_pipeline_with_a_name_as_a_stage_stays_whole() -> None:
+    """So that pictures can show it as one; an operator goes on with it, a procedure is a plain chain, nothing is nothing."""
+    inner = Pipeline([b, [c, d]], name="inner")
+    assert Pipeline([a, inner]).stages == [a, inner]
+    assert (a >> inner).stages == [a, b, [c, d]]
+    assert Procedure([a, Procedure([b, c], name="chain")]).stages == [a, b, c]
+    assert Pipeline([a, Pipeline([], name="empty")]).stages == [a]
+
+
 @pytest.mark.parametrize(
     ("stages", "told"),
     [
@@ -402,11 +411,11 @@ def test_a_stage_that_ignores_something_stays_whole() -> None:
     [
         ("check", (), {"strict": ["CG305"]}),
         ("compile", (), {}),
-        ("to_text", (), {}),
-        ("to_dot", (), {"orientation": "TB"}),
-        ("to_mermaid", (), {"orientation": "TB"}),
-        ("to_svg", (), {"orientation": "TB", "theme": "dark", "run": None}),
-        ("draw", ("x.svg",), {"orientation": "TB", "theme": "light", "run": None}),
+        ("to_text", (), {"depth": 1, "run": [], "style": print}),
+        ("to_dot", (), {"orientation": "TB", "depth": 1, "run": [], "style": print}),
+        ("to_mermaid", (), {"orientation": "TB", "depth": 1, "run": [], "style": print}),
+        ("to_svg", (), {"orientation": "TB", "theme": "dark", "depth": 1, "run": [], "style": print}),
+        ("draw", ("x.svg",), {"orientation": "TB", "theme": "light", "depth": 1, "run": [], "style": print}),
         ("events", ([{}],), {"max_concurrency": 3, "on_error": "raise", "engine": "e"}),
         *(
             (name, ([{}],), {"max_concurrency": 3, "on_error": "collect", "observer": print, "engine": "e"})

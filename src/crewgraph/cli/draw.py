@@ -32,6 +32,12 @@ __all__ = ["draw"]
     default="auto",
     help="The colours of an SVG; auto leaves them to the reader's desktop.",
 )
+@click.option(
+    "--depth",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Open so many frames within frames: parallel stages, routes, named pipelines; all unless given.",
+)
 @names_option
 def draw(
     target: str,
@@ -41,6 +47,7 @@ def draw(
     name: str | None,
     orientation: Orientation,
     theme: Theme,
+    depth: int | None,
 ) -> None:
     """Draw a pipeline; without options as a tree of text.
 
@@ -52,7 +59,8 @@ def draw(
         raise Mistake(f"a {chosen.upper()} is nothing for a terminal; write it to a file with -o")
     loaded = load(target, names=names, projects="one")
     graph, findings = analyse(loaded.pipeline)
-    picture = encoded(graph, chosen, orientation=orientation, marks=marks_of(findings), theme=theme)
+    marks = marks_of(findings)
+    picture = encoded(graph, chosen, orientation=orientation, theme=theme, depth=depth, marks=marks)
     if to_stdout:
         click.echo(picture, nl=False)
     else:

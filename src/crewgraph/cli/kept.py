@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crewgraph.graph import Graph
-from crewgraph.render import Runs, encoded, write
+from crewgraph.render import Runs, encoded, format_of, write
 from crewgraph.report import ChromeTrace, Fold, Record, Report
 
 __all__ = ["Kept", "kept_files"]
@@ -28,7 +28,7 @@ class Picture(Fold):
 
     def write(self, path: Path) -> Path:
         """Draw it."""
-        return write(path, encoded(self.runs.graph, "svg", runs=self.runs))
+        return write(path, encoded(self.runs.graph, format_of(path), runs=self.runs))
 
 
 class Kept(NamedTuple):

@@ -14,6 +14,9 @@ from crewgraph.cli.trouble import Mistake
 
 __all__ = ["Options", "check_options", "pair"]
 
+PICTURES = (".svg", ".dot", ".mmd", ".txt")
+"""What can be drawn once the money is spent: these need no other program, which might not be there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -108,8 +111,9 @@ def _check_contradictions(options: Options) -> None:
         )
     if options.trace == "-":
         raise Mistake("--trace needs a file; standard output is for the results")
-    if options.picture and not options.picture.lower().endswith(".svg"):
-        raise Mistake(f"--picture draws an SVG, and '{options.picture}' is named otherwise. hint: end it with .svg")
+    if options.picture and Path(options.picture).suffix.lower() not in PICTURES:
+        told = f"--picture draws {', '.join(PICTURES)}, and '{options.picture}' is named otherwise"
+        raise Mistake(f"{told}. hint: end it with .svg")
 
 
 def _is_known_before(source: str) -> bool:

@@ -152,7 +152,7 @@ def _named(shape: Shape, names: list[str]) -> Shape:
         case Leaf(node):
             return Leaf(names[int(node)])
         case Series(parts):
-            return Series(tuple(_named(part, names) for part in parts))
+            return replace(shape, parts=tuple(_named(part, names) for part in parts))
         case Parallel(branches):
             return Parallel(tuple(_named(branch, names) for branch in branches))
         case Choice(router, routes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crewgraph.compiler.laying import MAX_NESTING, End, Laying, One, Path, Several, drawn
@@ -16,7 +16,7 @@ from crewgraph.policy import Policy
 from crewgraph.router import Route, Router
 from crewgraph.step import Step
 from crewgraph.syntax import DOUBLE_NESTING, NOT_A_STAGE, Pipeline, is_function
-from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape
+from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape, Wired
 
 __all__ = ["MAX_NESTING", "lower"]
 
@@ -51,18 +51,19 @@ class _Lowering(Laying):
     """What is declared by the pipelines around the place, but for the outermost, which counts for the whole kickoff."""
 
     def stages(self, pipeline: Pipeline, entry: One, path: Path) -> tuple[End, Shape]:
-        """Lay down what is in a pipeline, under its policy."""
+        """Lay down what is in a pipeline, under its policy; the shape of an inner one keeps its name."""
         around = self.policy
         if path and pipeline.policy is not None:
             self.policy = pipeline.policy.over(around)
-        if isinstance(pipeline, HandMade):
-            laid = self.wired(pipeline, entry, path)
-        else:
-            laid = self.series(pipeline.stages, entry, path)
+        end, shape = (
+            self.wired(pipeline, entry, path)
+            if isinstance(pipeline, HandMade)
+            else self.series(pipeline.stages, entry, path)
+        )
         self.policy = around
-        return laid
+        return end, replace(shape, name=pipeline.name) if path and pipeline.name else shape
 
-    def series(self, stages: Sequence[Any], entry: One, path: Path) -> tuple[End, Shape]:
+    def series(self, stages: Sequence[Any], entry: One, path: Path) -> tuple[End, Series]:
         """Lay stages one behind the other."""
         if not stages:
             place = path[-1] if path else "the pipeline"
@@ -74,7 +75,7 @@ class _Lowering(Laying):
             shapes.append(shape)
         return end, Series(tuple(shapes))
 
-    def wired(self, graph: HandMade, entry: One, path: Path) -> tuple[End, Shape]:
+    def wired(self, graph: HandMade, entry: One, path: Path) -> tuple[End, Wired]:
         """Lay a graph that was built by hand."""
         if graph.stages:  # somebody has appended to the list
             self.report("CG103", "a graph built by hand has no stages", path, "put them among its nodes and edges")

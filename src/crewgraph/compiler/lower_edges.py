@@ -40,7 +40,7 @@ class Fork(Router):
         return default
 
 
-def wire(laying: Laying, wires: Wires, entry: One, path: Path, *, lay: Lay) -> tuple[End, Shape]:
+def wire(laying: Laying, wires: Wires, entry: One, path: Path, *, lay: Lay) -> tuple[End, Wired]:
     """Lay down a graph that was built by hand.
 
     Args:
@@ -207,7 +207,7 @@ class _Wiring:
 
     # ---- the whole ---------------------------------------------------------------------------------------------
 
-    def laid(self) -> tuple[End, Shape]:
+    def laid(self) -> tuple[End, Wired]:
         """The open ends and the shape of the whole graph."""
         ends = tuple(way.part for way in self.open)
         return _met(self.open, self.outside)[0], Wired(tuple(self.parts), tuple(self.before), self.forks, ends)

@@ -11,7 +11,9 @@ from crewgraph.render.files import FORMATS, encoded, format_of, replacing, write
 from crewgraph.render.marks import Mark, Marks, marks_of
 from crewgraph.render.mermaid import to_mermaid
 from crewgraph.render.runs import Runs, runs_of
+from crewgraph.render.scene import Over
 from crewgraph.render.sketch import Orientation
+from crewgraph.render.styles import Styles, styles_of
 from crewgraph.render.svg import to_svg
 from crewgraph.render.text import to_text
 from crewgraph.render.theme import Theme
@@ -21,13 +23,16 @@ __all__ = [
     "Mark",
     "Marks",
     "Orientation",
+    "Over",
     "Runs",
+    "Styles",
     "Theme",
     "encoded",
     "format_of",
     "marks_of",
     "replacing",
     "runs_of",
+    "styles_of",
     "to_dot",
     "to_mermaid",
     "to_svg",

@@ -5,24 +5,32 @@ Every text goes through :func:`_font`, which escapes it. Widths stand on cells: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from crewgraph.graph import Switch, Work
 from crewgraph.render.escape import columns, html_text, shortened
 from crewgraph.render.marks import Mark
-from crewgraph.render.palette import CORE, DEFAULT, INK, Hue
+from crewgraph.render.palette import CORE, DEFAULT, GREEN, INK, RED, Hue, faded
+from crewgraph.render.runs import Ran
 from crewgraph.render.sketch import route_hue
 
 __all__ = [
     "MONOSPACE",
+    "NOTHING",
     "SANS",
+    "Over",
     "card",
     "chip",
+    "closed",
     "cluster_title",
     "diamond",
+    "dimmed",
     "found",
     "is_long",
     "pill",
+    "router",
     "switch_table",
     "title",
 ]
@@ -65,25 +73,101 @@ def _row(*cells: str) -> str:
     return f"<TR>{''.join(cells)}</TR>"
 
 
-def card(work: Work, hue: Hue, mark: Mark | None = None) -> str:
-    """A crew with its tasks, or a step, which is smaller; with what is wrong with it."""
+_WIDE = 'ALIGN="LEFT" COLSPAN="2"'
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """What is laid over a node.
+
+    Attributes:
+        mark: what is wrong with it.
+        ran: what it did.
+        hue: what the user gave it.
+        note: what the user wrote on it.
+    """
+
+    mark: Mark | None = None
+    ran: Ran | None = None
+    hue: Hue | None = None
+    note: str = ""
+
+    @property
+    def frame(self) -> tuple[str, str] | None:
+        """The colours of frame and ground, where something is laid over it that has some."""
+        if self.mark:
+            return self.mark.color, RED.tint if self.ran and self.ran.state == "failed" else INK.card
+        if self.ran and self.ran.state != "not":
+            return (GREEN.accent, INK.card) if self.ran.state == "ok" else (RED.accent, RED.tint)
+        return (self.hue.accent, self.hue.tint) if self.hue else None
+
+    @property
+    def color(self) -> str:
+        """The colour of what it did."""
+        return {"ok": GREEN.text, "failed": RED.text}.get(self.ran.state if self.ran else "", INK.faint)
+
+
+NOTHING = Over()
+
+
+def card(work: Work, hue: Hue, over: Over = NOTHING) -> str:
+    """A crew with its tasks, or a step, which is smaller; with what is laid over it."""
     rows = work.interface.rows
-    wide = 'ALIGN="LEFT" COLSPAN="2"'
     is_small = not rows
-    name = _font(shortened(work.name, MAX_NAME), 12 if is_small else 14, INK.text, style="B")
-    lines = [_row(_cell(name, f'{wide} WIDTH="{90 if is_small else 176}"'))]
+    lines = [_head(work.name, 12 if is_small else 14, 90 if is_small else 176, over)]
     if work.interface.summary:
-        lines.append(_row(_cell(_font(shortened(work.interface.summary, MAX_SUMMARY), 9, INK.faint), wide)))
+        lines.append(_row(_cell(_font(shortened(work.interface.summary, MAX_SUMMARY), 9, INK.faint), _WIDE)))
+    lines += _note(over)
     height = 14 + 12 * len(lines)
     if rows:
         lines += [_GAP.format(height=4), "<HR/>", _GAP.format(height=2), *_tasks(rows)]
         height = 40 + 17 * min(len(rows), MAX_ROWS + 1)
-    if mark:
-        lines += [_GAP.format(height=2), _row(_cell(_badge(mark), wide))]
-        height += 17
+    below = _below(over)
+    lines += below
     inner = _TABLE.format(padding=2, rows="".join(lines))
-    content = _row(_cell(_BAR.format(color=hue.accent, height=height - 6)), _cell(inner))
-    return _framed(content, INK.frame, INK.card, padding=4 if is_small else 6, mark=mark)
+    color = (over.hue or hue).accent
+    height += 17 * sum(line.startswith("<TR><TD ALIGN") for line in below) - 6
+    content = _row(_cell(_BAR.format(color=color, height=height)), _cell(inner))
+    return _framed(content, INK.frame, INK.card, padding=4 if is_small else 6, over=over)
+
+
+def closed(title: str, told: str, hue: Hue, over: Over = NOTHING, *, is_dashed: bool = False) -> str:
+    """The card for all that is in a closed box, which looks as the box does."""
+    lines = [_head(title, 12, 90, over), _row(_cell(_font(shortened(told, MAX_SUMMARY), 9, hue.text), _WIDE))]
+    inner = _row(_cell(_TABLE.format(padding=2, rows="".join([*lines, *_below(over)]))))
+    style = "ROUNDED,DASHED" if is_dashed else "ROUNDED"
+    return _framed(inner, hue.border, hue.tint, padding=5, style=style, over=over)
+
+
+def dimmed(label: str) -> str:
+    """A label in colours half way to that of the canvas: Graphviz knows no opacity there."""
+    return re.sub(r'(COLOR=")(#[0-9a-f]{6})"', lambda found: f'{found[1]}{faded(found[2])}"', label)
+
+
+def _head(name: str, size: int, width: int, over: Over) -> str:
+    """The name, and at the right a sign of how it went."""
+    told = _font(shortened(name, MAX_NAME), size, INK.text, style="B")
+    if over.ran is None:
+        return _row(_cell(told, f'{_WIDE} WIDTH="{width}"'))
+    sign = _font(f"  {over.ran.sign}", 10.5, over.color, style="B")
+    return _row(_cell(told, f'ALIGN="LEFT" WIDTH="{width - 40}"'), _cell(sign, 'ALIGN="RIGHT"'))
+
+
+def _note(over: Over) -> list[str]:
+    """What the user wrote on it."""
+    color = over.hue.text if over.hue else INK.soft
+    return [_row(_cell(_font(shortened(over.note, MAX_SUMMARY), 9.5, color, style="B"), _WIDE))] if over.note else []
+
+
+def _below(over: Over) -> list[str]:
+    """What is wrong with a node, and what it did: the error, the time, and what it spent."""
+    lines = [_row(_cell(_badge(over.mark), _WIDE))] if over.mark else []
+    if over.ran and over.ran.told:
+        lines.append(_row(_cell(_font(over.ran.told, 9.5, over.color, style="B"), _WIDE)))
+    if over.ran and over.ran.time:
+        time, figures = _font(over.ran.time, 9.5, over.color, style="B"), _font(f"  {over.ran.spent}", 9.5, INK.soft)
+        lines.append(_row(_cell(time), _cell(figures, 'ALIGN="RIGHT"')))
+    return [_GAP.format(height=2), *lines] if lines else []
 
 
 def _badge(mark: Mark) -> str:
@@ -127,19 +211,38 @@ def chip(text: str, hue: Hue | None = None) -> str:
     return _framed(_row(_cell(_font(text, 9.5, color, face=MONOSPACE))), border, DEFAULT.tint, padding=3)
 
 
-def diamond(switch: Switch, mark: Mark | None = None) -> str:
-    """A router: its name, and what is wrong with it."""
-    name = _font(shortened(switch.name, MAX_AGENT), 13, INK.text, style="B")
-    return f"{name}<BR/>{_font('router', 9, INK.faint)}{f'<BR/>{_badge(mark)}' if mark else ''}"
+def diamond(switch: Switch, over: Over = NOTHING) -> str:
+    """A router: its name, and what is laid over it; of one run which way it took."""
+    ran, lines = over.ran, [_font(shortened(switch.name, MAX_AGENT), 13, INK.text, style="B")]
+    if ran:
+        lines.append(_font(ran.told or ran.spent or ran.sign, 9.5, over.color, style="B"))
+    else:
+        lines.append(_font("router", 9, INK.faint))
+    if over.note:
+        lines.append(_font(shortened(over.note, MAX_AGENT), 9.5, over.hue.text if over.hue else INK.soft, style="B"))
+    return "<BR/>".join([*lines, *([_badge(over.mark)] if over.mark else [])])
 
 
-def switch_table(switch: Switch, mark: Mark | None = None) -> str:
-    """A router with many or long conditions: one row for each, with a port to leave by; with what is wrong with it."""
+def switch_table(switch: Switch, over: Over = NOTHING) -> str:
+    """A router with many or long conditions: one row for each, with a port to leave by; with what is laid over it."""
     name = _font("◆ ", 12, INK.router) + _font(shortened(switch.name, MAX_NAME), 14, INK.text, style="B")
     head = _row(_cell(name + _font("  router · first match", 9, INK.faint), 'ALIGN="LEFT" COLSPAN="3"'))
     rows = "".join(_choice(switch, place, route) for place, route in enumerate(switch.routes, 1))
-    wrong = "<HR/>" + _row(_cell(_badge(mark), 'ALIGN="LEFT" COLSPAN="3"')) if mark else ""
-    return _framed(f"{head}<HR/>{rows}{wrong}", INK.router, "#fffbeb", padding=3, mark=mark)
+    ran, told = over.ran, list[str]()
+    if over.note:
+        told.append(_font(shortened(over.note, MAX_SUMMARY), 9.5, over.hue.text if over.hue else INK.soft, style="B"))
+    told += [_badge(over.mark)] if over.mark else []
+    if ran:
+        told.append(_font(" · ".join(filter(None, (ran.sign, ran.told or ran.spent))), 9.5, over.color, style="B"))
+    below = "".join(_row(_cell(line, 'ALIGN="LEFT" COLSPAN="3"')) for line in told)
+    return _framed(
+        f"{head}<HR/>{rows}{f'<HR/>{below}' if below else ''}", INK.router, "#fffbeb", padding=3, over=router(over)
+    )
+
+
+def router(over: Over) -> Over:
+    """What is laid over a router: it stays amber where it went well."""
+    return replace(over, ran=None) if over.ran and over.ran.state == "ok" else over
 
 
 def _choice(switch: Switch, place: int, route: str) -> str:
@@ -172,8 +275,7 @@ def is_long(switch: Switch) -> bool:
     return len(switch.routes) > MAX_CHIPS or longest > MAX_CHIP
 
 
-def _framed(
-    rows: str, border: str, ground: str, *, padding: int, style: str = "ROUNDED", mark: Mark | None = None
-) -> str:
-    border, width = (mark.color, 2) if mark else (border, 1)
+def _framed(rows: str, border: str, ground: str, *, padding: int, style: str = "ROUNDED", over: Over = NOTHING) -> str:
+    """A frame; what is laid over the node colours it."""
+    (border, ground), width = (over.frame, 2) if over.frame else ((border, ground), 1)
     return _FRAME.format(border=border, ground=ground, padding=padding, rows=rows, style=style, width=width)

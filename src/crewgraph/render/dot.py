@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
-from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
+from crewgraph.graph import Graph, Join, Merge, Switch, Work
 from crewgraph.render import cards
+from crewgraph.render.closing import told
 from crewgraph.render.escape import clean, dot_text, identifier, shortened
-from crewgraph.render.marks import Marks
-from crewgraph.render.palette import INK, Hue
-from crewgraph.render.sketch import END, Box, Line, Orientation, Sketch, checked, sketch_of
+from crewgraph.render.palette import GREEN, INK, Hue, faded
+from crewgraph.render.scene import Over, Scene, scene_of
+from crewgraph.render.sketch import END, Box, Line, Orientation, Sketch, checked
+from crewgraph.render.theme import line_width
 
 __all__ = ["to_dot"]
 
@@ -22,29 +24,28 @@ _END = "(end)"  # an encoded name holds no parenthesis
 MAX_TOOLTIP = 200
 
 
-def to_dot(graph: Graph, *, orientation: Orientation = "LR", marks: Marks | None = None) -> str:
+def to_dot(graph: Graph, *, orientation: Orientation = "LR", **over: Unpack[Over]) -> str:
     """The picture as DOT.
 
     Args:
         graph: what is drawn.
         orientation: "LR" from left to right, "TB" from top to bottom.
-        marks: what is wrong with nodes.
+        **over: how much of it, and what is laid over it.
 
     Raises:
-        ValueError: the orientation is none of these.
+        ValueError: the orientation is none of these, or the depth no whole number, or below 0.
     """
-    return _Drawing(graph, checked(orientation), marks or {}).source()
+    return _Drawing(scene_of(graph, **over), checked(orientation)).source()
 
 
 class _Drawing:
-    def __init__(self, graph: Graph, orientation: Orientation, marks: Marks) -> None:
-        self.graph = graph
-        self.marks = marks
-        self.sketch: Sketch = sketch_of(graph)
+    def __init__(self, scene: Scene, orientation: Orientation) -> None:
+        self.scene, self.graph = scene, scene.graph
+        self.sketch: Sketch = scene.sketch
         self.is_flat = orientation == "LR"
         self.tables = {
             name
-            for name, node in graph.nodes.items()
+            for name, node in self.graph.nodes.items()
             if isinstance(node, Switch) and self.is_flat and cards.is_long(node)
         }
         self.clusters = dict[str, str]()
@@ -53,7 +54,7 @@ class _Drawing:
         graphviz: Any = importlib.import_module("graphviz")
         self.digraph_class: Any = graphviz.Digraph
         self.dot: Any = graphviz.Digraph(
-            identifier(graph.name or "pipeline"),
+            identifier(self.graph.name or "pipeline"),
             graph_attr=self.graph_attributes(orientation),
             node_attr={"fontname": cards.SANS, "fontsize": "11", "shape": "plain"},
             edge_attr={
@@ -82,13 +83,12 @@ class _Drawing:
         }
 
     def source(self) -> str:
-        for name, node in self.graph.nodes.items():
-            if isinstance(node, Start):
-                self.node(self.dot, name, cards.pill("input"), "start", "the inputs")
+        for name in self.scene.starts():
+            self.node(self.dot, name, cards.pill("input"), "start", "the inputs")
         self.fill(self.dot, self.sketch.boxes)
         self.node(self.dot, END, cards.pill("result"), "end", "the result")
-        for line in self.sketch.lines:
-            self.edge(line)
+        for number, line in enumerate(self.sketch.lines):
+            self.edge(number, line)
         for heads in self.side_by_side():
             self.dot.body.append(f"\t{{rank=same; {' '.join(heads)}}}\n")
         return str(self.dot.source)
@@ -107,14 +107,16 @@ class _Drawing:
         self.clusters[box.key] = f"cluster_{identifier(box.key)}"
         self.members[box.key] = set(box.nodes())
         inner = self.digraph_class(self.clusters[box.key])
+        is_idle = self.scene.is_idle(box)
+        title = cards.cluster_title(box.title, box.hue)
         inner.attr(
             "graph",
             _attributes={
                 "class": box.kind,
-                "color": box.hue.border,
-                "fillcolor": box.hue.tint,
+                "color": faded(box.hue.border) if is_idle else box.hue.border,
+                "fillcolor": faded(box.hue.tint) if is_idle else box.hue.tint,
                 "id": f"c-{identifier(box.key)}",
-                "label": f"<{cards.cluster_title(box.title, box.hue)}>",
+                "label": f"<{cards.dimmed(title) if is_idle else title}>",
                 "labeljust": "l",
                 "margin": "14",
                 "penwidth": "1.2",
@@ -128,11 +130,11 @@ class _Drawing:
     def drawn(self, dot: Any, name: str, hue: Hue) -> None:
         """Draw one node, by its kind."""
         node = self.graph.nodes.get(name)
-        if isinstance(node, Work):
+        if name in self.sketch.closed:
+            self.closed(dot, name, self.sketch.closed[name])
+        elif isinstance(node, Work):
             kind = shortened(node.interface.kind, 20)
-            self.node(
-                dot, name, cards.card(node, hue, self.marks.get(name)), node.interface.kind, f"{kind} {node.name}"
-            )
+            self.node(dot, name, cards.card(node, hue, self.over(name)), node.interface.kind, f"{kind} {node.name}")
         elif isinstance(node, Switch):
             self.switch(dot, node)
         elif node is None:
@@ -144,42 +146,60 @@ class _Drawing:
             point = {"shape": "point", "width": "0.07", "color": INK.edge}
             self.node(dot, name, "", kind, kind, **point)
 
+    def over(self, name: str) -> cards.Over:
+        """What is laid over a node."""
+        scene = self.scene
+        return cards.Over(scene.mark(name), scene.ran(name), scene.hue(name), scene.note(name))
+
+    def closed(self, dot: Any, name: str, box: Box) -> None:
+        """The card for all that is in a closed box."""
+        inside = told(self.graph, box)
+        label = cards.closed(box.title, inside, box.hue, self.over(name), is_dashed=box.is_dashed)
+        self.node(dot, name, label, "closed", f"{box.title}: {inside}")
+
     def switch(self, dot: Any, switch: Switch) -> None:
-        mark = self.marks.get(switch.name)
+        over = self.over(switch.name)
         if switch.name in self.tables:
-            self.node(dot, switch.name, cards.switch_table(switch, mark), "router", f"router {switch.name}")
+            self.node(dot, switch.name, cards.switch_table(switch, over), "router", f"router {switch.name}")
             return
+        frame, ground = cards.router(over).frame or (INK.router, "#fffbeb")
+        is_idle = over.ran is not None and over.ran.state == "not"
         style = {
-            "color": mark.color if mark else INK.router,
-            "fillcolor": "#fffbeb",
+            "color": faded(frame) if is_idle else frame,
+            "fillcolor": "#fffbeb" if over.mark else ground,
             "height": "1.05",
             "margin": "0.02",
-            "penwidth": "2.4" if mark else "1.6",
+            "penwidth": "2.4" if cards.router(over).frame else "1.6",
             "shape": "diamond",
             "style": "filled",
             "width": "1.5",
         }
-        self.node(dot, switch.name, cards.diamond(switch, mark), "router", f"router {switch.name}", **style)
+        self.node(dot, switch.name, cards.diamond(switch, over), "router", f"router {switch.name}", **style)
 
     def node(self, dot: Any, name: str, label: str, kind: str, tooltip: str, **style: str) -> None:
-        key, mark = _key(name), self.marks.get(name)
-        kinds = f"{_class(kind)} {mark.name}" if mark else _class(kind)
-        attributes = {"class": kinds, "id": f"n-{key}", "tooltip": _tooltip(tooltip), **style}
+        key, mark, ran = _key(name), self.scene.mark(name), self.scene.ran(name)
+        kinds = [_class(kind), *([mark.name] if mark else []), *([f"did-{ran.state}"] if ran else [])]
+        label = cards.dimmed(label) if ran and ran.state == "not" and not mark else label
+        told = _tooltip(self.scene.tooltip(name, tooltip))
+        attributes = {"class": " ".join(kinds), "id": f"n-{key}", "tooltip": told, **style}
         dot.node(key, _attributes={"label": f"<{label}>" if label else "", **attributes})
 
     # ---- edges -------------------------------------------------------------------------------------------------
 
-    def edge(self, line: Line) -> None:
+    def edge(self, number: int, line: Line) -> None:
         tail, head = _key(line.source), _key(line.target)
         attributes = {
             "class": "route" if line.route else "flow",
             "id": self.edge_id(tail, head, line.route),
-            "tooltip": _tooltip(f"{self.called(line.source)} → {self.called(line.target)}"),
+            "tooltip": _tooltip(f"{self.scene.called(line.source)} → {self.scene.called(line.target)}")
+            + self.scene.times(number),
         }
         attributes |= self.route_style(line) if line.hue else {}
+        attributes |= self.traffic(number)
         has_row = line.source in self.tables and line.box
         if line.label and not has_row:
-            attributes["label"] = f"<{cards.chip(line.label, line.hue)}>"
+            chip = cards.chip(line.label, line.hue)
+            attributes["label"] = f"<{cards.dimmed(chip) if self.scene.is_unused(number) else chip}>"
         if self.is_flat and not self.is_point(line.target):
             attributes["headport"] = "w"
         if self.is_flat and isinstance(self.graph.nodes.get(line.source), Work):
@@ -187,6 +207,12 @@ class _Drawing:
         if self.is_point(line.target):
             attributes["arrowhead"] = "none"
         self.dot.edge(tail, head, _attributes=attributes)
+
+    def traffic(self, number: int) -> dict[str, str]:
+        """How a line looks by how many runs went along it."""
+        if step := self.scene.step(number):
+            return {"color": GREEN.accent, "penwidth": f"{line_width(step):g}"}
+        return {"color": faded(INK.edge)} if self.scene.is_unused(number) else {}
 
     def edge_id(self, tail: str, head: str, route: str | None) -> str:
         """Unique in the picture: in a graph built by hand two routes may lead from one node to another."""
@@ -224,9 +250,6 @@ class _Drawing:
     def enters(self, line: Line) -> bool:
         """Whether a line leads into the box of its route, which is not drawn where the route is empty."""
         return line.box in self.clusters and line.target in self.members[line.box or ""]
-
-    def called(self, name: str) -> str:
-        return "result" if name == END else name
 
 
 def _key(name: str) -> str:

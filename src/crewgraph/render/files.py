@@ -12,15 +12,14 @@ import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Unpack
 
 from crewgraph.errors import RenderError
 from crewgraph.graph import Graph
 from crewgraph.render.dot import to_dot
 from crewgraph.render.escape import clean
-from crewgraph.render.marks import Marks
 from crewgraph.render.mermaid import to_mermaid
-from crewgraph.render.runs import Runs
+from crewgraph.render.scene import Over
 from crewgraph.render.sketch import Orientation
 from crewgraph.render.svg import to_svg
 from crewgraph.render.text import to_text
@@ -63,21 +62,20 @@ def encoded(
     format: str,  # noqa: A002 - it is its name
     *,
     orientation: Orientation = "LR",
-    marks: Marks | None = None,
     theme: Theme = "auto",
-    runs: Runs | None = None,
+    **over: Unpack[Over],
 ) -> bytes:
-    """A picture in one of the :data:`FORMATS`, with what is wrong with nodes; only SVG has a theme, and shows runs.
+    """A picture in one of the :data:`FORMATS`, with what is laid over it; only SVG has a theme.
 
     Raises:
         RenderError: Graphviz is needed and not there, or cannot draw it.
     """
     sources: dict[str, Callable[[], str]] = {
-        "svg": lambda: to_svg(graph, orientation=orientation, marks=marks, theme=theme, runs=runs),
-        "mermaid": lambda: to_mermaid(graph, orientation=orientation, marks=marks),
-        "text": lambda: to_text(graph, marks=marks),
+        "svg": lambda: to_svg(graph, orientation=orientation, theme=theme, **over),
+        "mermaid": lambda: to_mermaid(graph, orientation=orientation, **over),
+        "text": lambda: to_text(graph, **over),
     }
-    source = sources.get(format, lambda: to_dot(graph, orientation=orientation, marks=marks))().encode()
+    source = sources.get(format, lambda: to_dot(graph, orientation=orientation, **over))().encode()
     return _by_dot(source, format) if format in _BY_DOT else source
 
 

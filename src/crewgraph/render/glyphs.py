@@ -13,8 +13,9 @@ from crewgraph.render.escape import identifier, shortened
 from crewgraph.render.marks import Mark
 from crewgraph.render.metrics import mono_width, text_width
 from crewgraph.render.runs import Ran
+from crewgraph.render.sketch import Box
 
-__all__ = ["Glyph", "card", "diamond", "found", "number", "pill", "point", "rect", "text"]
+__all__ = ["Glyph", "Over", "card", "closed", "diamond", "found", "number", "pill", "point", "rect", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +29,56 @@ class Glyph:
     tooltip: str
 
 
-def card(work: Work, mark: Mark | None, ran: Ran | None, *, is_small: bool) -> Glyph:
-    """A crew with its tasks, or a step, which is smaller; with what is wrong with it, and what it did.
+class Over(NamedTuple):
+    """What is laid over a node: what is wrong with it, what it did, and what the user wrote on it."""
+
+    mark: Mark | None = None
+    ran: Ran | None = None
+    note: str = ""
+
+    @property
+    def badge(self) -> list[_Row]:
+        """What is wrong with it."""
+        return [_Row(self.mark.badge, "badge")] if self.mark else []
+
+    @property
+    def sign(self) -> str:
+        """How it went."""
+        return self.ran.sign if self.ran else ""
+
+
+def card(work: Work, over: Over, *, is_small: bool) -> Glyph:
+    """A crew with its tasks, or a step, which is smaller; with what is laid over it.
 
     Args:
         work: the crew or step.
-        mark: what is wrong with it.
-        ran: what it did.
+        over: what is laid over it.
         is_small: whether tasks are left out.
     """
     least = 210.0 if work.interface.rows else 124.0
-    tasks, foot = [] if is_small else _tasks(work), list(_foot(ran))
-    head = [*_head(work, ran), *([_Row(mark.badge, "badge")] if mark and not tasks else [])]
-    tail = [_Row(mark.badge, "badge")] if mark and tasks else []
+    tasks = [] if is_small else _tasks(work)
+    head = [*_head(work, over.sign), *([_Row(shortened(over.note, MAX_SUMMARY), "note")] if over.note else [])]
+    head += [] if tasks else over.badge
+    kind = work.interface.kind or "node"
+    content = _sheet(head, tasks, over.badge if tasks else [], list(_foot(over.ran)), least=least)
+    return Glyph(*content, identifier(kind), f"{kind} {work.name}")
+
+
+def closed(box: Box, told: str, over: Over) -> Glyph:
+    """All that is in a closed box, in one card that looks as the box does, with a sheet behind it."""
+    head = [_Row(shortened(box.title, MAX_NAME), "name small", over.sign, "sign")]
+    head += [_Row(shortened(told, MAX_SUMMARY), "summary"), *over.badge]
+    width, height, content = _sheet(head, [], [], list(_foot(over.ran)), least=124.0)
+    behind = rect(4, 4, (width, height), 9, "card behind")
+    return Glyph(
+        width + 4, height + 4, behind + content, "closed dashed" if box.is_dashed else "closed", f"{box.title}: {told}"
+    )
+
+
+def _sheet(
+    head: list[_Row], tasks: list[_Row], tail: list[_Row], foot: list[_Row], *, least: float
+) -> tuple[float, float, str]:
+    """A card of rows, with rules above the tasks and above what it did: its size, and its elements."""
     rows = [*head, *tasks, *tail, *foot]
     rules = {len(head)} if tasks else set[int]()
     rules |= {len(rows) - len(foot)} if foot else set()
@@ -55,8 +93,7 @@ def card(work: Work, mark: Mark | None, ran: Ran | None, *, is_small: bool) -> G
         parts += [text(width - 14, y, row.right, row.side, anchor="end")] if row.right else []
     height = y + 13
     frame = rect(0, 0, (width, height), 9, "card") + rect(8, 9, (4, height - 18), 2, "bar")
-    kind = work.interface.kind or "node"
-    return Glyph(width, height, frame + "".join(parts), identifier(kind), f"{kind} {work.name}")
+    return width, height, frame + "".join(parts)
 
 
 class _Row(NamedTuple):
@@ -84,15 +121,16 @@ _ROWS = {
     "task": (10.5, 17.0, False),
     "agent": (9.5, 17.0, False),
     "badge": (10.0, 17.0, True),
+    "note": (9.5, 16.0, True),
     "foot": (9.5, 17.0, True),
     "error": (9.5, 16.0, True),
 }
 """For each kind of line the size of its letters, its height, and whether it is bold."""
 
 
-def _head(work: Work, ran: Ran | None) -> list[_Row]:
+def _head(work: Work, sign: str) -> list[_Row]:
     kind = "name" if work.interface.rows else "name small"
-    rows = [_Row(shortened(work.name, MAX_NAME), kind, ran.sign if ran else "", "sign")]
+    rows = [_Row(shortened(work.name, MAX_NAME), kind, sign, "sign")]
     summary = work.interface.summary
     return [*rows, _Row(shortened(summary, MAX_SUMMARY), "summary")] if summary else rows
 
@@ -114,15 +152,16 @@ def _tasks(work: Work) -> list[_Row]:
     return rows if len(every) <= MAX_ROWS else [*rows, _Row(f"+ {len(every) - MAX_ROWS} more", "agent")]
 
 
-def diamond(switch: Switch, mark: Mark | None, ran: Ran | None) -> Glyph:
-    """A router: its name, what is wrong with it, and which way it took; as wide as any way needs it."""
-    name = shortened(switch.name, MAX_AGENT)
+def diamond(switch: Switch, over: Over) -> Glyph:
+    """A router: its name, what is laid over it, and which way it took; as wide as any way needs it."""
+    name, ran = shortened(switch.name, MAX_AGENT), over.ran
     told = (ran.told or ran.spent or ran.sign, "foot") if ran else ("router", "summary")
-    lines = [(name, "name small"), told, *([(mark.badge, "badge")] if mark else [])]
+    note = [(shortened(over.note, MAX_AGENT), "note")] if over.note else []
+    lines = [(name, "name small"), told, *note, *((row.left, row.kind) for row in over.badge)]
     ways = [(f"→ {shortened(route, MAX_AGENT)}", "foot") for route in switch.routes] if ran else []
     widths = [text_width(line, 10 if kind != "name small" else 12, bold=True) for line, kind in (*lines, *ways)]
     width = max(widths) * 1.45 + 52
-    height = 66.0 + (22 if mark else 0)
+    height = 66.0 + 22 * (len(lines) - 2)
     x, y = number(width / 2), number(height / 2)
     corners = f"M{x} 0 L{number(width)} {y} L{x} {number(height)} L0 {y}Z"
     top = height / 2 + 1 - 6.5 * (len(lines) - 2)

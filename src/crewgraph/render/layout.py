@@ -10,44 +10,23 @@ Everything here has two axes: *along* the lines and *across* them. Whoever draws
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
-from crewgraph.render.ranks import Extent, Slot, order, ranked, spread, wanted
-from crewgraph.render.sketch import Box, Line
+from crewgraph.render.grid import Grid
+from crewgraph.render.ranks import Extent, Found, Laid, Point, Slot, order, ranked, spread, wanted
+from crewgraph.render.rows import Rows, cuts
+from crewgraph.render.sketch import Box
+from crewgraph.render.spacing import Drawn, Gaps
 
 __all__ = ["Drawn", "Gaps", "Layout", "Point", "layout_of"]
 
-Point = tuple[float, float]
-"""Along, across."""
-
+BROAD, MANY = 3200.0, 12
+"""A box with at least so many items side by side that are broader than this is a grid."""
 SWEEPS = 16
 """How often items are moved towards their neighbours."""
 BEND = 56.0
 """Within this length a line changes its place across."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """Distances in pixels.
-
-    Attributes:
-        along: between two ranks.
-        across: between two items of a rank.
-        passing: between a line that passes a rank and what is beside it.
-        label: around a label on a line.
-        before, after: from a box's border to what is in it, along the lines.
-        above, below: the same, across them.
-    """
-
-    along: float = 52
-    across: float = 24
-    passing: float = 16
-    label: float = 12
-    before: float = 16
-    after: float = 16
-    above: float = 34
-    below: float = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +48,9 @@ class Layout:
     labels: Mapping[int, Point]
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """What is to be laid out.
-
-    Attributes:
-        lines: all lines.
-        sizes: of the nodes.
-        labels: the sizes of labels, by the number of their line.
-        titles: the least sizes of boxes, by their keys, so that their titles fit.
-        gaps: the distances.
-    """
-
-    lines: Sequence[Line]
-    sizes: Mapping[str, Extent]
-    labels: Mapping[int, Extent]
-    titles: Mapping[str, Extent]
-    gaps: Gaps
-
-
-@dataclass(slots=True)
-class _Found:
-    """Where everything stands, as far as it is known."""
-
-    nodes: dict[str, Point] = field(default_factory=dict[str, Point])
-    boxes: dict[str, tuple[Point, Extent]] = field(default_factory=dict[str, tuple[Point, Extent]])
-    labels: dict[int, Point] = field(default_factory=dict[int, Point])
-    pieces: dict[int, list[tuple[tuple[int, int], list[Point]]]] = field(
-        default_factory=dict[int, list[tuple[tuple[int, int], list[Point]]]]
-    )
-
-
 def layout_of(root: Box, drawn: Drawn) -> Layout:
     """Lay out a picture, of which the outermost box has no border."""
-    frame, found = _Frame(root, drawn, is_root=True), _Found()
+    frame, found = _laid(root, drawn, is_root=True), Found()
     frame.place((0.0, 0.0), 0, found)
     ways = [_joined(found.pieces.get(number, [])) for number in range(len(drawn.lines))]
     return Layout(frame.size, found.nodes, found.boxes, ways, found.labels)
@@ -118,6 +66,36 @@ def _joined(pieces: list[tuple[tuple[int, int], list[Point]]]) -> list[Point]:
     return points
 
 
+def _laid(box: Box, drawn: Drawn, *, is_root: bool = False) -> Laid:
+    """A box, in rows one below the other where it is very long, and in a grid where it holds very many side by side."""
+    items = [_laid(item, drawn) if isinstance(item, Box) else item for item in box.items]
+    frame = _Frame(box, drawn, items, is_root=is_root)
+    cells = [] if is_root or frame.across() <= BROAD else list(frame.cells())
+    if len(cells) >= MANY and not any(source is None and number in drawn.labels for number, source, _ in frame.ends):
+        return Grid(box.key, [_cell(box, drawn, cell) for cell in cells], drawn)
+    places = cuts(frame.lengths(), frame.crossings(), across=frame.across(), aspect=drawn.gaps.aspect)
+    if not places:
+        frame.stand()
+        return frame
+    bands = list[Laid]()
+    for begin, end in pairwise([0, *places, len(frame.rows)]):
+        inside = [item for item, slot in zip(items, frame.slots, strict=True) if begin <= slot.rank < end]
+        bands.append(_bare(box, drawn, inside))
+    return Rows(box.key, bands, drawn, is_root=is_root)
+
+
+def _cell(box: Box, drawn: Drawn, items: Sequence[Laid | str]) -> Laid | str:
+    """What hangs together in a box, as one item."""
+    return items[0] if len(items) == 1 else _bare(box, drawn, items)
+
+
+def _bare(box: Box, drawn: Drawn, items: Sequence[Laid | str]) -> Laid:
+    """Some items of a box, without its border."""
+    frame = _Frame(box, drawn, items, is_root=True)
+    frame.stand()
+    return frame
+
+
 # ---- a box -----------------------------------------------------------------------------------------------------
 
 
@@ -129,20 +107,20 @@ class _Frame:
         ins, outs: where lines cross the border at the near and the far end, across.
     """
 
-    def __init__(self, box: Box, drawn: Drawn, *, is_root: bool = False) -> None:
+    def __init__(self, box: Box, drawn: Drawn, items: Sequence[Laid | str], *, is_root: bool = False) -> None:
         self.box, self.drawn, self.gaps, self.is_root = box, drawn, drawn.gaps, is_root
-        self.ins, self.outs = dict[int, float](), dict[int, float]()
-        self.members = set(box.nodes())
-        self.items = [_Frame(item, drawn) if isinstance(item, Box) else item for item in box.items]
+        self.ins, self.outs, self.size = dict[int, float](), dict[int, float](), (0.0, 0.0)
+        self.items = items
         self.owner = {
             name: place
             for place, item in enumerate(self.items)
-            for name in (item.members if isinstance(item, _Frame) else [item])
+            for name in ([item] if isinstance(item, str) else item.members)
         }
-        self.ends = list(self._ends())
+        self.members = set(self.owner)
+        self.ends = list(drawn.ends(self.owner))
         ranks = ranked(len(self.items), [(a, b) for _, a, b in self.ends if a is not None and b is not None])
         self.slots = [
-            Slot(rank, item.size if isinstance(item, _Frame) else drawn.sizes[item], item, place)
+            Slot(rank, drawn.sizes[item] if isinstance(item, str) else item.size, item, place)
             for place, (item, rank) in enumerate(zip(self.items, ranks, strict=True))
         ]
         self.rows: list[list[Slot]] = [[] for _ in range(max(ranks, default=0) + 1)]
@@ -151,17 +129,55 @@ class _Frame:
         self.chains = {number: self._chain(source, target) for number, source, target in self.ends}
         self.fans = self._fans()
         self.own = set(self._labelled())
-        self.labelled: set[int] = self.own.union(*(item.labelled for item in self.items if isinstance(item, _Frame)))
+        self.labelled = self.own.union(*(item.labelled for item in self.items if not isinstance(item, str)))
+
+    def stand(self) -> None:
+        """Find the places of all that is in it."""
         self._connect()
         order(self.rows)
-        self._stand(drawn.titles.get(box.key, (0.0, 0.0)))
+        self._stand((0.0, 0.0) if self.is_root else self.drawn.titles[self.box.key])
 
-    def _ends(self) -> Iterator[tuple[int, int | None, int | None]]:
-        """The lines that begin or end here, not within one item; each with the items at its ends, where they are here."""
-        for number, line in enumerate(self.drawn.lines):
-            source, target = self.owner.get(line.source), self.owner.get(line.target)
-            if source != target:
-                yield number, source, target
+    def lengths(self) -> list[float]:
+        """How much each rank takes along, with what lies behind it."""
+        return [
+            max((slot.size[0] for slot in row), default=0.0) + self._gap(rank) for rank, row in enumerate(self.rows)
+        ]
+
+    def crossings(self) -> list[int]:
+        """How many lines lead from each rank, or over it, to one behind it; those to one node count once."""
+        begins = dict[tuple[str, int], tuple[int, int]]()
+        for number, source, target in self.ends:
+            if source is not None and target is not None:
+                first, last = sorted((self.slots[source].rank, self.slots[target].rank))
+                key = (self.drawn.lines[number].target, number if number in self.own else -1)
+                begins[key] = (min(first, begins.get(key, (first, last))[0]), last)
+        steps = [0] * (len(self.rows) + 1)
+        for first, last in begins.values():
+            steps[first] += 1
+            steps[last] -= 1
+        return list(accumulate(steps[:-1]))
+
+    def cells(self) -> Iterator[list[Laid | str]]:
+        """The items that hang together by lines in the box, in the order of the author."""
+        near = [set[int]() for _ in self.items]
+        for _, source, target in self.ends:
+            if source is not None and target is not None:
+                near[source].add(target)
+                near[target].add(source)
+        seen = set[int]()
+        for root in range(len(self.items)):
+            together, todo = list[int](), [root] if root not in seen else []
+            seen.add(root)
+            while todo:
+                together.append(todo.pop())
+                todo += near[together[-1]] - seen
+                seen |= near[together[-1]]
+            if together:
+                yield [self.items[place] for place in sorted(together)]
+
+    def across(self) -> float:
+        """About how broad it is."""
+        return max((sum(slot.size[1] + self.gaps.across for slot in row) for row in self.rows), default=0.0)
 
     def _connect(self) -> None:
         """Tell each slot its neighbours, and how much room the labels beside it take."""
@@ -175,7 +191,7 @@ class _Frame:
 
     def _labelled(self) -> Iterator[int]:
         """The lines whose labels stand here: behind their source, as soon as something stands behind it."""
-        inner = {number for item in self.items if isinstance(item, _Frame) for number in item.labelled}
+        inner = {number for item in self.items if not isinstance(item, str) for number in item.labelled}
         for number, source, target in self.ends:
             if number in self.drawn.labels and source is not None and number not in inner:
                 is_last = self.slots[source].rank == len(self.rows) - 1
@@ -254,20 +270,20 @@ class _Frame:
 
     # ---- lines -------------------------------------------------------------------------------------------------
 
-    def place(self, corner: Point, depth: int, found: _Found) -> None:
+    def place(self, corner: Point, depth: int, found: Found) -> None:
         """Write down where everything in the box stands, if its corner stands there."""
         if not self.is_root:
             found.boxes[self.box.key] = corner, self.size
-        for slot in self.slots:
+        for item, slot in zip(self.items, self.slots, strict=True):
             at = (corner[0] + self.columns[slot.rank][0], corner[1] + slot.start)
-            if isinstance(slot.item, _Frame):
-                slot.item.place(at, depth + 1, found)
-            elif isinstance(slot.item, str):
-                found.nodes[slot.item] = at
+            if isinstance(item, str):
+                found.nodes[item] = at
+            else:
+                item.place(at, depth + 1, found)
         for number, source, target in self.ends:
             points = self._points(number, source, target)
             phase = (2, depth) if source is None else (0, -depth) if target is None else (1, 0)
-            found.pieces.setdefault(number, []).append((phase, [(corner[0] + x, corner[1] + y) for x, y in points]))
+            found.piece(number, phase, corner, points)
             if number in self.own and source is not None:
                 x, y = self._label(self.slots[source].rank, points, is_fan=number in self.fans)
                 found.labels[number] = corner[0] + x, corner[1] + y

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from crewgraph.diagnostics import Findings, Severity
 
-__all__ = ["Mark", "Marks", "marks_of"]
+__all__ = ["Mark", "Marks", "marks_of", "worst"]
 
 MAX_CODES = 4
 
@@ -53,6 +53,13 @@ class Mark:
 
 Marks = Mapping[str, Mark]
 """The marks of nodes, by their names."""
+
+
+def worst(marks: Iterable[Mark | None]) -> Mark | None:
+    """Several marks in one: the worst severity, and all codes, those of errors first."""
+    found = sorted((mark for mark in marks if mark), key=lambda mark: not mark.is_error)
+    codes = dict.fromkeys(code for mark in found for code in mark.codes)
+    return Mark(found[0].severity, tuple(codes)) if found else None
 
 
 def marks_of(findings: Findings) -> dict[str, Mark]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Unpack
 
-from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
+from crewgraph.graph import Graph, Join, Merge, Switch, Work
+from crewgraph.render.closing import told
 from crewgraph.render.escape import mermaid_text, mermaid_title, shortened
-from crewgraph.render.marks import Marks
-from crewgraph.render.palette import CORE, DEFAULT, INK, ROUTES, Hue
-from crewgraph.render.sketch import END, Box, Line, Orientation, checked, sketch_of
+from crewgraph.render.palette import CORE, DEFAULT, GREEN, HUES, INK, RED, Hue, faded
+from crewgraph.render.scene import Over, Scene, scene_of
+from crewgraph.render.sketch import END, Box, Line, Orientation, checked
+from crewgraph.render.theme import line_width
 
 __all__ = ["to_mermaid"]
 
@@ -17,18 +20,18 @@ MAX_SUMMARY = 46
 _INDENT = "    "
 
 
-def to_mermaid(graph: Graph, *, orientation: Orientation = "LR", marks: Marks | None = None) -> str:
+def to_mermaid(graph: Graph, *, orientation: Orientation = "LR", **over: Unpack[Over]) -> str:
     """The picture as a Mermaid flowchart.
 
     Args:
         graph: what is drawn.
         orientation: "LR" from left to right, "TB" from top to bottom.
-        marks: what is wrong with nodes.
+        **over: how much of it, and what is laid over it.
 
     Raises:
-        ValueError: the orientation is none of these.
+        ValueError: the orientation is none of these, or the depth no whole number, or below 0.
     """
-    drawing = _Drawing(graph, marks or {})
+    drawing = _Drawing(scene_of(graph, **over))
     lines = [f"flowchart {checked(orientation)}", *(_INDENT + line for line in drawing.lines()), ""]
     if graph.name:
         lines = ["---", f'title: "{mermaid_title(shortened(graph.name, 2 * MAX_NAME))}"', "---", *lines]
@@ -36,13 +39,10 @@ def to_mermaid(graph: Graph, *, orientation: Orientation = "LR", marks: Marks | 
 
 
 class _Drawing:
-    def __init__(self, graph: Graph, marks: Marks) -> None:
-        self.graph = graph
-        self.marks = marks
-        self.sketch = sketch_of(graph)
-        starts = [name for name, node in graph.nodes.items() if isinstance(node, Start)]
-        drawn = [*starts, *self.sketch.boxes.nodes(), END]
-        self.starts = starts
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.graph, self.sketch = scene, scene.graph, scene.sketch
+        self.starts = list(scene.starts())
+        drawn = [*self.starts, *self.sketch.boxes.nodes(), END]
         self.key = {name: f"n{number}" for number, name in enumerate(drawn)}
         self.boxes = 0
 
@@ -61,8 +61,7 @@ class _Drawing:
                 yield from self.subgraph(item)
             else:
                 yield self.node(item, box.hue)
-                if item in self.marks:
-                    yield f"class {self.key[item]} {self.marks[item].name}"
+                yield from (f"class {self.key[item]} {kind}" for kind in self.kinds(item))
 
     def subgraph(self, box: Box) -> Iterator[str]:
         self.boxes += 1
@@ -73,22 +72,44 @@ class _Drawing:
         yield "end"
         yield f"class {key} {box.hue.name}Box"
 
+    def kinds(self, name: str) -> Iterator[str]:
+        """The classes of a node, beside that of its kind: those below win."""
+        hue, ran, mark = self.scene.hue(name), self.scene.ran(name), self.scene.mark(name)
+        yield from [f"{hue.name}Own"] if hue else []
+        yield from [f"did{ran.state.capitalize()}"] if ran else []
+        yield from [mark.name] if mark else []
+
     def node(self, name: str, hue: Hue) -> str:
-        key, node = self.key[name], self.graph.nodes.get(name)
+        key, node, box = self.key[name], self.graph.nodes.get(name), self.sketch.closed.get(name)
+        if box is not None:
+            small = f"<br/><small>{mermaid_text(shortened(told(self.graph, box), MAX_NAME))}</small>"
+            title = mermaid_text(shortened(box.title, MAX_NAME))
+            return f'{key}[["<b>{title}</b>{small}{self.about(name)}"]]:::{box.hue.name}Box'
         if isinstance(node, Work):
             summary = node.interface.summary
             small = f"<br/><small>{mermaid_text(shortened(summary, MAX_SUMMARY))}</small>" if summary else ""
             return (
-                f'{key}["<b>{mermaid_text(shortened(node.name, MAX_NAME))}</b>{small}{self.badge(name)}"]:::{hue.name}'
+                f'{key}["<b>{mermaid_text(shortened(node.name, MAX_NAME))}</b>{small}{self.about(name)}"]:::{hue.name}'
             )
         if isinstance(node, Switch):
-            return f'{key}{{"<b>{mermaid_text(shortened(node.name, MAX_NAME))}</b>{self.badge(name)}"}}:::router'
+            return f'{key}{{"<b>{mermaid_text(shortened(node.name, MAX_NAME))}</b>{self.about(name)}"}}:::router'
         if isinstance(node, Join | Merge):
             return f'{key}((" ")):::point'
         return f'{key}["any pipeline, chosen at run time"]:::found'
 
-    def badge(self, name: str) -> str:
-        return f"<br/><b>{mermaid_text(self.marks[name].badge)}</b>" if name in self.marks else ""
+    def about(self, name: str) -> str:
+        """What is laid over a node: the user's note, what is wrong with it, and what it did."""
+        ran, mark, note = self.scene.ran(name), self.scene.mark(name), self.scene.note(name)
+        did = (
+            [f"<b>{mermaid_text(ran.sign)}</b>", *map(mermaid_text, filter(None, (ran.time, ran.spent)))] if ran else []
+        )
+        lines = [
+            f"<i>{mermaid_text(shortened(note, MAX_SUMMARY))}</i>" if note else "",
+            f"<b>{mermaid_text(mark.badge)}</b>" if mark else "",
+            mermaid_text(" · ").join(did),
+            mermaid_text(ran.told) if ran else "",
+        ]
+        return "".join(f"<br/>{line}" for line in lines if line)
 
     def edge(self, line: Line) -> str:
         arrow = "-.->" if line.hue else "-->"
@@ -98,7 +119,7 @@ class _Drawing:
     def styles(self) -> Iterator[str]:
         """The colours; only those that occur."""
         text = list(self.box(self.sketch.boxes))
-        for hue in (CORE, *ROUTES, DEFAULT):
+        for hue in HUES:
             yield from _used(
                 text,
                 f":::{hue.name}",
@@ -106,16 +127,37 @@ class _Drawing:
             )
             ground = f"fill:{hue.tint},stroke:{hue.border},color:{hue.text}"
             yield from _used(text, f"{hue.name}Box", f"classDef {hue.name}Box {ground}{_dashed(hue)}")
+            own = f"fill:{hue.tint},stroke:{hue.accent},color:{hue.text}"
+            yield from _used(text, f" {hue.name}Own", f"classDef {hue.name}Own {own}")
         yield from _used(text, ":::router", f"classDef router fill:#fffbeb,stroke:{INK.router},color:{INK.text}")
         yield from _used(text, ":::point", f"classDef point fill:{INK.edge},stroke:{INK.edge},color:{INK.edge}")
         found = f"fill:{DEFAULT.tint},stroke:{DEFAULT.border},color:{DEFAULT.text}{_dashed(DEFAULT)}"
         yield from _used(text, ":::found", f"classDef found {found}")
-        for mark in {mark.name: mark for mark in self.marks.values()}.values():
+        for state, style in _DID.items():
+            yield from _used(text, f" did{state}", f"classDef did{state} {style}")
+        for mark in {mark.name: mark for mark in self.scene.marks.values()}.values():
             yield from _used(text, f" {mark.name}", f"classDef {mark.name} stroke:{mark.color},stroke-width:3px")
         yield f"classDef pill fill:{CORE.tint},stroke:{CORE.border},color:{CORE.text}"
         for number, line in enumerate(self.sketch.lines):
-            if line.hue:
-                yield f"linkStyle {number} stroke:{line.hue.accent},color:{line.hue.text}"
+            style = self.line_style(number, line)
+            if style:
+                yield f"linkStyle {number} {style}"
+
+    def line_style(self, number: int, line: Line) -> str:
+        """The colours of a line, and how wide it is by how many runs went along it."""
+        if step := self.scene.step(number):
+            return f"stroke:{GREEN.accent},color:{GREEN.text},stroke-width:{line_width(step):g}px"
+        if self.scene.is_unused(number):
+            return f"stroke:{faded(INK.edge)},color:{INK.faint}"
+        return f"stroke:{line.hue.accent},color:{line.hue.text}" if line.hue else ""
+
+
+_DID = {
+    "Ok": f"stroke:{GREEN.accent},stroke-width:2px",
+    "Failed": f"fill:{RED.tint},stroke:{RED.accent},color:{RED.text},stroke-width:2px",
+    "Not": f"fill:{INK.canvas},stroke:{faded(INK.frame)},color:{INK.faint}",
+}
+"""How what ran looks, what failed, and what did not run."""
 
 
 def _dashed(hue: Hue) -> str:

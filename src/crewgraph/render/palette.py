@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["AMBER", "CORE", "DEFAULT", "GREEN", "INK", "RED", "ROUTES", "Hue", "Ink", "hue_of"]
+__all__ = [
+    "AMBER",
+    "CORE",
+    "DEFAULT",
+    "GREEN",
+    "HUES",
+    "INK",
+    "RED",
+    "ROUTES",
+    "Hue",
+    "Ink",
+    "faded",
+    "hue_of",
+    "named_hue",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,16 @@ ROUTES = (
 """The hues of routes, in order; a fifth route begins again."""
 
 
+HUES = (
+    CORE,
+    *ROUTES,
+    Hue("teal", "#0d9488", "#f0fdfa", "#99f6e4", "#0f766e"),
+    Hue("pink", "#db2777", "#fdf2f8", "#fbcfe8", "#be185d"),
+    DEFAULT,
+)
+"""All hues; teal and pink are none of routes, and left to the user."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ink:
     """The colours that have no hue."""
@@ -60,3 +84,14 @@ INK = Ink()
 def hue_of(place: int, route: str) -> Hue:
     """The hue of a router's route by its place among them; the fallback is slate."""
     return DEFAULT if route == "default" else ROUTES[place % len(ROUTES)]
+
+
+def named_hue(name: str) -> Hue:
+    """A hue by the name that users call it; the core's is blue."""
+    return next(hue for hue in HUES if hue.name == ("core" if name == "blue" else name))
+
+
+def faded(color: str) -> str:
+    """A colour half way to that of the canvas, for formats that know no opacity."""
+    pairs = ((int(color[place : place + 2], 16), int(INK.canvas[place : place + 2], 16)) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(one * 0.45 + other * 0.55):02x}" for one, other in pairs)

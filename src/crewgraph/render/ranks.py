@@ -10,7 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["STRAIGHT", "Extent", "Inner", "Slot", "order", "ranked", "spread", "wanted"]
+__all__ = ["STRAIGHT", "Extent", "Found", "Laid", "Point", "Slot", "order", "ranked", "spread", "wanted"]
+
+Point = tuple[float, float]
+"""Along, across."""
 
 Extent = tuple[float, float]
 """A size in pixels: along the lines, across them."""
@@ -18,11 +21,40 @@ STRAIGHT = 6.0
 """How much more a line is kept straight where it passes a rank than where it ends."""
 
 
-class Inner(Protocol):
-    """A box that is laid out: where lines cross its border at the near and the far end, across."""
+@dataclass(slots=True)
+class Found:
+    """Where everything stands, as far as it is known."""
 
+    nodes: dict[str, Point] = field(default_factory=dict[str, Point])
+    boxes: dict[str, tuple[Point, Extent]] = field(default_factory=dict[str, tuple[Point, Extent]])
+    labels: dict[int, Point] = field(default_factory=dict[int, Point])
+    pieces: dict[int, list[tuple[tuple[int, int], list[Point]]]] = field(
+        default_factory=dict[int, list[tuple[tuple[int, int], list[Point]]]]
+    )
+
+    def piece(self, number: int, phase: tuple[int, int], corner: Point, points: Iterable[Point]) -> None:
+        """Note a piece of a line, measured from a corner; pieces follow one another by their phases."""
+        self.pieces.setdefault(number, []).append((phase, [(corner[0] + x, corner[1] + y) for x, y in points]))
+
+
+class Laid(Protocol):
+    """A box that is laid out.
+
+    Attributes:
+        size: with its border.
+        ins, outs: where lines cross the border at the near and the far end, across.
+        members: the nodes in it.
+        labelled: the lines whose labels stand in it.
+    """
+
+    size: Extent
     ins: dict[int, float]
     outs: dict[int, float]
+    members: set[str]
+    labelled: set[int]
+
+    def place(self, corner: Point, depth: int, found: Found) -> None:
+        """Write down where everything in it stands, if its corner stands there."""
 
 
 @dataclass(slots=True)
@@ -40,7 +72,7 @@ class Slot:
 
     rank: int
     size: Extent
-    item: str | Inner | None
+    item: str | Laid | None
     order: int
     start: float = 0.0
     wings: float = 0.0

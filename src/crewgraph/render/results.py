@@ -6,7 +6,7 @@ awaited says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from crewgraph.bridge import Pending
@@ -15,8 +15,8 @@ from crewgraph.render.cells import figures, row, small, table, text
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
 from crewgraph.render.palette import AMBER, DEFAULT, GREEN, RED
+from crewgraph.render.spent import spent
 from crewgraph.trace import Span
-from crewgraph.usage import UsageMetrics
 
 __all__ = ["crew_html", "kickoff_html", "pending_html", "run_html"]
 
@@ -35,7 +35,7 @@ def kickoff_html(result: PipelineKickoffResult) -> str:
     counts = [f"<b>{len(runs):,} {'result' if len(runs) == 1 else 'results'}</b>"]
     counts += [f'<b style="color:{RED.accent}">{failed:,} failed</b>'] if failed else []
     counts += [f"{len(result.not_run):,} not begun"] if result.not_run else []
-    counts += [text(each) for each in _spent(result.usage)]
+    counts += [text(each) for each in spent(result.usage)]
     rows = (_run_row(run) for run in ordered[:MAX_ROWS])
     return table(" · ".join(counts), rows, rest=len(runs) - MAX_ROWS)
 
@@ -43,7 +43,7 @@ def kickoff_html(result: PipelineKickoffResult) -> str:
 def run_html(run: RunResult) -> str:
     """The nodes of a run in the order of the text, each with its time, what it spent, and its route or error."""
     told = [f'<b style="color:{_color(run.status)}">input {run.index} · {text(_words(run.status))}</b>']
-    told += [text(each) for each in _spent(run.usage)]
+    told += [text(each) for each in spent(run.usage)]
     head = f"{' · '.join(told)}<br/>{small(_answer(run))}"
     spans = run.spans
     return table(head, map(_span_row, spans[:MAX_ROWS]), rest=len(spans) - MAX_ROWS)
@@ -51,7 +51,7 @@ def run_html(run: RunResult) -> str:
 
 def crew_html(output: CrewOutput) -> str:
     """The answer of a crew and what it spent, then a row for each task: who did it, with which tools, and its answer."""
-    told = ["<b>crew</b>", *(text(each) for each in _spent(output.token_usage))]
+    told = ["<b>crew</b>", *(text(each) for each in spent(output.token_usage))]
     tasks = output.tasks_output
     answer = (
         "" if len(tasks) == 1 else f"<br/>{small(shortened(str(output), MAX_ANSWER))}"
@@ -82,7 +82,7 @@ def _task_row(task: TaskOutput) -> str:
 def _run_row(run: RunResult) -> str:
     routes = ", ".join(span.route for span in run.spans if span.route is not None)
     title = f'<b style="color:{_color(run.status)}">{_sign(run.status)} {run.index}</b>'
-    counted = [each for each in (_seconds(run.spans), *_spent(run.usage)) if each]
+    counted = [each for each in (_seconds(run.spans), *spent(run.usage)) if each]
     return row(
         [title, small(routes), figures(counted), text(_answer(run))],
         color=_color(run.status),
@@ -93,7 +93,7 @@ def _span_row(span: Span) -> str:
     color = _color(span.status)
     title = f'<b style="color:{color}">{_sign(span.status)}</b> {text(span.node)}'
     ran = span.started is not None
-    counted = [duration(span.seconds), *_spent(span.usage)] if ran else [_words(span.status)]
+    counted = [duration(span.seconds), *spent(span.usage)] if ran else [_words(span.status)]
     told = span.error or (f"→ {span.route}" if span.route is not None else "")
     return row(
         [title, small(span.kind), figures(counted), text(shortened(told, MAX_ANSWER)) if told else ""],
@@ -104,13 +104,6 @@ def _span_row(span: Span) -> str:
 def _answer(run: RunResult) -> str:
     """What a run gave, or why it failed."""
     return shortened(str(run.error) if run.error else str(run), MAX_ANSWER)
-
-
-def _spent(usage: Any) -> Iterator[str]:
-    if isinstance(usage, UsageMetrics) and usage.total_tokens:
-        yield f"{usage.total_tokens:,} tokens"
-        if usage.picodollars or usage.unpriced_requests:
-            yield usage.dollars()
 
 
 def _seconds(spans: Iterable[Span]) -> str:

@@ -10,16 +10,17 @@ from typing import Literal
 
 from crewgraph.graph import ANY_ROUTE, Graph, Join, Merge, Start, Switch, Work
 from crewgraph.outputs import PipelineKickoffResult, RunResult, each_run
+from crewgraph.render.closing import sketched
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
-from crewgraph.render.sketch import END, Line, sketch_of
+from crewgraph.render.sketch import END, Line, Sketch
+from crewgraph.render.spent import spent
 from crewgraph.trace import Span
 from crewgraph.usage import UsageMetrics
 
 __all__ = ["Ran", "Runs", "runs_of"]
 
 MAX_ERROR = 40
-THOUSAND = 1000
 INSTANT = 0.0995
 """Below so many seconds, thousandths are of interest."""
 SKIPPED, OK = "skipped", "ok"
@@ -55,11 +56,27 @@ class _Count:
     error: str = ""
 
     def add(self, span: Span) -> None:
-        self.states[span.status] += 1
-        if span.status != SKIPPED:
-            self.seconds.append(span.seconds)
+        self._ended(span.status, span.seconds)
+        self._spent(span)
         if span.route is not None:
             self.routes[span.route] += 1
+
+    def add_all(self, spans: Sequence[Span]) -> None:
+        """Count what is in a closed box as one node: from its first moment to its last, as bad as its worst."""
+        ran = [span for span in spans if span.status != SKIPPED]
+        status = next((span.status for span in ran if span.status != OK), OK) if ran else SKIPPED
+        began = [span.started for span in ran if span.started]
+        ended = [span.ended for span in ran if span.ended]
+        self._ended(status, (max(ended) - min(began)).total_seconds() if began and ended else 0.0)
+        for span in ran:
+            self._spent(span)
+
+    def _ended(self, status: str, seconds: float) -> None:
+        self.states[status] += 1
+        if status != SKIPPED:
+            self.seconds.append(seconds)
+
+    def _spent(self, span: Span) -> None:
         if span.usage is not None:
             self.usage.add_usage_metrics(span.usage)
         if span.error:
@@ -67,15 +84,21 @@ class _Count:
 
 
 class Runs:
-    """What runs of one pipeline did. They are added one by one, and only what is counted is kept."""
+    """What runs of one pipeline did. They are added one by one, and only what is counted is kept.
 
-    def __init__(self, graph: Graph) -> None:
+    Args:
+        graph: the pipeline's.
+        depth: boxes that are nested deeper are closed, and counted as one node.
+    """
+
+    def __init__(self, graph: Graph, *, depth: int | None = None) -> None:
         self.graph = graph
-        self.sketch = sketch_of(graph)
+        self.sketch: Sketch = sketched(graph, depth)
         self.lines = self.sketch.lines
         self.traffic = [0] * len(self.lines)
         self.count = 0
         self._nodes = {name: _Count() for name, node in graph.nodes.items() if isinstance(node, Work | Switch)}
+        self._closed = {name: (_Count(), list(box.nodes())) for name, box in self.sketch.closed.items()}
 
     def add(self, spans: Iterable[Span]) -> list[int]:
         """Count one run, and return the numbers of the lines along which it went."""
@@ -83,18 +106,18 @@ class Runs:
         self.count += 1
         for name, span in known.items():
             self._nodes[name].add(span)
-        way = [
-            number for number, line in enumerate(self.lines) if self._leaves(line, known) and self._arrives(line, known)
-        ]
+        for count, names in self._closed.values():
+            count.add_all([known[name] for name in names if name in known])
+        way = [number for number, line in enumerate(self.lines) if self._took(line, known)]
         for number in way:
             self.traffic[number] += 1
         return way
 
     def ran(self, name: str) -> Ran | None:
         """What is written on a node; ``None`` for what does nothing."""
-        if name not in self._nodes:
+        count = self._closed[name][0] if name in self._closed else self._nodes.get(name)
+        if count is None:
             return None
-        count = self._nodes[name]
         times = sum(count.states.values()) - count.states[SKIPPED]
         if not times:
             return Ran("not", "not run")
@@ -120,15 +143,18 @@ class Runs:
     def _spent(self, count: _Count, times: int) -> Iterator[str]:
         if self.count > 1:
             yield f"{times:,} ×"
-        if count.usage.total_tokens:
-            yield f"{_short(count.usage.total_tokens)} tok"
-            if count.usage.picodollars or count.usage.unpriced_requests:
-                yield count.usage.dollars()
+        yield from spent(count.usage, is_short=True)
 
     def _told(self, count: _Count) -> str:
         if count.error:
             return shortened(count.error, MAX_ERROR)
         return shortened(f"→ {next(iter(count.routes))}", MAX_ERROR) if self.count == 1 and count.routes else ""
+
+    def _took(self, line: Line, spans: dict[str, Span]) -> bool:
+        """Whether a run went along a line; one that stands for others was taken where of each leg one was."""
+        if line.legs:
+            return all(any(self._took(part, spans) for part in leg) for leg in line.legs)
+        return self._leaves(line, spans) and self._arrives(line, spans)
 
     def _leaves(self, line: Line, spans: dict[str, Span]) -> bool:
         """Whether a run left the node at the beginning of a line, by this line."""
@@ -153,10 +179,12 @@ class Runs:
         return span is None or span.status != SKIPPED
 
 
-def runs_of(graph: Graph, result: RunResult | PipelineKickoffResult | Iterable[RunResult]) -> Runs:
+def runs_of(
+    graph: Graph, result: RunResult | PipelineKickoffResult | Iterable[RunResult], *, depth: int | None = None
+) -> Runs:
     """Count a run, or all runs of a kickoff; one that has several results counts once."""
     several: Sequence[RunResult] = [result] if isinstance(result, RunResult) else list(result)
-    runs = Runs(graph)
+    runs = Runs(graph, depth=depth)
     for run in each_run(several):
         runs.add(run.spans)
     return runs
@@ -171,12 +199,3 @@ def _time(seconds: Sequence[float]) -> str:
 
 def _shortly(seconds: float) -> str:
     return duration(seconds) if seconds >= INSTANT else f"{seconds * 1000:.0f} ms"
-
-
-def _short(count: int) -> str:
-    """A count for people: 940, 1.9k, 21k, 1.2M."""
-    for unit in ("", "k", "M"):
-        if count < THOUSAND:
-            return f"{count:.1f}{unit}".replace(".0", "") if count < 10 else f"{count:.0f}{unit}"  # noqa: PLR2004 - digits
-        count /= THOUSAND  # type: ignore[assignment]
-    return f"{count:.0f}G"

@@ -1,18 +1,20 @@
 """What is drawn, whatever the format: boxes within boxes, and lines.
 
-The boxes follow the shape that the author wrote: a parallel stage is a box, each route of a router is one. Joins and
+The boxes follow the shape that the author wrote: a parallel stage is a box, each route of a router is one, and so is a
+pipeline with a name inside another one; one that is a whole route shares its box. Joins and
 merges with one way out are not drawn; the lines into them go straight on. One with several ways out stays, as a point,
 because otherwise every line in would meet every line out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
 from crewgraph.graph import ANY_ROUTE, Edge, Graph, GraphNode, Join, Merge, Start, Switch, Work
-from crewgraph.render.escape import columns, shortened
+from crewgraph.render.escape import clean, columns, shortened
 from crewgraph.render.palette import CORE, DEFAULT, Hue, hue_of
 from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape, Wired
 
@@ -26,6 +28,8 @@ __all__ = [
     "condition_label",
     "found_node",
     "heads",
+    "keys_label",
+    "pipeline_name",
     "route_hue",
     "sketch_of",
 ]
@@ -50,7 +54,7 @@ class Box:
         key: unique in the picture.
         title: what stands on it.
         hue: its colour, and that of the cards directly inside.
-        kind: "parallel", "route" or "all".
+        kind: "parallel", "route", "pipeline" or "all".
         items: names of nodes, and boxes, in the order of the text.
     """
 
@@ -63,7 +67,7 @@ class Box:
     @property
     def is_dashed(self) -> bool:
         """Whether the frame is dashed: the fallback's is."""
-        return self.hue is DEFAULT
+        return self.hue is DEFAULT and self.kind == "route"
 
     def nodes(self) -> Iterator[str]:
         """The names of all nodes in it, those of inner boxes included."""
@@ -100,6 +104,7 @@ class Line:
         hue: the hue of its route; ``None`` for one that is always taken.
         route: the route, where it is one of a router.
         box: the key of the route's box, where the line enters one.
+        legs: what it stands for where boxes are closed: lines one behind the other, of each leg any.
     """
 
     source: str
@@ -108,6 +113,7 @@ class Line:
     hue: Hue | None = None
     route: str | None = None
     box: str | None = None
+    legs: tuple[tuple[Line, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +123,24 @@ class Sketch:
     Attributes:
         boxes: the outermost box.
         lines: all edges.
+        graph: what is drawn.
         loose: the nodes of graphs built by hand that follow others: they stand wherever there is room.
+        keys: the key of the box of a shape, by the shape's identity.
+        closed: the boxes that are closed, by the names of the cards that stand for them.
     """
 
     boxes: Box
     lines: list[Line]
+    graph: Graph
     loose: frozenset[str] = frozenset()
+    keys: Mapping[int, str] = field(default_factory=dict[int, str])
+    closed: Mapping[str, Box] = field(default_factory=dict[str, Box])
 
 
 def sketch_of(graph: Graph) -> Sketch:
-    """Lay out what is drawn of a graph."""
+    """Lay out what is drawn of a graph, with every box open."""
     boxing = _Boxing(graph)
-    return Sketch(boxing.outermost(), list(_lines(graph)), frozenset(boxing.loose))
+    return Sketch(boxing.outermost(), list(_lines(graph)), graph, frozenset(boxing.loose), boxing.keys)
 
 
 def checked(orientation: Orientation) -> Orientation:
@@ -155,7 +167,8 @@ class _Boxing:
     graph: Graph
     placed: set[str] = field(default_factory=set[str])
     loose: set[str] = field(default_factory=set[str])
-    parallels: int = 0
+    keys: dict[int, str] = field(default_factory=dict[int, str])
+    counts: Counter[str] = field(default_factory=Counter[str])
 
     def outermost(self) -> Box:
         box = Box("", self.graph.name or "", CORE, "all")
@@ -172,7 +185,26 @@ class _Boxing:
         self.placed.add(name)
         box.items.append(name)
 
-    def fill(self, box: Box, shape: Shape) -> None:  # noqa: C901 - one case per shape
+    def fill(self, box: Box, shape: Shape) -> None:
+        """Put a shape into a box, in a frame of its own where it is a pipeline with a name."""
+        name = pipeline_name(shape)
+        if name is None:
+            self.inside(box, shape)
+        else:
+            self.point_before(box, shape)
+            self.framed(box, self.numbered("pipeline", name, box.hue), shape)
+
+    def numbered(self, kind: str, title: str, hue: Hue) -> Box:
+        self.counts[kind] += 1
+        return Box(f"{kind}{self.counts[kind]}", title, hue, kind)
+
+    def framed(self, box: Box, inner: Box, shape: Shape) -> None:
+        """Put a frame into a box and what belongs there into the frame; an empty one is left out."""
+        self.keys[id(shape)] = inner.key
+        self.inside(inner, shape)
+        box.items.extend([inner] if inner.items else [])
+
+    def inside(self, box: Box, shape: Shape) -> None:  # noqa: C901 - one case per shape
         match shape:
             case Leaf(node):
                 self.put(box, node)
@@ -181,8 +213,8 @@ class _Boxing:
                     self.fill(box, part)
             case Parallel(branches):
                 self.point_before(box, shape)
-                self.parallels += 1
-                inner = Box(f"parallel{self.parallels}", f"parallel · {len(branches)}", CORE, "parallel")
+                inner = self.numbered("parallel", f"parallel · {len(branches)}", CORE)
+                self.keys[id(shape)] = inner.key
                 for branch in branches:
                     self.fill(inner, branch)
                 box.items.extend([inner] if inner.items else [])
@@ -191,9 +223,8 @@ class _Boxing:
                 switch = self.graph.nodes[router]
                 assert isinstance(switch, Switch)
                 for route, arm in routes.items():
-                    inner = Box(_key(router, route), route, route_hue(switch, route), "route")
-                    self.fill(inner, arm)
-                    box.items.extend([inner] if inner.items else [])
+                    title = f"{route} · {name}" if (name := pipeline_name(arm)) not in {None, route} else route
+                    self.framed(box, Box(_key(router, route), title, route_hue(switch, route), "route"), arm)
                 box.items.extend([found_node(router)] if switch.is_open else [])
             case Wired(parts, before):
                 for part, ways in zip(parts, before, strict=True):
@@ -210,6 +241,12 @@ class _Boxing:
                 is_point = isinstance(self.graph.nodes[edge.source], Join | Merge)
                 if is_point and edge.source not in self.placed and not _passes(self.graph, edge.source):
                     self.put(box, edge.source)
+
+
+def pipeline_name(shape: Shape) -> str | None:
+    """The name of a pipeline inside another one; ``None`` where it has none to be seen."""
+    name = shape.name if isinstance(shape, Series | Wired) else None
+    return name if name and clean(name) else None
 
 
 def _key(router: str, route: str) -> str:
@@ -305,7 +342,12 @@ def route_hue(switch: Switch, route: str) -> Hue:
 
 def _keys(node: GraphNode) -> str:
     """What a node hands over, where it says so."""
-    keys = [shortened(key, MAX_KEYS) for key in node.interface.gives] if isinstance(node, Work) else []
+    return keys_label(node.interface.gives if isinstance(node, Work) else ())
+
+
+def keys_label(handed: Iterable[str]) -> str:
+    """Keys that are handed over, as many as fit on a line."""
+    keys = [shortened(key, MAX_KEYS) for key in handed]
     fitting = keys[:1]
     while len(fitting) < len(keys) and columns(", ".join([*fitting, keys[len(fitting)]])) <= MAX_KEYS:
         fitting.append(keys[len(fitting)])

@@ -5,25 +5,25 @@ All colours are in a style sheet, so that a dark desktop sees a dark picture. Te
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import pairwise
+from typing import Unpack
 
 from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
 from crewgraph.render import glyphs
 from crewgraph.render.cards import MAX_TITLE
+from crewgraph.render.closing import told
 from crewgraph.render.escape import clean, identifier, shortened
 from crewgraph.render.glyphs import Glyph, rect, text
 from crewgraph.render.glyphs import number as px
 from crewgraph.render.layout import Drawn, Gaps, Point, layout_of
-from crewgraph.render.marks import Marks
 from crewgraph.render.metrics import mono_width, text_width
 from crewgraph.render.palette import CORE
 from crewgraph.render.ranks import Extent
-from crewgraph.render.runs import Runs
-from crewgraph.render.sketch import END, Box, Line, Orientation, checked, sketch_of
-from crewgraph.render.theme import WIDTHS, Theme, line_width, style_sheet
+from crewgraph.render.scene import Over, Scene, scene_of
+from crewgraph.render.sketch import END, Box, Line, Orientation, checked
+from crewgraph.render.theme import Theme, line_width, style_sheet
 
 __all__ = ["to_svg"]
 
@@ -31,10 +31,13 @@ _SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
     'role="img" aria-label="{name}" class="crewgraph-{theme}">'
 )
+_CLASSES = re.compile(r'class="([^"]*)"')  # texts hold no quotes once they are escaped
 MAX_TOOLTIP = 200
 MANY = 150
 """Pictures of more nodes than these have cards without tasks."""
 PAD = 24.0
+ROUND = 10.0
+"""The radius of corners."""
 HEAD = 8.0
 """The length of an arrow's head."""
 
@@ -43,38 +46,32 @@ def to_svg(
     graph: Graph,
     *,
     orientation: Orientation = "LR",
-    marks: Marks | None = None,
     theme: Theme = "auto",
-    runs: Runs | None = None,
+    **over: Unpack[Over],
 ) -> str:
     """The picture as SVG.
 
     Args:
         graph: what is drawn.
         orientation: "LR" from left to right, "TB" from top to bottom.
-        marks: what is wrong with nodes.
         theme: "light", "dark", or "auto" for what the reader's desktop has.
-        runs: what runs did, which is laid over it.
+        **over: how much of it, and what is laid over it.
 
     Raises:
-        ValueError: the orientation or the theme is none of these.
+        ValueError: the orientation or the theme is none of these, or the depth no whole number, or below 0.
     """
-    return _Drawing(graph, checked(orientation), marks or {}, theme, runs).source()
+    return _Drawing(scene_of(graph, **over), checked(orientation), theme).source()
 
 
 class _Drawing:
-    def __init__(
-        self, graph: Graph, orientation: Orientation, marks: Marks, theme: Theme = "auto", runs: Runs | None = None
-    ) -> None:
-        self.graph, self.marks, self.runs = graph, marks, runs
+    def __init__(self, scene: Scene, orientation: Orientation, theme: Theme = "auto") -> None:
+        self.scene, self.graph, self.sketch, self.runs = scene, scene.graph, scene.sketch, scene.runs
         self.theme: Theme = theme
         self.is_flat = orientation == "LR"
-        self.sketch = sketch_of(graph)
-        starts = [name for name, node in graph.nodes.items() if isinstance(node, Start)]
-        self.root = Box("", "", CORE, "all", [*starts, *self.sketch.boxes.items, END])
-        self.hues = dict(self.root.hues())
+        self.root = Box("", "", CORE, "all", [*scene.starts(), *self.sketch.boxes.items, END])
+        self.hues = {name: scene.hue(name) or hue for name, hue in self.root.hues()}
+        self.hues |= {name: box.hue for name, box in self.sketch.closed.items()}
         self.is_small = len(self.hues) > MANY
-        self.ran = {name: runs.ran(name) if runs else None for name in self.hues}
         self.glyphs = {name: self.glyph(name) for name in self.hues}
         drawn = Drawn(
             self.sketch.lines,
@@ -85,7 +82,7 @@ class _Drawing:
                 if line.label
             },
             titles=dict(self.titles(self.root)),
-            gaps=Gaps() if self.is_flat else Gaps(across=28, before=34, above=16),
+            gaps=Gaps() if self.is_flat else Gaps(across=28, before=34, above=16, aspect=0.7),
         )
         self.layout = layout_of(self.root, drawn)
 
@@ -107,12 +104,7 @@ class _Drawing:
         width = max(width, text_width(shortened(title, 2 * MAX_TITLE), 16, bold=True) if title else 0.0) + 2 * PAD
         height += 2 * PAD + top
         name = escape(shortened(title or "pipeline", MAX_TOOLTIP))
-        parts = [
-            _SVG.format(width=px(width), height=px(height), name=name, theme=self.theme),
-            f"<title>{name}</title>",
-            f"<style>{style_sheet(self.theme)}</style>",
-            f'<rect class="canvas" width="{px(width)}" height="{px(height)}"/>',
-        ]
+        parts = [f'<rect class="canvas" width="{px(width)}" height="{px(height)}"/>']
         if title:
             parts.append(text(PAD, PAD + 10, shortened(title, 2 * MAX_TITLE), "title"))
         parts.append(f'<g transform="translate({px(PAD)} {px(PAD + top)})">')
@@ -120,7 +112,10 @@ class _Drawing:
         parts += [self.line(number, line) for number, line in enumerate(self.sketch.lines)]
         parts += [self.node(name) for name in self.hues]
         parts += [self.label(number, line) for number, line in enumerate(self.sketch.lines) if line.label]
-        return "\n".join([*parts, "</g>", "</svg>", ""])
+        body = "\n".join([*parts, "</g>", "</svg>", ""])
+        used = {kind for kinds in _CLASSES.findall(body) for kind in kinds.split()}
+        opening = _SVG.format(width=px(width), height=px(height), name=name, theme=self.theme)
+        return f"{opening}\n<title>{name}</title>\n<style>{style_sheet(self.theme, used)}</style>\n{body}"
 
     # ---- boxes and lines ---------------------------------------------------------------------------------------
 
@@ -129,27 +124,17 @@ class _Drawing:
         for item in box.items:
             if isinstance(item, Box):
                 corner, size = (self.turned(pair) for pair in self.layout.boxes[item.key])
-                kind = f"box {item.hue.name}{' dashed' if item.is_dashed else ''}{self.faded(item)}"
+                kind = f"box {item.hue.name}{' dashed' if item.is_dashed else ''}"
+                kind += " did-not" if self.scene.is_idle(item) else ""
                 title = text(corner[0] + 12, corner[1] + 19, shortened(item.title, MAX_TITLE), "box-title")
                 frame = rect(*corner, size, 10)
                 yield f'<g id="c-{identifier(item.key)}" class="{kind}">{frame}{title}</g>'
                 yield from self.box_elements(item)
 
-    def faded(self, box: Box) -> str:
-        """A class for boxes in which nothing ran."""
-        states = [ran.state for ran in (self.ran[name] for name in box.nodes()) if ran is not None]
-        return " did-not" if states and set(states) == {"not"} else ""
-
-    def step(self, number: int) -> int:
-        """How wide a line is drawn, by how many runs went along it; one run is drawn in the same width all along."""
-        if self.runs is None or not self.runs.traffic[number]:
-            return 0
-        return 3 if self.runs.count == 1 else math.ceil(self.runs.share(number) * WIDTHS)
-
     def line(self, number: int, line: Line) -> str:
         points = list(self.layout.lines[number])
         has_head = not isinstance(self.graph.nodes.get(line.target), Join | Merge)
-        step, (x, y), head = self.step(number), points[-1], ""
+        step, (x, y), head = self.scene.step(number), points[-1], ""
         if has_head:
             length, side = HEAD + step, 2.5 + line_width(step) / 2
             points[-1] = (x - length, y)
@@ -158,22 +143,18 @@ class _Drawing:
         kind = f"line {line.hue.name} route" if line.hue else "line"
         if self.runs:
             kind += f" took w{step}" if step else " did-not"
-        told = escape(shortened(f"{self.called(line.source)} → {self.called(line.target)}", MAX_TOOLTIP))
-        times = f" · {self.runs.traffic[number]:,} of {self.runs.count:,} runs" if self.runs else ""
-        title = f"<title>{told}{times}</title>"
-        return f'<g id="l-{number}" class="{kind}">{title}<path class="way" d="{self.way(points)}"/>{head}</g>'
-
-    def called(self, name: str) -> str:
-        """A node in words: what an open router comes up with is called after it."""
-        if isinstance(self.graph.nodes.get(name), Start):
-            return "input"
-        return "result" if name == END else name.removeprefix("\0")
+        called, times = self.scene.called, self.scene.times(number)
+        title = escape(shortened(f"{called(line.source)} → {called(line.target)}", MAX_TOOLTIP))
+        way = f'<title>{title}{times}</title><path class="way" d="{self.way(points)}"/>{head}'
+        return f'<g id="l-{number}" class="{kind}">{way}</g>'
 
     def way(self, points: Sequence[Point]) -> str:
-        """Straight where the place across stays the same, else an S."""
+        """Straight where the place across stays the same, else an S; corners are rounded."""
         told = [f"M{self.at(points[0])}"]
-        for one, other in pairwise(points):
-            if one[1] == other[1]:
+        for one, other, following in zip(points, points[1:], [*points[2:], None], strict=False):
+            if following and _is_corner(one, other, following):
+                told.append(f"L{self.at(_towards(other, one))}Q{self.at(other)} {self.at(_towards(other, following))}")
+            elif one[1] == other[1] or one[0] == other[0]:
                 told.append(f"L{self.at(other)}")
             else:
                 middle = (one[0] + other[0]) / 2
@@ -188,19 +169,18 @@ class _Drawing:
         x, y = self.turned(self.layout.labels[number]) if number in self.layout.labels else (0.0, 0.0)
         width = mono_width(line.label, 9.5) + 12
         kind = f"chip {line.hue.name}" if line.hue else "chip"
-        kind += " did-not" if self.runs and not self.runs.traffic[number] else ""
+        kind += " did-not" if self.scene.is_unused(number) else ""
         label = text(x, y + 3.4, line.label, "mono", anchor="middle")
         return f'<g id="k-{number}" class="{kind}">{rect(x - width / 2, y - 9, (width, 18), 6)}{label}</g>'
 
     # ---- nodes -------------------------------------------------------------------------------------------------
 
     def node(self, name: str) -> str:
-        glyph, mark = self.glyphs[name], self.marks.get(name)
+        glyph, mark, ran = self.glyphs[name], self.scene.mark(name), self.scene.ran(name)
         x, y = self.turned(self.layout.nodes[name])
-        ran = self.ran[name]
-        kinds = f"node {glyph.kind} {self.hues[name].name}{f' {mark.name}' if mark else ''}"
-        kinds += f" did-{ran.state}" if ran else ""
-        title = f"<title>{escape(shortened(glyph.tooltip, MAX_TOOLTIP))}</title>"
+        kinds = f"node {glyph.kind} {self.hues[name].name}{' styled' if self.scene.hue(name) else ''}"
+        kinds += f"{f' {mark.name}' if mark else ''}{f' did-{ran.state}' if ran else ''}"
+        title = f"<title>{escape(shortened(self.scene.tooltip(name, glyph.tooltip), MAX_TOOLTIP))}</title>"
         return (
             f'<g id="n-{identifier(name) if name else "(end)"}" class="{kinds}" '
             f'transform="translate({px(x)} {px(y)})">{title}{glyph.content}</g>'
@@ -208,17 +188,33 @@ class _Drawing:
 
     def glyph(self, name: str) -> Glyph:
         """What stands for a node, by its kind."""
-        node, mark, ran = self.graph.nodes.get(name), self.marks.get(name), self.ran[name]
+        node, scene = self.graph.nodes.get(name), self.scene
+        over = glyphs.Over(scene.mark(name), scene.ran(name), scene.note(name))
         if name == END:
             return glyphs.pill("result", "the result")
+        if name in self.sketch.closed:
+            return glyphs.closed(self.sketch.closed[name], told(self.graph, self.sketch.closed[name]), over)
         match node:
             case Start():
                 return glyphs.pill("input", "the inputs")
             case Work():
-                return glyphs.card(node, mark, ran, is_small=self.is_small)
+                return glyphs.card(node, over, is_small=self.is_small)
             case Switch():
-                return glyphs.diamond(node, mark, ran)
+                return glyphs.diamond(node, over)
             case None:
                 return glyphs.found(name[1:])
             case _:
                 return glyphs.point(type(node).__name__.lower())
+
+
+def _is_corner(one: Point, other: Point, following: Point) -> bool:
+    """Whether a line turns by a right angle."""
+    turns = ((one[axis] == other[axis] and other[1 - axis] == following[1 - axis]) for axis in (0, 1))
+    return other not in (one, following) and any(turns)
+
+
+def _towards(corner: Point, other: Point) -> Point:
+    """Where a corner begins or ends, seen from its tip."""
+    length = abs(other[0] - corner[0]) + abs(other[1] - corner[1])
+    part = min(ROUND, length / 2) / length
+    return corner[0] + (other[0] - corner[0]) * part, corner[1] + (other[1] - corner[1]) * part

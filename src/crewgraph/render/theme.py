@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
-from crewgraph.render.palette import AMBER, CORE, DEFAULT, GREEN, INK, RED, ROUTES, Hue, Ink
+from crewgraph.render.palette import AMBER, CORE, DEFAULT, GREEN, HUES, INK, RED, Hue, Ink
 
 __all__ = ["WIDTHS", "Theme", "line_width", "style_sheet"]
 
@@ -21,6 +22,8 @@ DARK = {
     "green": Hue("green", "#3fb950", "#0e1f16", "#1d5230", "#56d364"),
     "amber": Hue("amber", "#d29922", "#211a0d", "#5c4313", "#e3b341"),
     "violet": Hue("violet", "#a371f7", "#1a152b", "#4b3580", "#c297ff"),
+    "teal": Hue("teal", "#2dd4bf", "#0c2422", "#1b5650", "#5eead4"),
+    "pink": Hue("pink", "#f778ba", "#2a1220", "#6b2a4c", "#ff9bce"),
     "slate": Hue("slate", "#8b949e", "#151b22", "#3a434e", "#b1bac4"),
 }
 SANS = "Helvetica,Arial,'Liberation Sans',sans-serif"
@@ -36,6 +39,7 @@ WIDTHS = 8
 """In how many widths lines are drawn, by how many runs went along them."""
 _WIDTHS = "\n".join(f".w{step} .way{{stroke-width:{line_width(step):g}}}" for step in range(1, WIDTHS + 1))
 
+_CLASS = re.compile(r"\.([\w-]+)")
 _SHAPES = f"""
 text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
 .title{{font-size:16px;font-weight:bold}}
@@ -53,7 +57,7 @@ text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
 .dashed rect,.found-card{{stroke-dasharray:5 4}}
 .diamond{{stroke-width:1.6}}
 .did-ok .card,.did-failed .card,.did-failed .diamond{{stroke-width:2}}
-.sign,.foot,.figures,.error{{font-size:9.5px;font-weight:bold}}
+.note,.sign,.foot,.figures,.error{{font-size:9.5px;font-weight:bold}}
 .sign{{font-size:10.5px}}
 .figures{{font-weight:normal}}
 .did-not{{opacity:.45}}
@@ -75,29 +79,41 @@ _DID = {
 """What went well, and what did not: frames, grounds and texts, light and dark."""
 
 
-def style_sheet(theme: Theme) -> str:
+def style_sheet(theme: Theme, used: Collection[str] | None = None) -> str:
     """The style sheet of a picture.
+
+    Args:
+        theme: "light", "dark", or both for the desktop to choose.
+        used: the classes that occur in the picture: rules for others are left out; ``None`` keeps all.
 
     Raises:
         ValueError: there is no such theme.
     """
     if theme not in ("auto", "light", "dark"):
         raise ValueError(f'a theme is "auto", "light" or "dark", not {theme!r}')
-    light = "\n".join(_colours(INK, [CORE, *ROUTES, DEFAULT], is_dark=False))
+    light = "\n".join(_colours(INK, HUES, is_dark=False))
     dark = "\n".join(_colours(DARK_INK, DARK.values(), is_dark=True))
     first, second = (light, dark) if theme == "auto" else (dark if theme == "dark" else light, "")
     if second:
-        second = f"@media (prefers-color-scheme:dark){{\n{_scoped(second, theme)}\n}}\n"
-    return f"\n{_scoped(_SHAPES + first, theme)}\n{second}"
+        second = f"@media (prefers-color-scheme:dark){{\n{_scoped(second, theme, used)}\n}}\n"
+    return f"\n{_scoped(_SHAPES + first, theme, used)}\n{second}"
 
 
-def _scoped(rules: str, theme: Theme) -> str:
+def _scoped(rules: str, theme: Theme, used: Collection[str] | None) -> str:
     """Rules that hold in this picture alone: several may stand in one page, beside what else has such classes."""
     parts = (rule.partition("{") for rule in rules.splitlines() if rule)
+    kept = ((_kept(selectors, used), body) for selectors, _, body in parts)
     return "\n".join(
-        f"{','.join(f'.crewgraph-{theme} {each}' for each in selectors.split(','))}{{{body}"
-        for selectors, _, body in parts
+        f"{','.join(f'.crewgraph-{theme} {each}' for each in selectors)}{{{body}"
+        for selectors, body in kept
+        if selectors
     )
+
+
+def _kept(selectors: str, used: Collection[str] | None) -> list[str]:
+    """Those selectors of which every class is used."""
+    every = selectors.split(",")
+    return every if used is None else [each for each in every if all(name in used for name in _CLASS.findall(each))]
 
 
 def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:
@@ -106,7 +122,7 @@ def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:
     yield f".canvas{{fill:{ink.canvas}}}"
     yield f"text,.title,.name,.task{{fill:{ink.text}}}"
     yield f".summary{{fill:{ink.faint}}}"
-    yield f".agent{{fill:{ink.soft}}}"
+    yield f".agent,.note{{fill:{ink.soft}}}"
     yield f".card{{fill:{ink.card};stroke:{ink.frame}}}"
     yield f".rule{{stroke:{ink.frame};fill:none}}"
     yield f".way{{stroke:{ink.edge}}}"
@@ -124,15 +140,20 @@ def _colours(ink: Ink, hues: Iterable[Hue], *, is_dark: bool) -> Iterator[str]:
         yield f".line.{hue.name} .head{{fill:{hue.accent}}}"
         yield f".chip.{hue.name} rect{{stroke:{hue.border}}}"
         yield f".chip.{hue.name} text{{fill:{hue.text}}}"
+        yield f".styled.{hue.name} .card,.styled.{hue.name} .diamond{{fill:{hue.tint};stroke:{hue.accent}}}"
+        yield f".styled.{hue.name} .note{{fill:{hue.text}}}"
+        yield f".closed.{hue.name} .card{{fill:{hue.tint};stroke:{hue.border}}}"
+        yield f".closed.{hue.name} .summary{{fill:{hue.text}}}"
+    # what follows wins over hues that the user gave, and over those of closed boxes: it has as many classes
     for name, color in (("wrong", wrong), ("doubtful", doubtful)):
-        yield f".{name} .card,.{name} .diamond{{stroke:{color}}}"
+        yield f".node.{name} .card,.node.{name} .diamond{{stroke:{color}}}"
         yield f".{name} .badge{{fill:{color}}}"
     yield f".sign,.figures{{fill:{ink.soft}}}"
     for state, (frame, card, text) in _DID[is_dark].items():
-        yield f".did-{state} .card{{stroke:{frame};fill:{card}}}"
-        yield f".did-{state} .diamond{{stroke:{frame if state == 'failed' else ink.router}}}"
+        yield f".node.did-{state} .card{{stroke:{frame};fill:{card}}}"
+        yield f".node.did-{state} .diamond{{fill:{ground};stroke:{frame if state == 'failed' else ink.router}}}"
         yield f".did-{state} .bar{{fill:{frame}}}"
         yield f".did-{state} .sign,.did-{state} .foot,.did-{state} .error{{fill:{text}}}"
     took = _DID[is_dark]["ok"][0]
-    yield f".took .way{{stroke:{took}}}"
-    yield f".took .head{{fill:{took}}}"
+    yield f".line.took .way{{stroke:{took}}}"
+    yield f".line.took .head{{fill:{took}}}"

@@ -79,19 +79,20 @@ def _shape_record(shape: Shape) -> dict[str, Any]:
     match shape:
         case Leaf(node):
             return {"leaf": node}
-        case Series(parts):
-            return {"series": _shape_records(parts)}
+        case Series(parts, name):
+            return {"series": _shape_records(parts), "name": name}
         case Parallel(branches):
             return {"parallel": _shape_records(branches)}
         case Choice(router, routes):
             return {"choice": router, "routes": {route: _shape_record(arm) for route, arm in routes.items()}}
-        case Wired(parts, before, forks, ends):
+        case Wired(parts, before, forks, ends, name):
             ways = [[list(way) for way in each] for each in before]
             return {
                 "wired": _shape_records(parts),
                 "before": ways,
                 "forks": [list(fork) for fork in forks.items()],
                 "ends": list(ends),
+                "name": name,
             }
         case _:
             assert_never(shape)
@@ -105,7 +106,7 @@ def _shape_of(record: Mapping[str, Any]) -> Shape:
     if "leaf" in record:
         return Leaf(record["leaf"])
     if "series" in record:
-        return Series(tuple(map(_shape_of, record["series"])))
+        return Series(tuple(map(_shape_of, record["series"])), record["name"])
     if "parallel" in record:
         return Parallel(tuple(map(_shape_of, record["parallel"])))
     if "choice" in record:
@@ -115,4 +116,5 @@ def _shape_of(record: Mapping[str, Any]) -> Shape:
         tuple(tuple((number, route) for number, route in each) for each in record["before"]),
         dict(record["forks"]),
         tuple(record["ends"]),
+        record["name"],
     )

@@ -20,9 +20,15 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One after the other."""
+    """One after the other.
+
+    Attributes:
+        parts: in the order in which they run.
+        name: of the pipeline that it is, where that stands in another one and has a name; only pictures ask for it.
+    """
 
     parts: tuple[Shape, ...]
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +56,14 @@ class Wired:
         before: for each part the ways into it: the number of a part before it, and the route to be taken there.
         forks: for each part that stands for conditional edges, the number of the part that they lead out of.
         ends: the parts at which a run may end.
+        name: as that of a :class:`Series`.
     """
 
     parts: tuple[Shape, ...]
     before: tuple[tuple[tuple[int, str | None], ...], ...]
     forks: Mapping[int, int] = field(default_factory=dict[int, int])
     ends: tuple[int, ...] = ()
+    name: str | None = None
 
 
 Shape = Leaf | Series | Parallel | Choice | Wired

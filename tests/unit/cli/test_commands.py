@@ -32,6 +32,14 @@ def test_draw_prints_a_format(crewgraph, flow, name, start):
     assert crewgraph("draw", "flow.py", "--format", name, "--orientation", "TB", "-o", "-").stdout.startswith(start)
 
 
+def test_draw_closes_what_is_nested_deeper(crewgraph, flow):
+    """``--depth`` counts the frames that are open."""
+    assert "├─ 1 · " in crewgraph("draw", "flow.py", "--depth", "1").stdout
+    assert crewgraph("draw", "flow.py", "--depth", "0").stdout.count("\n") < crewgraph("draw", "flow.py").stdout.count(
+        "\n"
+    )
+
+
 def test_draw_writes_a_file(crewgraph, flow, folder):
     """By its ending, or by ``--format``."""
     done = crewgraph("draw", "flow.py", "-o", "x.mmd")
@@ -56,6 +64,7 @@ def test_draw_draws_what_is_wrong(crewgraph, write):
         (["-o", "x.png"], "'dot' was not found"),
         (["--format", "pdf", "-o", "-"], "'dot' was not found"),
         (["--theme", "pink"], "is not one of"),
+        (["--depth", "-1"], "is not in the range"),
         (["--format", "jpg"], "is not one of"),
         (["-o", "flow.py/x.dot"], "cannot be written"),
     ],

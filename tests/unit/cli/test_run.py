@@ -91,6 +91,8 @@ def test_the_runs_are_drawn(crewgraph, flow, write, folder):
     write("wide.py", "from crewgraph import step\nflow = step(lambda x: x) >> [step(lambda x: 1), step(lambda x: 2)]\n")
     crewgraph("run", "wide.py", "--input", "x=1", "--picture", "runs.svg")
     assert "of 1 runs</title>" in (folder / "runs.svg").read_text(encoding="utf-8")
+    crewgraph("run", "wide.py", "--input", "x=1", "--picture", "runs.txt")
+    assert (folder / "runs.txt").read_text(encoding="utf-8").count("✓") == 3
 
 
 def test_branches_of_a_final_stage_are_results_and_one_line_of_spans(crewgraph, write, folder):
@@ -206,7 +208,10 @@ def test_an_invalid_pipeline_is_code_3(crewgraph, write, folder):
         (["flow.py", "rows.jsonl", "--out", "folder"], "'folder' is a folder"),
         (["flow.py", "rows.jsonl", "--out", "x", "--trace", "x"], "--out and --trace are the same file"),
         (["flow.py", "rows.jsonl", "--trace", "-"], "--trace needs a file"),
-        (["flow.py", "rows.jsonl", "--picture", "x.png"], "--picture draws an SVG, and 'x.png' is named otherwise"),
+        (
+            ["flow.py", "rows.jsonl", "--picture", "x.png"],
+            "--picture draws .svg, .dot, .mmd, .txt, and 'x.png' is named otherwise",
+        ),
         (
             ["flow.py", "rows.jsonl", "--picture", "x.svg", "--trace", "x.svg"],
             "--trace and --picture are the same file",

@@ -17,7 +17,7 @@ from crewgraph.outputs import CrewOutput
 from crewgraph.router import Route, Router
 from crewgraph.step import step
 from crewgraph.syntax import DOUBLE_NESTING, Pipeline, Procedure, Stage
-from crewgraph.trace import Choice, Leaf, Parallel, Series
+from crewgraph.trace import Choice, Journey, Leaf, Parallel, Series, journey, journeys
 
 
 class Crew(Stage):
@@ -588,3 +588,39 @@ def test_lowering_is_deterministic_and_changes_nothing(pipeline: Pipeline) -> No
     assert first.shape == second.shape
     assert found == again
     assert before == (repr(pipeline.model_dump(include={"name", "merge_json"})), list(pipeline.stages))
+
+
+# ---- names -----------------------------------------------------------------------------------------------------
+
+
+def with_names(title: str | None) -> Pipeline:
+    """A pipeline as a stage, a branch and a route, and one in another, named or not."""
+
+    def called(*stages: Any) -> Pipeline:
+        return Pipeline(stages=list(stages), name=title)
+
+    router = Router({"r": Route("x", called(Crew("d"), [Crew("e"), Crew("f")]))}, called(Crew("g")), name="choose")
+    return Pipeline(stages=[called(Crew("a"), called(Crew("b"))), [called(Crew("c")), Crew("h")], router, Crew("i")])
+
+
+def test_names_of_inner_pipelines_change_the_shape_alone() -> None:
+    """Nodes and edges are the same, and the shape keeps the names for pictures."""
+    named, unnamed = lower(with_names("inner"))[0], lower(with_names(None))[0]
+    assert list(named.nodes) == list(unnamed.nodes)
+    assert named.edges == unnamed.edges
+    assert isinstance(named.shape, Series)
+    first, parallel, choice, _ = named.shape.parts
+    assert first == Series((Leaf("a"), Series((Leaf("b"),), "inner")), "inner")
+    assert parallel == Parallel((Series((Leaf("c"),), "inner"), Leaf("h")))
+    assert isinstance(choice, Choice)
+    assert choice.routes["default"] == Series((Leaf("g"),), "inner")
+    assert named.shape.name is None
+
+
+def test_names_of_inner_pipelines_change_no_journey() -> None:
+    """Whatever ran."""
+    shapes = [lower(with_names(title))[0].shape for title in ("inner", None)]
+    for ran, taken in (("abchdefi", {"choose": "r"}), ("abchg", {"choose": "default"}), ("ab", {})):
+        did = Journey(ran, taken)
+        one, other = ((journey(shape, did), list(journeys(shape, did))) for shape in shapes)
+        assert one == other

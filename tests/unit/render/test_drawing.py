@@ -212,3 +212,30 @@ def test_a_graph_in_a_tree_of_text():
         "      ├─ c  (step)",
         "      └─ d  (step)",
     ]
+
+
+LABEL = re.compile(r"(?:[^\W_]|[ ,·…›–→✓✗⚠◆]|(?<=\w)[-._](?=\w)|#\d+;|</?(?:b|i|small)>|<br/>|\W(?<![!-~]))*")
+"""What a quoted label may hold: letters, a few signs, entities by number, and the elements that we write."""
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_mermaid_reads_labels_as_texts(name):
+    """Quoted labels hold entities for whatever means something there; every line is of a few forms."""
+    from tests.golden.gallery import look
+
+    drawn = GALLERY[name]().to_mermaid(style=look)
+    forms = [
+        r'title: "(?:[^"\\]|\\U[0-9a-f]{8})*"',
+        r"---|flowchart LR|end|",
+        r'n\d+(?:\["(.*)"\]|\[\["(.*)"\]\]|\{"(.*)"\}|\(\["(.*)"\]\)|\(\("(.*)"\)\)):::\w+',
+        r'subgraph b\d+\["(.*)"\]',
+        r'n\d+ (?:-->|-\.->)(?:\|"(.*)"\|)? n\d+',
+        r"class [nb]\d+ \w+",
+        r"classDef \w+ [\w:#,. -]+",
+        r"linkStyle \d+ [\w:#,. -]+",
+    ]
+    for line in drawn.split("\n"):
+        found = next((found for form in forms if (found := re.fullmatch(form, line.strip()))), None)
+        assert found, line
+        for label in filter(None, found.groups()):
+            assert LABEL.fullmatch(label), label

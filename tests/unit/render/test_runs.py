@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from crewgraph.compiler import analyse
-from crewgraph.errors import RenderError
-from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult
+from crewgraph.outputs import PipelineKickoffResult
 from crewgraph.render.runs import Ran, Runs, runs_of
 from crewgraph.render.sketch import END
 from crewgraph.router import Route, Router
@@ -19,7 +18,7 @@ from crewgraph.step import step
 from crewgraph.syntax import Pipeline
 from crewgraph.trace import Span
 from crewgraph.usage import UsageMetrics
-from tests.golden.gallery import by_hand_in_between, open_at_the_end, open_router
+from tests.golden.gallery import Told, by_hand_in_between, marked, office, open_at_the_end, open_router, run_of, runs
 
 BEGAN = datetime(2026, 11, 28, tzinfo=UTC)
 
@@ -100,16 +99,6 @@ def test_one_result_or_several() -> None:
     assert len(branches) == 2
     assert runs_of(analyse(Pipeline([read, [big, small]]))[0], branches).count == 1
     assert runs_of(graph, []).share(0) == 0.0
-
-
-class Told(PipelineRunResult):
-    """A result whose spans are given."""
-
-    given: list[Span] = []  # noqa: RUF012 - a field
-
-    @property
-    def spans(self) -> list[Span]:
-        return self.given
 
 
 def run(*spans: Span) -> Told:
@@ -193,8 +182,87 @@ def test_all_kinds_of_graphs(made: Any) -> None:
     ) == made().to_svg().count("did-failed")
 
 
-def test_only_svg_shows_runs(tmp_path: Any) -> None:
-    """Other formats say so before anything is written."""
-    with pytest.raises(RenderError, match=r"over SVG pictures only, not over png\. hint: name the file x\.svg"):
-        pipeline().draw(tmp_path / "x.png", run=kickoff(1))
-    assert pipeline().draw(tmp_path / "x.svg", run=kickoff(1)).read_text(encoding="utf-8").count("did-ok") > 4
+@pytest.mark.parametrize(("ending", "sign"), [("svg", "did-ok"), ("dot", "did-ok"), ("mmd", "didOk"), ("txt", "✓")])
+def test_every_format_shows_runs(tmp_path: Any, ending: str, sign: str) -> None:
+    """In its own way: the four nodes that ran."""
+    picture = pipeline().draw(tmp_path / f"x.{ending}", run=kickoff(1)).read_text(encoding="utf-8")
+    assert picture.count(sign) >= 4
+
+
+def test_a_closed_box_is_counted_as_one_node() -> None:
+    """From its first moment to its last, as bad as its worst, with all that was spent there."""
+    drawn = runs_of(analyse(office())[0], runs(office()), depth=0)
+    told = {box.title: drawn.ran(name) for name, box in drawn.sketch.closed.items()}
+    refunds, clean = told["refund · Refunds"], told["Clean"]
+    assert refunds is not None
+    assert clean is not None
+    assert (clean.state, clean.time, clean.spent) == ("ok", "p50 2.4 s · p95 2.7 s", "4 ×")
+    assert (refunds.state, refunds.sign, refunds.told) == (
+        "failed",
+        "✗ 1 failed",
+        "ValueError: <script>alert('x')</script>",
+    )
+    assert refunds.spent == "2 × · 3.6k tok · $0.006"
+
+
+def test_traffic_of_closed_boxes() -> None:
+    """A line counts each run once that went along any of those it stands for, and along all its legs."""
+    drawn = runs_of(analyse(office())[0], runs(office()), depth=0)
+    called = {name: box.title for name, box in drawn.sketch.closed.items()}
+    along = {
+        (called.get(line.source, line.source), called.get(line.target, line.target)): count
+        for line, count in zip(drawn.lines, drawn.traffic, strict=True)
+    }
+    assert (along["start", "Clean"], along["parallel · 2", "Desk"], along["By hand", "close"]) == (4, 4, 3)
+    assert (along["Desk", "refund · Refunds"], along["refund · Refunds", "By hand"]) == (2, 1)
+    two = Pipeline([[read, small], [big, close]])
+    both = runs_of(analyse(two)[0], [run_of(two, routes={}), run_of(two, "small", routes={})], depth=0)
+    assert both.traffic == [2, 1, 1]
+
+
+def test_a_box_in_which_nothing_ran() -> None:
+    """Says so."""
+    drawn = runs_of(analyse(office())[0], run_of(office(), routes={"Desk": "spam"}), depth=0)
+    states = {box.title: getattr(drawn.ran(name), "state", "") for name, box in drawn.sketch.closed.items()}
+    assert (states["spam"], states["refund · Refunds"], states["default"]) == ("ok", "not", "not")
+
+
+def test_dot_shows_what_ran() -> None:
+    """Frames, signs, errors and times; lines as wide as many runs went along them; what did not run is faded."""
+    one, many = pipeline().to_dot(run=kickoff(99)[0]), pipeline().to_dot(run=kickoff(1, 2, 12, 99))
+    assert re.search(r'BORDER="2" COLOR="#dc2626" BGCOLOR="#fef2f2".*✗ failed.*&lt;b&gt;too big', one)
+    assert re.search(r'small \[class="step did-not".*not run', one)
+    assert re.search(r'read -> size \[.*color="#059669".*penwidth=2\.6', one)
+    assert re.search(r"read -> size \[.*penwidth=4\.6.* · 4 of 4 runs", many)
+    assert re.search(r"size -> small \[.*penwidth=3 .* · 2 of 4 runs", many)
+
+
+def test_mermaid_shows_what_ran() -> None:
+    """Classes, lines on the labels, and widths; sizes of lines are those of SVG."""
+    one = pipeline().to_mermaid(run=kickoff(99)[0])
+    assert "<b>✗ failed</b>" in one
+    assert "ValueError#58; #60;b#62;too big" in one
+    assert "<b>not run</b>" in one
+    assert re.search(r"linkStyle 0 stroke:#059669,color:#047857,stroke-width:2\.6px", one)
+    for state in ("Ok", "Failed", "Not"):
+        assert f"classDef did{state} " in one
+
+
+def test_text_shows_what_ran() -> None:
+    """A sign, the time, what was spent, the route or the error."""
+    one = pipeline().to_text(run=kickoff(99)[0])
+    assert re.search(r"read  \(step\)  ✓ \d", one)
+    assert re.search(r"size  \(router\)  ✓ .* · → big", one)
+    assert re.search(r"big  \(step\)  ✗ failed · .* · ValueError: <b>too big</b>", one)
+    assert "small  (step)  not run" in one
+
+
+def test_what_is_wrong_and_failed() -> None:
+    """The mark has the frame, the failure the ground; a router that failed is told so too."""
+    drawn = marked()
+    failed = run_of(drawn, "Intake", routes={})
+    assert 'COLOR="#dc2626" BGCOLOR="#fef2f2"' in drawn.to_dot(run=failed)
+    assert re.search(
+        r'size \[class="router did-failed" color="#dc2626".*ValueError',
+        pipeline().to_dot(run=run_of(pipeline(), "size", routes={})),
+    )
