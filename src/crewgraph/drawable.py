@@ -38,7 +38,7 @@ class NodeStyle:
     """How a node looks in a picture.
 
     Attributes:
-        hue: one of the :data:`Hue`; ``None`` leaves it as it is.
+        hue: one of seven hues; ``None`` leaves it as it is.
         note: a few words on it.
         tooltip: what is told when it is pointed at, in formats that can.
     """
