@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
@@ -19,6 +19,8 @@ __all__ = ["Live", "Plain", "Progress", "Silent", "has_terminal", "progress_for"
 
 MAX_NAME = 32
 _BAR = 24
+_NODE_BAR, _WIDE = 16, 96
+"""Cells of the bar of one node, and columns of a terminal that has room for them."""
 
 
 class Progress(Protocol):
@@ -226,10 +228,12 @@ class Live:
 
         table = Table.grid(padding=(0, 2))
         shown = busiest(self.tally.nodes)
+        has_bars = self.tally.total is not None and self.console.width >= _WIDE
         for name, node in shown:
             mark, style = _mark(node)
             cells = [
                 Text(f"{mark} ", style).append(shortened(name, MAX_NAME), "bold" if node.running else ""),
+                Text.assemble(*_parts(node, self.tally.total or 0)) if has_bars else Text(),
                 Text(f"{node.running:,} running" if node.running else "", "cyan"),
                 Text(f"{node.done:,} done" if node.done else "", "green"),
                 Text(f"{node.failed:,} failed" if node.failed else "", "red"),
@@ -240,6 +244,22 @@ class Live:
         if rest > 0:
             table.add_row(Text(f"  … and {rest} more", "dim"))
         return table
+
+
+def _parts(node: NodeCount, total: int) -> Iterator[tuple[str, str]]:
+    """A bar of what the node did with all inputs; what there is of it is seen, however little it is."""
+    room = _NODE_BAR
+    counts = (
+        (node.done, "━", "green"),
+        (node.failed, "━", "red"),
+        (node.running, "━", "cyan"),
+        (node.skipped, "╌", "dim"),
+    )
+    for count, sign, style in counts:
+        cells = min(room, max(round(_NODE_BAR * count / max(1, total)), int(count > 0)))
+        room -= cells
+        yield sign * cells, style
+    yield " " * room, ""
 
 
 def _mark(node: NodeCount) -> tuple[str, str]:

@@ -65,6 +65,17 @@ def test_the_live_picture_holds_everything(tally):
     assert "a line [b]" in picture
 
 
+def test_each_node_has_a_bar_where_there_is_room():
+    """What it did with all inputs, however little; none where the terminal is narrow, or nobody knows how many there are."""
+    node = NodeCount(done=500, failed=1, running=1, skipped=250)
+    for width, total, bar in ((110, 1000, "━" * 10 + "╌╌╌╌"), (80, 1000, ""), (110, None, "")):
+        tally = Tally(total, {"read": node}, clock=Clock())
+        console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+        console.print(Live(tally, "Inbox", console=console)._nodes())
+        line = next(each for each in console.file.getvalue().splitlines() if "read" in each)
+        assert "".join(letter for letter in line if letter in "━╌") == bar
+
+
 def test_the_live_picture_leaves_the_terminal_to_a_person(tally):
     """It is gone while they are asked; what is told meanwhile comes when they have answered."""
     file = io.StringIO()
