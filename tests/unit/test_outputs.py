@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, RootModel, ValidationError
 
 from crewgraph.outputs import (
-    MAX_SHOWN,
     CrewOutput,
     OutputFormat,
     PipelineKickoffResult,
@@ -22,6 +21,7 @@ from crewgraph.outputs import (
     TaskOutput,
     UsageMetrics,
 )
+from crewgraph.outputs.answers import MAX_SHOWN
 from crewgraph.trace import Span
 from crewgraph.usage import Call
 

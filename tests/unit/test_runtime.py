@@ -25,7 +25,12 @@ def test_an_unknown_verb_is_a_mistake_of_ours() -> None:
     assert set(sys.modules) == before
 
 
-OF_RESULTS = {name for name in _VERBS if name.endswith("_html")} | {"to_pandas", "to_polars"}
+OF_RESULTS = {name for name in _VERBS if name.endswith("_html")} | {
+    "to_pandas",
+    "to_polars",
+    "report",
+    "chrome_trace",
+}
 """Verbs of what the verbs of pipelines return."""
 
 
