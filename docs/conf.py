@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
+
+from crewgraph.cli.target import load
 
 project = "crewgraph"
 author = "crewgraph contributors"
@@ -50,6 +53,15 @@ def stay_here(app: Sphinx, exception: Exception | None) -> None:
             raise SphinxError(f"{file.relative_to(root)} loads something from elsewhere: {found.group()[:200]}")
 
 
+def example_report(app: Sphinx) -> None:
+    """Run the example offline, and put the report of it beside the pages."""
+    if app.builder.format == "html":
+        example = Path(__file__).resolve().parents[1] / "examples" / "inbox"
+        lines = (example / "emails.jsonl").read_text(encoding="utf-8").splitlines()
+        result = load(str(example / "pipeline.py")).pipeline.kickoff([json.loads(line) for line in lines[:36]])
+        result.report(Path(app.outdir) / "inbox-report.html")
+
+
 def keep_colons(_app: Sphinx, what: str, *rest: Any) -> None:
     """Keep napoleon from taking what stands before a colon in the docstring of a property for its type."""
     lines: list[str] = rest[-1]
@@ -60,4 +72,5 @@ def keep_colons(_app: Sphinx, what: str, *rest: Any) -> None:
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon
+    app.connect("builder-inited", example_report)
     app.connect("build-finished", stay_here)
