@@ -97,12 +97,13 @@ def picodollars(usd: float) -> int:
 
 
 def dollars(usd: float) -> str:
-    """USD for people: cents from one dollar on, below it four digits that count, and never ``1e-05``."""
+    """USD for people: cents from one dollar on, below it up to four digits that count, and never ``1e-05``."""
     if usd >= 1 or usd <= 0:
         return f"${usd:,.2f}"
-    places = 3 - math.floor(math.log10(usd))
-    cents = f"{usd:.{places}f}".rstrip("0")
-    return f"${cents}"
+    told = f"{usd:.{3 - math.floor(math.log10(usd))}f}"
+    while told.endswith("0") and len(told.partition(".")[2]) > 2:  # noqa: PLR2004 - cents
+        told = told[:-1]
+    return f"${told}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from crewgraph.report import Report
+from crewgraph.report import Record, Report
+from crewgraph.trace import Span, moment
+from crewgraph.usage import Call, UsageMetrics
 from tests.browser.newsdesk import graph, records
 
 
@@ -215,6 +217,83 @@ def test_a_thousand_inputs_are_rows_when_they_are_seen(opened, many):
     page.locator("#rows .row", has_text="996").click()
     expect(page.locator("#trace-hint")).to_have_text("#996 Solar canopy permits")
     expect(page.locator("#pane")).to_contain_text("Publish of <i>Solar canopy permits</i>")
+
+
+def crew_of(*, output=None, status="ok", **usage):
+    """A span of Intake with two tasks that have no names and one agent."""
+    calls = [
+        Call(
+            kind="model",
+            name=f"model-{number}",
+            task=f"task 'Sum up {word}'",
+            agent="Boss",
+            started=5.0 + number,
+            seconds=1.0,
+        )
+        for number, word in enumerate(("{one}", "{other}"))
+    ]
+    tasks = [
+        {"label": f"task 'Sum up {word}'", "description": f"Sum up {told}", "agent": "Boss", "raw": told}
+        for word, told in (("{one}", "tea"), ("{other}", "salt"))
+    ]
+    return Span(
+        node="Intake", kind="crew", status=status, started=moment(5.0), ended=moment(7.0), calls=calls,
+        usage=UsageMetrics(**usage), output=output or {"raw": "x", "tasks_output": tasks},
+    )  # fmt: skip
+
+
+def report_of(tmp_path, *spans, status="ok", error=None, total=None):
+    with Report(graph(), total=total) as report:
+        report.take(Record(0, "id", status, error, {}, spans))
+        return report.write(tmp_path / "r.html")
+
+
+def test_calls_stand_under_their_tasks(opened, tmp_path):
+    """Also where tasks have no names and one agent does them all."""
+    page = opened(report_of(tmp_path, crew_of()))
+    texts = [row.split("\n") for row in page.locator("#tree .row").all_inner_texts()]
+    assert [row[1] for row in texts] == ["Intake", "Sum up tea — Boss", "model-0", "Sum up salt — Boss", "model-1"]
+
+
+def test_a_cost_that_nobody_knows_is_never_told_as_nothing(opened, tmp_path):
+    """Neither as a share, nor for each input."""
+    tokens = {"total_tokens": 300, "prompt_tokens": 200, "completion_tokens": 100}
+    page = opened(report_of(tmp_path, crew_of(**tokens, picodollars=10**12, unpriced_requests=1)))
+    tiles = page.locator(".tile")
+    expect(tiles.nth(4)).to_contain_text("≥ $1.00")
+    expect(tiles.nth(4)).to_contain_text("≥ $1.00 per input")
+    expect(tiles.nth(5)).to_contain_text("most tokens")
+    expect(page.locator("#rows .row")).to_contain_text("≥ $1.00")
+    expect(page.locator("#cost-table tbody tr")).to_contain_text("100 %")
+
+
+def test_what_was_not_begun_and_what_was_cancelled_is_told(opened, tmp_path):
+    """And a cancelled node does not have the error of another one."""
+    lost = Span(
+        node="Research", kind="crew", status="failed", started=moment(5.0), ended=moment(6.0), error="ValueError: lost"
+    )
+    cut = Span(node="Risk Screening", kind="crew", status="cancelled", started=moment(5.0), ended=moment(6.0))
+    file = report_of(tmp_path, lost, cut, status="failed", error="'Research' failed: ValueError: lost", total=20)
+    page = opened(file, "#input=0&graph=one")
+    expect(page.locator(".tile").first).to_contain_text("0 / 20")
+    expect(page.locator(".tile").first).to_contain_text("1 failed · 19 not begun")
+    expect(page.locator("#n-Research")).to_contain_text("ValueError: lost")
+    expect(page.locator("[id='n-Risk%20Screening']")).not_to_contain_text("lost")
+
+
+def test_a_node_is_reached_by_the_keyboard(opened, few):
+    """And selected with Enter."""
+    page = opened(few, "#input=0")
+    page.locator("#n-Research").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#span-hint")).to_have_text("crew · Research")
+
+
+def test_a_search_without_a_hit_says_so(opened, few):
+    """An empty list would look broken."""
+    page = opened(few)
+    page.fill("#search", "nothing like it")
+    expect(page.locator("#none")).to_be_visible()
 
 
 def test_without_a_script_the_graph_is_there(browser, few):

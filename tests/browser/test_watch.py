@@ -72,4 +72,34 @@ def test_a_server_that_is_gone_is_told(page, watch):
     watch._server.should_exit = True
     watch._thread.join(10)
     expect(page.locator("#about")).to_contain_text(re.compile("reconnecting|lost"), timeout=15_000)
+    page.locator("#rows .row").click()
+    expect(page.locator("#pane")).to_contain_text("cannot be loaded")
     expect(page.locator("#rows .row")).to_have_count(1)
+
+
+def test_a_run_that_is_selected_stays_selected(page, watch):
+    """While it grows, and by the keyboard too."""
+    for run in range(3):
+        watch.observe(RunStarted(run=run, at=1795858200.0 + run, inputs={"title": f"Input {run}"}))
+        watch.observe(NodeStarted(run=run, node="Intake", at=1795858200.0 + run))
+    page.locator("#rows .row", has_text="Input 1").click()
+    for _ in range(6):
+        page.wait_for_timeout(150)
+        expect(page.locator("#rows [aria-selected=true]")).to_contain_text("Input 1")
+    page.locator("#rows").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#trace-hint")).to_have_text("#2 Input 2")
+
+
+def test_a_node_that_nobody_knew_before_is_shown_while_it_is_at_work(page, watch):
+    """What an open router came up with has a name."""
+    watch.observe(RunStarted(run=0, at=1795858200.0))
+    watch.observe(NodeStarted(run=0, node="unforeseen", at=1795858200.0))
+    expect(page.locator("#tree")).to_contain_text("unforeseen")
+
+
+def test_what_is_followed_is_selected(page, watch):
+    """As in a file that is followed, where nothing is ever under way and nothing ends."""
+    for record in records(2):
+        watch.board.take(record)
+    expect(page.locator("#trace-hint")).to_have_text("#1 Bank merger rumour")

@@ -63,7 +63,7 @@ def test_requests_are_all_attempts() -> None:
         ({"picodollars": 1}, 1e-12, "$0.000000000001"),
         ({"picodollars": 1_234_567 * 10**12}, 1_234_567.0, "$1,234,567.00"),
         ({"unpriced_requests": 1}, None, "unknown"),
-        ({"unpriced_requests": 2, "picodollars": 5 * 10**11}, None, "at least $0.5"),
+        ({"unpriced_requests": 2, "picodollars": 5 * 10**11}, None, "at least $0.50"),
     ],
     ids=["nothing", "cents", "less", "least", "a lot", "unknown", "partly unknown"],
 )
@@ -157,3 +157,13 @@ def test_by_agent() -> None:
 def test_by_nobody(total: dict[str, int], shares: dict[str, Any]) -> None:
     """What no call explains belongs to nobody known; where there is nothing, there are no shares."""
     assert by(lambda each: each.name, [], total=UsageMetrics(**total)) == shares
+
+
+@pytest.mark.parametrize(
+    ("usd", "told"),
+    [(0.0, "$0.00"), (0.5, "$0.50"), (0.1, "$0.10"), (0.99996, "$1.00"), (0.99994, "$0.9999"), (0.01234, "$0.01234"),
+     (1e-7, "$0.0000001"), (1234.5, "$1,234.50")],
+)  # fmt: skip
+def test_money_for_people(usd, told) -> None:
+    """Never less than cents, and never more than four digits that count."""
+    assert dollars(usd) == told

@@ -8,9 +8,9 @@ import logging
 import signal
 import threading
 import traceback
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, BinaryIO, Literal
 
@@ -26,13 +26,17 @@ from crewgraph.cli.target import Target
 from crewgraph.cli.trouble import Exit, Mistake, leave
 from crewgraph.cli.watch import until_interrupted
 from crewgraph.crew.human import giving_way
+from crewgraph.engine.kickoff import stream
+from crewgraph.engine.results import results_of
+from crewgraph.engine.run import Run
 from crewgraph.errors import KickoffError
+from crewgraph.outputs import reason_of
 from crewgraph.policy import Budget, Policy
 from crewgraph.progress.tally import Tally
 from crewgraph.progress.words import spent
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
-from crewgraph.report import TraceFile, encoded_line, reason_of, record_of
+from crewgraph.report import encoded_line
 from crewgraph.trace import Event
 from crewgraph.watch import Watch
 
@@ -48,16 +52,14 @@ class Output:
     Attributes:
         name: the file, or ``None`` for standard output.
         results: JSON lines of results are written here.
-        trace: the file of their trace, where it is wanted.
         is_terminal: whether a person is reading the results here.
         kept: what else is made of the runs.
     """
 
     name: str | None
     results: BinaryIO
-    trace: TraceFile | None = None
     is_terminal: bool = False
-    kept: Sequence[Kept] = ()
+    kept: Kept = field(default_factory=lambda: Kept({}))
 
 
 @dataclass(slots=True)
@@ -80,13 +82,15 @@ class Job:
     recording: str | None = None
     watch: Watch | None = None
     is_interrupted: bool = False
-    last_traced: int = -1
+    lost: list[Run] = field(default_factory=list[Run])
+    """Runs that had begun when all was cut off."""
 
     async def run(self) -> None:
         """Run everything and say how it went."""
         progress = self.progress()
         progress.start()
         warnings = _Warnings(progress)
+        self.output.kept.warn = progress.warn
         ticker = asyncio.create_task(_tick(progress))
         try:
             with (
@@ -98,14 +102,24 @@ class Job:
                 await self.consume(progress)
         except BrokenPipeError:  # `… | head` has what it wants
             progress.stop()
+            self.output.kept.write(is_quiet=True)
             leave(Exit.BROKEN_PIPE)
+        except BaseException:  # what was paid for is kept, whatever this is
+            progress.stop()
+            self.output.kept.write(is_quiet=self.is_quiet)
+            raise
         finally:
             ticker.cancel()
             progress.stop()
+        for run in self.lost if self.is_interrupted else ():
+            for result in () if run.is_told else results_of(run):
+                self.take(result, progress)
         if not self.is_quiet:
             self.summarise()
-        self.finish()
+        self.output.kept.write(is_quiet=self.is_quiet)
         if self.is_interrupted:
+            if self.watch is not None:
+                self.watch.close()
             leave(Exit.INTERRUPTED)
 
     def progress(self) -> Progress | Follow:
@@ -132,8 +146,10 @@ class Job:
             if isinstance(progress, Follow):
                 progress.observe(event)
 
-        stream: Any = self.target.pipeline.stream(
+        stream_: Any = stream(
+            self.target.pipeline,
             self.inputs.rows,
+            salvage=self.lost.append,
             max_concurrency=self.max_concurrency,
             on_error="raise" if self.on_error == "collect" else self.on_error,  # to hear of inputs that were not begun
             observer=observe,
@@ -142,7 +158,7 @@ class Job:
             budget=self.budget,
             input_budget=self.input_budget,
         )
-        async with aclosing(stream) as results:
+        async with aclosing(stream_) as results:
             try:
                 async for result in results:
                     self.take(result, progress)
@@ -160,24 +176,7 @@ class Job:
             progress.above(line.decode().rstrip("\n"))
         else:
             _write(self.output.results, line)
-        if result.index == self.last_traced:
-            return  # another result of the same run
-        self.last_traced = result.index
-        if self.output.trace is None and self.watch is None and not self.output.kept:
-            return
-        record = record_of(result, reason=reason)
-        if self.output.trace is not None:
-            with _writing():
-                self.output.trace.take(record)
-        for fold in (each.fold for each in self.output.kept):
-            fold.take(record)
-        if self.watch is not None:
-            self.watch.board.take(record)
-
-    def finish(self) -> None:
-        """Write what was made of all runs that ended."""
-        for each in self.output.kept:
-            click.echo(f"wrote {each.fold.write(each.path)}", err=True)
+        self.output.kept.add(result, reason=reason)
 
     def stay(self) -> None:
         """Let the live page stay for whoever looks at it, until Ctrl-C; where nobody is there it ends with the run."""
@@ -269,15 +268,9 @@ async def _tick(progress: Progress) -> None:
 
 
 def _write(file: BinaryIO, line: bytes) -> None:
-    with _writing():
+    try:
         file.write(line)
         file.flush()
-
-
-@contextlib.contextmanager
-def _writing() -> Generator[None]:
-    try:
-        yield
     except BrokenPipeError:
         raise
     except OSError as error:

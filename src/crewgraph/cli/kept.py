@@ -1,11 +1,15 @@
-"""What is made of runs beside their results: a page, a picture, a trace for Chrome. Each is folded run by run."""
+"""What is made of runs beside their results: a page, a picture, traces. Each is folded run by run."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Protocol
 
+import click
+
+from crewgraph.errors import RenderError
 from crewgraph.graph import Graph
 from crewgraph.render import Runs, encoded, format_of, write
 from crewgraph.report import ChromeTrace, Fold, Record, Report
@@ -13,7 +17,12 @@ from crewgraph.report import ChromeTrace, Fold, Record, Report
 __all__ = ["Kept", "kept_files"]
 
 
-class Picture(Fold):
+class _Written(Protocol):
+    def take(self, record: Record) -> object: ...
+    def write(self, path: Path) -> Path: ...
+
+
+class Drawing(Fold):
     """The picture of what the runs did."""
 
     def __init__(self, graph: Graph) -> None:
@@ -31,11 +40,57 @@ class Picture(Fold):
         return write(path, encoded(self.runs.graph, format_of(path), runs=self.runs))
 
 
-class Kept(NamedTuple):
-    """A fold, and the file that it becomes."""
+class Kept(Fold):
+    """Files that are made of runs. One that cannot be made is given up, and keeps neither the others nor the runs up.
 
-    path: Path
-    fold: Report | ChromeTrace | Picture
+    Args:
+        written: what is written at the end, by its file.
+        others: what takes runs besides, and how it is called.
+        warn: told of what is given up.
+    """
+
+    def __init__(
+        self,
+        written: Mapping[Path, _Written],
+        others: Mapping[str, Fold] | None = None,
+        *,
+        warn: Callable[[str], None] = lambda text: click.echo(text, err=True),
+    ) -> None:
+        self.written = dict(written)
+        self.others = dict(others or {})
+        self.warn = warn
+
+    def take(self, record: Record) -> None:
+        """Add a run to all of them."""
+        kinds: tuple[dict[Any, Any], ...] = (self.written, self.others)
+        for kind in kinds:
+            for name, fold in list(kind.items()):
+                try:
+                    fold.take(record)
+                except OSError as error:
+                    del kind[name]
+                    self.warn(f"{name} is given up, it cannot be written: {error.strerror or error}")
+
+    def close(self) -> None:
+        """They are closed by who made them."""
+
+    def write(self, *, is_quiet: bool = False) -> None:
+        """Write them all, and tell where.
+
+        Raises:
+            RenderError: some of them cannot be written.
+        """
+        troubles = list[str]()
+        for path, fold in self.written.items():
+            try:
+                fold.write(path)
+            except RenderError as error:
+                troubles.append(str(error))
+            else:
+                if not is_quiet:
+                    click.echo(f"wrote {path}", err=True)
+        if troubles:
+            raise RenderError("\n".join(troubles))
 
 
 def kept_files(
@@ -46,13 +101,19 @@ def kept_files(
     picture: str | Path | None,
     chrome_trace: str | Path | None,
     title: str | None = None,
-) -> list[Kept]:
-    """What is to be made, of those files that are named; ``files`` throws away what it collected on the way."""
-    kept = list[Kept]()
+    total: int | None = None,
+) -> dict[Path, _Written]:
+    """What is to be made, of those files that are named; ``files`` throws away what it collected on the way.
+
+    Raises:
+        RenderError: there is no picture of such a name.
+    """
+    kept = dict[Path, _Written]()
     if report:
-        kept.append(Kept(Path(report), files.enter_context(Report(graph, title=title))))
+        kept[Path(report)] = files.enter_context(Report(graph, title=title, total=total))
     if picture:
-        kept.append(Kept(Path(picture), files.enter_context(Picture(graph))))
+        format_of(picture)
+        kept[Path(picture)] = files.enter_context(Drawing(graph))
     if chrome_trace:
-        kept.append(Kept(Path(chrome_trace), files.enter_context(ChromeTrace())))
+        kept[Path(chrome_trace)] = files.enter_context(ChromeTrace())
     return kept

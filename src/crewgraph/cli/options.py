@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
 from crewgraph.cli.trouble import Mistake
 
-__all__ = ["Options", "check_options", "pair"]
+__all__ = ["Options", "check_apart", "check_options", "pair"]
 
 PICTURES = (".svg", ".dot", ".mmd", ".txt")
 """What can be drawn once the money is spent: these need no other program, which might not be there."""
@@ -128,15 +129,27 @@ def _check_paths(options: Options) -> None:
         raise Mistake(f"there is no cassette '{options.replay}'. hint: --record {options.replay} makes one")
     if options.output_root and not Path(options.output_root).is_dir():
         raise Mistake(f"there is no folder '{options.output_root}' for --output-root")
-    used = dict[str, str]()
-    for option, name in _written(options):
+    used = dict(_written(options))
+    for name in used.values():
         _check_written(name, source)
-        for other, taken in used.items():
-            if _is_same(taken, name):
-                raise Mistake(f"{other} and {option} are the same file")
-        used[option] = name
+    check_apart({option: Path(name) for option, name in used.items()})
     if options.replay and any(_is_same(options.replay, name) for name in used.values()):
         raise Mistake(f"'{options.replay}' holds the recorded answers; write to another file")
+
+
+def check_apart(files: Mapping[str, Path | None]) -> None:
+    """Refuse files of which two are the same.
+
+    Args:
+        files: by what says their names.
+
+    Raises:
+        Mistake: two are.
+    """
+    used = {option: path for option, path in files.items() if path is not None}
+    for (one, path), (other, taken) in combinations(used.items(), 2):
+        if _is_same(path, taken):
+            raise Mistake(f"{one} and {other} are the same file")
 
 
 def _written(options: Options) -> Iterator[tuple[str, str]]:
@@ -163,7 +176,7 @@ def _check_written(name: str, source: str | None) -> None:
         raise Mistake(f"'{name}' holds the inputs; write to another file")
 
 
-def _is_same(one: str, other: str) -> bool:
+def _is_same(one: str | Path, other: str | Path) -> bool:
     return Path(one).resolve() == Path(other).resolve() or (
         Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
     )

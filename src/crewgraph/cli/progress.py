@@ -12,13 +12,16 @@ from typing import Any, Protocol
 import click
 
 from crewgraph.progress.tally import NodeCount, Tally
-from crewgraph.progress.words import busiest, counts_of, line_of, rate_of, times_of, waiting_of
+from crewgraph.progress.words import MAX_NODES, busiest, counts_of, line_of, rate_of, times_of, waiting_of
 from crewgraph.render.escape import clean, shortened
 
 __all__ = ["Live", "Plain", "Progress", "Silent", "has_terminal", "progress_for"]
 
 MAX_NAME = 32
 _BAR = 24
+_COLUMNS = 7
+_OTHERS = 8
+"""Lines of the terminal that are left to others than nodes."""
 _NODE_BAR, _WIDE = 16, 96
 """Cells of the bar of one node, and columns of a terminal that has room for them."""
 
@@ -196,11 +199,13 @@ class Live:
         return Group("", Padding(self._head(), (0, 1)), Padding(self._nodes(), (0, 3)))
 
     def _head(self) -> Any:
+        from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         tally, table = self.tally, Table.grid(padding=(0, 1))
+        counts = self._counts()
         bar = ProgressBar(
             tally.total or 100,
             tally.done if tally.total else 0,
@@ -208,7 +213,18 @@ class Live:
             pulse=not tally.total,
             complete_style="green",
         )
-        counts = Text(f"{tally.done:,}" + (f"/{tally.total:,}" if tally.total is not None else ""), "bold")
+        if self.console.width >= _WIDE:
+            table.add_row(Text(self.title, "bold"), bar, counts)
+            return table
+        table.add_row(Text(self.title, "bold", no_wrap=True, overflow="ellipsis"), bar)
+        return Group(table, counts)
+
+    def _counts(self) -> Any:
+        from rich.text import Text
+
+        tally = self.tally
+        counts = Text(no_wrap=True, overflow="ellipsis")
+        counts.append(f"{tally.done:,}" + (f"/{tally.total:,}" if tally.total is not None else ""), "bold")
         counts.append(f"  {tally.failed:,} failed" if tally.failed else "", "bold red")
         counts.append(f"  {tally.running:,} running", "cyan")
         counts.append(f"  {tally.over_budget:,} over budget" if tally.over_budget else "", "yellow")
@@ -219,15 +235,16 @@ class Live:
             f"  {usage.dollars() if usage.picodollars else 'cost unknown'}" if usage.cost != 0 else "", "magenta"
         )
         counts.append(f"  {rate_of(tally)}  {times_of(tally)}", "dim")
-        table.add_row(Text(self.title, "bold"), bar, counts)
-        return table
+        return counts
 
     def _nodes(self) -> Any:
         from rich.table import Table
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
-        shown = busiest(self.tally.nodes)
+        for _ in range(_COLUMNS):
+            table.add_column(no_wrap=True, overflow="ellipsis")
+        shown = busiest(self.tally.nodes, max(MAX_NODES, self.console.height - _OTHERS))
         has_bars = self.tally.total is not None and self.console.width >= _WIDE
         for name, node in shown:
             mark, style = _mark(node)
@@ -237,6 +254,7 @@ class Live:
                 Text(f"{node.running:,} running" if node.running else "", "cyan"),
                 Text(f"{node.done:,} done" if node.done else "", "green"),
                 Text(f"{node.failed:,} failed" if node.failed else "", "red"),
+                Text(f"{node.cancelled:,} cancelled" if node.cancelled else "", "yellow"),
                 Text(f"{node.skipped:,} skipped" if node.skipped else "", "dim"),
             ]
             table.add_row(*cells)

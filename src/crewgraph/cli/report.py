@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from crewgraph.cli.kept import Kept, kept_files
-from crewgraph.cli.trouble import Mistake
+from crewgraph.cli.options import check_apart
 from crewgraph.report import opened_trace
 
 __all__ = ["report"]
@@ -18,7 +18,11 @@ __all__ = ["report"]
 @click.command()
 @click.argument("trace", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the page goes; beside TRACE otherwise.")
-@click.option("--picture", type=click.Path(path_type=Path), help="Also draw what the runs did, as an SVG.")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    help="Also draw what the runs did: by its ending, as .svg .png .dot .mmd .txt.",
+)
 @click.option("--chrome-trace", type=click.Path(path_type=Path), help="Also write a trace for Perfetto and Chrome.")
 @click.option("--title", help="Stands on the page; the name of the pipeline otherwise.")
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
@@ -36,21 +40,18 @@ def report(
     The report is one page that needs no network: graph, timeline, the trace of every run, errors, and cost.
     """
     page = output or trace.with_suffix(".html")
-    for path in filter(None, (page, picture, chrome_trace)):
-        if path.resolve() == trace.resolve():
-            raise Mistake(f"'{path}' is the trace itself; write to another file")
+    check_apart({"the trace": trace, "the report": page, "--picture": picture, "--chrome-trace": chrome_trace})
     with ExitStack() as files:
-        graph, records = files.enter_context(opened_trace(trace))
-        kept: list[Kept] = kept_files(
-            graph, files, report=page, picture=picture, chrome_trace=chrome_trace, title=title
+        runs = files.enter_context(opened_trace(trace))
+        written = kept_files(
+            runs.graph, files, report=page, picture=picture, chrome_trace=chrome_trace, title=title, total=runs.total
         )
+        kept = Kept(written)
         count = failed = 0
-        for record in records:
+        for record in runs.records:
             count, failed = count + 1, failed + (record.status != "ok")
-            for each in kept:
-                each.fold.take(record)
-        for each in kept:
-            click.echo(f"wrote {each.fold.write(each.path)}", err=True)
+            kept.take(record)
+        kept.write()
     click.echo(f"{count:,} {'run' if count == 1 else 'runs'}, {failed:,} failed", err=True)
     if is_opened:
         webbrowser.open(page.resolve().as_uri())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from crewgraph.outputs import PipelineRunResult, ProcedureRunResult
+from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, reason_of
 from crewgraph.report.lines import counts, plain
-from crewgraph.report.record import reason_of
 
 __all__ = ["Result", "result_record"]
 

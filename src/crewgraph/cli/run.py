@@ -17,7 +17,7 @@ from crewgraph.cli.ceiling import check_ceiling
 from crewgraph.cli.files import names_option
 from crewgraph.cli.inputs import TargetCommand
 from crewgraph.cli.job import Job, Output
-from crewgraph.cli.kept import kept_files
+from crewgraph.cli.kept import Kept, kept_files
 from crewgraph.cli.limits import budget_of, policy_of
 from crewgraph.cli.options import Options, check_options, pair
 from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
@@ -27,7 +27,8 @@ from crewgraph.cli.watch import watching
 from crewgraph.compiler import Plan
 from crewgraph.graph import Switch, Work
 from crewgraph.progress.tally import NodeCount, Tally
-from crewgraph.report import TraceFile
+from crewgraph.report import Fold, TraceFile
+from crewgraph.watch import Watch
 
 __all__ = ["run"]
 
@@ -116,10 +117,11 @@ def run(**options: Any) -> None:
         if chosen.max_usd is not None:
             forecast = target.pipeline.plan(read().rows, max_concurrency=chosen.max_concurrency, policy=policy)
             check_ceiling(forecast, chosen.max_usd, command=chosen.plan)
+        served = files.enter_context(watching(plan.graph, total=inputs.total)) if chosen.watch else None
         job = Job(
             target,
             inputs,
-            _opened(chosen, plan, files),
+            _opened(chosen, plan, files, inputs.total, served),
             _tally(inputs, plan),
             max_concurrency=chosen.max_concurrency,
             on_error=chosen.on_error,
@@ -131,7 +133,7 @@ def run(**options: Any) -> None:
             has_progress=chosen.progress,
             has_tracebacks=bool(click.get_current_context().find_root().params.get("debug")),
             recording=chosen.record,
-            watch=files.enter_context(watching(plan.graph, total=inputs.total)) if chosen.watch else None,
+            watch=served,
         )
         _from_cassette(chosen, files)
         anyio.run(job.run)
@@ -178,23 +180,33 @@ def _tally(inputs: Inputs, plan: Plan) -> Tally:
     return Tally(inputs.total, {name: NodeCount() for name in names})
 
 
-def _opened(options: Options, plan: Plan, files: contextlib.ExitStack) -> Output:
+def _opened(
+    options: Options, plan: Plan, files: contextlib.ExitStack, total: int | None, served: Watch | None
+) -> Output:
     """Where results go; what the user's code prints meanwhile goes to standard error."""
-    trace = _trace(options.trace, plan, files) if options.trace else None
-    kept = kept_files(
-        plan.graph, files, report=options.report, picture=options.picture, chrome_trace=options.chrome_trace
+    others: dict[str, Fold] = {"the live page": served.board} if served else {}
+    if options.trace:
+        others[options.trace] = _trace(options.trace, plan, files, total)
+    written = kept_files(
+        plan.graph,
+        files,
+        report=options.report,
+        picture=options.picture,
+        chrome_trace=options.chrome_trace,
+        total=total,
     )
+    kept = Kept(written, others)
     if options.out == "-":
-        output = Output(None, sys.stdout.buffer, trace, sys.stdout.isatty(), kept)
+        output = Output(None, sys.stdout.buffer, sys.stdout.isatty(), kept)
     else:
-        output = Output(options.out, _written(options.out, files), trace, kept=kept)
+        output = Output(options.out, _written(options.out, files), kept=kept)
     files.enter_context(contextlib.redirect_stdout(sys.stderr))
     return output
 
 
-def _trace(name: str, plan: Plan, files: contextlib.ExitStack) -> TraceFile:
+def _trace(name: str, plan: Plan, files: contextlib.ExitStack, total: int | None) -> TraceFile:
     with _opening(name):
-        trace = TraceFile(name, plan.graph)
+        trace = TraceFile(name, plan.graph, total=total)
     files.callback(_close, trace)
     return trace
 

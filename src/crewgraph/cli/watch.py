@@ -39,10 +39,13 @@ def watch(trace: Path, *, port: int, title: str | None, is_opened: bool) -> None
             click.echo(f"waiting for {trace}", err=True)
             while not trace.exists():
                 time.sleep(INTERVAL)
-        with opened_trace(trace, wait=_wait) as (graph, records), watching(graph, port=port, title=title) as served:
+        with (
+            opened_trace(trace, wait=_wait) as runs,
+            watching(runs.graph, port=port, title=title, total=runs.total) as served,
+        ):
             if is_opened:
                 webbrowser.open(served.url)
-            for record in records:
+            for record in runs.records:
                 served.board.take(record)
 
 

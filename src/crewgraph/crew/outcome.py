@@ -48,6 +48,7 @@ def _begun(brief: Brief, *, raw: str) -> TaskOutput:
         raw=raw,
         description=brief.description,
         name=brief.task.name,
+        label=brief.task.label,
         expected_output=brief.expected_output or None,
         agent=brief.role,
     )

@@ -68,6 +68,7 @@ class _Kickoff:
         *,
         not_begun: list[int],
         plan: Plan | None = None,
+        is_stream: bool = True,
     ) -> int:
         """Compile, check the inputs and run.
 
@@ -76,15 +77,16 @@ class _Kickoff:
 
         Args:
             deliver: awaited with every run that ended.
-            salvage: called with the runs that had begun when all is cut off; ``None`` for a stream.
+            salvage: called with the runs that had begun when all is cut off.
             not_begun: the engine notes here which inputs it did not begin because a budget was used up.
             plan: of the pipeline, where it is compiled already.
+            is_stream: whether inputs are read as they are needed.
         """
         plan = plan or compile_pipeline(self.pipeline)
         source: Rows
         if isinstance(self.inputs, AsyncIterable):
             source = arows(self.inputs, plan)
-        elif salvage is None:  # a stream, whose inputs may have no end
+        elif is_stream:  # whose inputs may have no end
             source = rows(self.inputs, plan)
         else:
             source = list(rows(self.inputs, plan))  # an iterator that raises does so before anything is paid for
@@ -133,7 +135,7 @@ class _Kickoff:
 
         not_begun, plan = list[int](), compile_pipeline(self.pipeline)
         try:
-            total = await self.execute(deliver, runs.append, not_begun=not_begun, plan=plan)
+            total = await self.execute(deliver, runs.append, not_begun=not_begun, plan=plan, is_stream=False)
         except Exception as error:
             if not runs:
                 raise
@@ -195,7 +197,7 @@ def prepared(pipeline: Pipeline, inputs: Inputs, options: Options, *, is_watched
     _check("input_budget", options.get("input_budget"), Budget)
     declared = options.get("policy") or UNDECLARED
     name = pipeline.name or "pipeline"
-    watched = progress_for(progress, name, is_default=is_watched and not is_within())
+    watched = None if is_within() else progress_for(progress, name, is_default=is_watched)  # the outer one shows it
     return _Kickoff(
         pipeline,
         unrolled(inputs),
@@ -233,12 +235,23 @@ async def kickoff_async(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Op
 
 
 async def stream(
-    pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]
+    pipeline: Pipeline,
+    inputs: Inputs,
+    *,
+    salvage: Callable[[Run], None] | None = None,
+    **options: Unpack[Options],
 ) -> AsyncIterator[PipelineRunResult | ProcedureRunResult]:
-    """Yield results as runs end; see :meth:`Pipeline.stream`."""
+    """Yield results as runs end; see :meth:`Pipeline.stream`.
+
+    Args:
+        pipeline: what runs.
+        inputs: over what.
+        salvage: called with the runs that had begun when the reader is cancelled, which nobody is left to read.
+        options: of the kickoff.
+    """
     job, tally = prepared(pipeline, inputs, options), _Tally()
     send, receive = anyio.create_memory_object_stream[Run](0)
-    work = partial(job.execute, send.send, not_begun=tally.not_begun)
+    work = partial(job.execute, send.send, salvage, not_begun=tally.not_begun)
     async with aclosing(_beside(work, send, receive)) as runs:
         async for run in runs:
             if tally.count(run):

@@ -209,7 +209,7 @@ class _Pool:
                 for node, mark in inner.marks.items():
                     if mark.ended is None:
                         mark.ended = time.time()
-                        self.emit(inner, NodeFailed(error="cancelled"), node)
+                        self.emit(inner, NodeFailed(error="cancelled", is_cancelled=True), node)
             if run.cancelled:
                 self.emit_end(run, "cancelled")
         return runs
@@ -258,7 +258,7 @@ class _Pool:
         else:
             mark.ended = time.time()
             if isinstance(root.error, NodeError):
-                self.emit(run, NodeFailed(error="cancelled: another node of the run failed"), node)
+                self.emit(run, NodeFailed(error="cancelled: another node of the run failed", is_cancelled=True), node)
             else:
                 assert root.error is not None, "a run is stopped for a reason"
                 mark.error = root.error  # the time of the run is up

@@ -96,7 +96,8 @@ def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Spa
 def _status(run: Run, number: int, mark: Mark) -> str:
     if mark.error is not None:
         return "over_budget" if budget_behind(mark.error) else "failed"
-    return "ok" if run.frontier.state[number] == DONE else "cancelled"
+    has_chosen = mark.route is not None  # a router that came up with a pipeline is done, whatever becomes of that
+    return "ok" if has_chosen or run.frontier.state[number] == DONE else "cancelled"
 
 
 def _models(output: CrewOutput | None) -> str | None:

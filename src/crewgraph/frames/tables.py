@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from crewgraph.errors.root import text_of
 from crewgraph.frames.columns import Column, Kind, columns_of, plain_text
-from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, RunResult, each_run
+from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, RunResult, each_run, reason_of
 from crewgraph.trace import Span
 from crewgraph.usage import UsageMetrics
 
@@ -87,7 +86,7 @@ def _runs(results: Iterable[RunResult]) -> Iterator[dict[str, Any]]:
             "route": ", ".join(map(plain_text, _routes(run.trace[1:]))) or None,
             **_when(run.spans),
             **(_spent(run.usage) if branch == 0 else {}),
-            "error": None if run.error is None else plain_text(text_of(run.error) or type(run.error).__name__),
+            "error": None if run.ok else plain_text(reason_of(run)),
             "answer": plain_text(run.raw) if run.ok or run.raw else None,
             **_under("answer", _structured(run)),
             **_under("input", run.trace[0] if run.trace else {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crewgraph.outputs.answers import CrewOutput, OutputFormat, TaskOutput, UsageKey
 from crewgraph.outputs.kickoff import PipelineKickoffResult
-from crewgraph.outputs.runs import PipelineRunResult, ProcedureRunResult, RunResult, RunStatus, each_run
+from crewgraph.outputs.runs import PipelineRunResult, ProcedureRunResult, RunResult, RunStatus, each_run, reason_of
 from crewgraph.usage import UsageMetrics
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "UsageKey",
     "UsageMetrics",
     "each_run",
+    "reason_of",
 ]

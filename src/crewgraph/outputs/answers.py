@@ -64,6 +64,8 @@ class TaskOutput(Answer):
 
     description: str = ""
     name: str | None = None
+    label: str = ""
+    """What events, calls and messages call the task."""
     expected_output: str | None = None
     agent: str = ""
     output_format: OutputFormat = OutputFormat.RAW

@@ -11,12 +11,14 @@ from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation
 
+from crewgraph.errors import InputError
+from crewgraph.errors.root import text_of
 from crewgraph.outputs.answers import Answer, CrewOutput, TaskOutput, UsageKey, last_format, shortened
 from crewgraph.runtime import verb
 from crewgraph.trace import Span
 from crewgraph.usage import UsageMetrics
 
-__all__ = ["PipelineRunResult", "ProcedureRunResult", "RunResult", "RunStatus", "each_run", "sums"]
+__all__ = ["PipelineRunResult", "ProcedureRunResult", "RunResult", "RunStatus", "each_run", "reason_of", "sums"]
 
 
 class RunStatus(StrEnum):
@@ -172,3 +174,13 @@ RunResult = PipelineRunResult | ProcedureRunResult
 def each_run(results: Iterable[RunResult]) -> Iterable[RunResult]:
     """One result of each run: a run that ends in parallel branches has several."""
     return {id(run.origin): run for run in results}.values()
+
+
+def reason_of(result: RunResult) -> str:
+    """Why a run failed, in words."""
+    if result.error is None:
+        return "cancelled: the run did not reach its end"
+    if isinstance(result.error, InputError):  # its own text is about a whole kickoff
+        lacking = result.error.missing.get(result.index, {})
+        return "lacks " + ", ".join(f"'{key}' (needed by {', '.join(whom)})" for key, whom in lacking.items())
+    return text_of(result.error) or type(result.error).__name__

@@ -34,6 +34,7 @@ class NodeCount:
     done: int = 0
     failed: int = 0
     skipped: int = 0
+    cancelled: int = 0
 
 
 @dataclass(slots=True)
@@ -140,7 +141,8 @@ class Tally:
                 node.done += 1
             case NodeFailed():
                 node.running -= 1
-                node.failed += 1
+                node.failed += not event.is_cancelled
+                node.cancelled += event.is_cancelled
                 self.waiting = {each for each in self.waiting if each[:2] != (event.run, event.node)}
             case NodeSkipped():
                 node.skipped += 1

@@ -51,8 +51,8 @@ def times_of(tally: Tally) -> str:
     return duration(tally.seconds) + (f", {duration(left)} left" if left else "")
 
 
-def busiest(nodes: dict[str, NodeCount]) -> list[tuple[str, NodeCount]]:
+def busiest(nodes: dict[str, NodeCount], most: int = MAX_NODES) -> list[tuple[str, NodeCount]]:
     """The nodes that are shown, in the order of the plan."""
     every = list(nodes.items())
-    chosen = sorted(range(len(every)), key=lambda place: (not every[place][1].running, place))[:MAX_NODES]
+    chosen = sorted(range(len(every)), key=lambda place: (not every[place][1].running, place))[:most]
     return [every[place] for place in sorted(chosen)]

@@ -27,7 +27,6 @@ __all__ = [
     "cluster_title",
     "diamond",
     "dimmed",
-    "found",
     "is_long",
     "pill",
     "router",
@@ -189,13 +188,6 @@ def _tasks(rows: Iterable[tuple[str, str]]) -> list[str]:
     rest = len(rows) - MAX_ROWS
     more = [_row(_cell(_font(f"+ {rest} more", 9.5, INK.faint), 'ALIGN="LEFT" COLSPAN="2"'))] if rest > 0 else []
     return lines + more
-
-
-def found(switch: Switch) -> str:
-    """The card for pipelines that a router of the user's own class comes up with while it runs."""
-    lines = _row(_cell(_font("any pipeline", 12, INK.soft, style="B")))
-    lines += _row(_cell(_font(f"chosen by {shortened(switch.name, MAX_NAME)} at run time", 9, INK.faint)))
-    return _framed(lines, DEFAULT.border, DEFAULT.tint, padding=5, style="ROUNDED,DASHED")
 
 
 def pill(text: str) -> str:

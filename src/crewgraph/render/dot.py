@@ -13,7 +13,7 @@ from crewgraph.graph import Graph, Join, Merge, Switch, Work
 from crewgraph.render import cards
 from crewgraph.render.closing import told
 from crewgraph.render.escape import clean, dot_text, identifier, shortened
-from crewgraph.render.palette import GREEN, INK, Hue, faded
+from crewgraph.render.palette import DEFAULT, GREEN, INK, Hue, faded
 from crewgraph.render.scene import Over, Scene, scene_of
 from crewgraph.render.sketch import END, Box, Line, Orientation, Sketch, checked
 from crewgraph.render.theme import line_width
@@ -140,7 +140,9 @@ class _Drawing:
         elif node is None:
             switch = self.graph.nodes[name[1:]]
             assert isinstance(switch, Switch)
-            self.node(dot, name, cards.found(switch), "found", f"what {switch.name} chooses at run time")
+            chosen = f"chosen by {switch.name} at run time"
+            label = cards.closed("any pipeline", chosen, DEFAULT, self.over(name), is_dashed=True)
+            self.node(dot, name, label, "found", f"what {switch.name} chooses at run time")
         else:
             kind = type(node).__name__.lower()
             point = {"shape": "point", "width": "0.07", "color": INK.edge}
@@ -187,12 +189,13 @@ class _Drawing:
     # ---- edges -------------------------------------------------------------------------------------------------
 
     def edge(self, number: int, line: Line) -> None:
-        tail, head = _key(line.source), _key(line.target)
+        tail, head, called = _key(line.source), _key(line.target), self.scene.called
+        condition = self.scene.condition(line)
+        told = f"{called(line.source)} → {called(line.target)}{f': {condition}' if condition else ''}"
         attributes = {
             "class": "route" if line.route else "flow",
             "id": self.edge_id(tail, head, line.route),
-            "tooltip": _tooltip(f"{self.scene.called(line.source)} → {self.scene.called(line.target)}")
-            + self.scene.times(number),
+            "tooltip": _tooltip(told) + self.scene.times(number),
         }
         attributes |= self.route_style(line) if line.hue else {}
         attributes |= self.traffic(number)

@@ -155,7 +155,8 @@ def _tasks(work: Work) -> list[_Row]:
 def diamond(switch: Switch, over: Over) -> Glyph:
     """A router: its name, what is laid over it, and which way it took; as wide as any way needs it."""
     name, ran = shortened(switch.name, MAX_AGENT), over.ran
-    told = (ran.told or ran.spent or ran.sign, "foot") if ran else ("router", "summary")
+    said = (ran.sign if ran.state == "failed" else ran.told or ran.spent or ran.sign) if ran else ""
+    told = (said, "foot") if ran else ("router", "summary")
     note = [(shortened(over.note, MAX_AGENT), "note")] if over.note else []
     lines = [(name, "name small"), told, *note, *((row.left, row.kind) for row in over.badge)]
     ways = [(f"→ {shortened(route, MAX_AGENT)}", "foot") for route in switch.routes] if ran else []
@@ -182,13 +183,12 @@ def point(tooltip: str) -> Glyph:
     return Glyph(6, 6, '<circle class="point" cx="3" cy="3" r="3"/>', "point", tooltip)
 
 
-def found(switch: str) -> Glyph:
-    """The card for pipelines that a router of the user's own class comes up with while it runs."""
+def found(switch: str, over: Over) -> Glyph:
+    """The card for pipelines that a router of the user's own class comes up with while it runs; with what they did."""
     told = f"chosen by {shortened(switch, MAX_NAME)} at run time"
-    width = max(text_width("any pipeline", 12, bold=True), text_width(told, 9)) + 28
-    content = rect(0, 0, (width, 44), 9, "card found-card")
-    content += text(14, 19, "any pipeline", "name small") + text(14, 33, told, "summary")
-    return Glyph(width, 44, content, "found", f"what {switch} chooses at run time")
+    head = [_Row("any pipeline", "name small", over.sign, "sign"), _Row(told, "summary")]
+    content = _sheet(head, [], [], list(_foot(over.ran)), least=124.0)
+    return Glyph(*content, "found", f"what {switch} chooses at run time")
 
 
 # ---- elements --------------------------------------------------------------------------------------------------

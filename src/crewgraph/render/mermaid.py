@@ -95,7 +95,7 @@ class _Drawing:
             return f'{key}{{"<b>{mermaid_text(shortened(node.name, MAX_NAME))}</b>{self.about(name)}"}}:::router'
         if isinstance(node, Join | Merge):
             return f'{key}((" ")):::point'
-        return f'{key}["any pipeline, chosen at run time"]:::found'
+        return f'{key}["any pipeline, chosen at run time{self.about(name)}"]:::found'
 
     def about(self, name: str) -> str:
         """What is laid over a node: the user's note, what is wrong with it, and what it did."""

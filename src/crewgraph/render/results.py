@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from crewgraph.bridge import Pending
-from crewgraph.outputs import CrewOutput, PipelineKickoffResult, RunResult, TaskOutput
+from crewgraph.outputs import CrewOutput, PipelineKickoffResult, RunResult, TaskOutput, reason_of
 from crewgraph.render.cells import figures, row, small, table, text
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
@@ -36,7 +36,8 @@ def kickoff_html(result: PipelineKickoffResult) -> str:
     counts += [f'<b style="color:{RED.accent}">{failed:,} failed</b>'] if failed else []
     counts += [f"{len(result.not_run):,} not begun"] if result.not_run else []
     counts += [text(each) for each in spent(result.usage)]
-    rows = (_run_row(run) for run in ordered[:MAX_ROWS])
+    first = {id(run.origin): run for run in reversed(runs)}  # what a run spent is told once
+    rows = (_run_row(run, is_first=first[id(run.origin)] is run) for run in ordered[:MAX_ROWS])
     return table(" · ".join(counts), rows, rest=len(runs) - MAX_ROWS)
 
 
@@ -79,10 +80,11 @@ def _task_row(task: TaskOutput) -> str:
     return row([title, small(" · ".join(each for each in done if each)), text(told)], color=color)
 
 
-def _run_row(run: RunResult) -> str:
+def _run_row(run: RunResult, *, is_first: bool) -> str:
+    """A result; of one that ends in parallel branches the others tell neither time nor money again."""
     routes = ", ".join(span.route for span in run.spans if span.route is not None)
     title = f'<b style="color:{_color(run.status)}">{_sign(run.status)} {run.index}</b>'
-    counted = [each for each in (_seconds(run.spans), *spent(run.usage)) if each]
+    counted = [each for each in (_seconds(run.spans), *spent(run.usage)) if each] if is_first else ["the same run"]
     return row(
         [title, small(routes), figures(counted), text(_answer(run))],
         color=_color(run.status),
@@ -103,7 +105,7 @@ def _span_row(span: Span) -> str:
 
 def _answer(run: RunResult) -> str:
     """What a run gave, or why it failed."""
-    return shortened(str(run.error) if run.error else str(run), MAX_ANSWER)
+    return shortened(str(run) if run.ok else reason_of(run), MAX_ANSWER)
 
 
 def _seconds(spans: Iterable[Span]) -> str:

@@ -21,9 +21,9 @@ from crewgraph.usage import UsageMetrics
 __all__ = ["Ran", "Runs", "runs_of"]
 
 MAX_ERROR = 40
-INSTANT = 0.0995
-"""Below so many seconds, thousandths are of interest."""
 SKIPPED, OK = "skipped", "ok"
+WORST = ("failed", "over_budget", "cancelled")
+"""What is no good end, the worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class _Count:
     def add_all(self, spans: Sequence[Span]) -> None:
         """Count what is in a closed box as one node: from its first moment to its last, as bad as its worst."""
         ran = [span for span in spans if span.status != SKIPPED]
-        status = next((span.status for span in ran if span.status != OK), OK) if ran else SKIPPED
+        status = next((state for state in WORST if any(span.status == state for span in ran)), OK) if ran else SKIPPED
         began = [span.started for span in ran if span.started]
         ended = [span.ended for span in ran if span.ended]
         self._ended(status, (max(ended) - min(began)).total_seconds() if began and ended else 0.0)
@@ -98,12 +98,18 @@ class Runs:
         self.traffic = [0] * len(self.lines)
         self.count = 0
         self._nodes = {name: _Count() for name, node in graph.nodes.items() if isinstance(node, Work | Switch)}
+        self._found = {
+            name: _Count() for name, node in graph.nodes.items() if isinstance(node, Switch) and node.is_open
+        }
         self._closed = {name: (_Count(), list(box.nodes())) for name, box in self.sketch.closed.items()}
 
     def add(self, spans: Iterable[Span]) -> list[int]:
         """Count one run, and return the numbers of the lines along which it went."""
-        known = {span.node: span for span in spans if span.node in self._nodes}
+        every = list(spans)
+        known = {span.node: span for span in every if span.node in self._nodes}
         self.count += 1
+        for router, found in self._behind(every).items():
+            self._found[router].add_all(found)
         for name, span in known.items():
             self._nodes[name].add(span)
         for count, names in self._closed.values():
@@ -113,9 +119,21 @@ class Runs:
             self.traffic[number] += 1
         return way
 
+    def _behind(self, spans: Sequence[Span]) -> dict[str, list[Span]]:
+        """For each open router the spans of what it came up with, which stand right behind its own."""
+        behind, router = dict[str, list[Span]](), None
+        for span in spans:
+            if span.node in self._nodes:
+                router = span.node if span.node in self._found else None
+            elif router is not None:
+                behind.setdefault(router, []).append(span)
+        return behind
+
     def ran(self, name: str) -> Ran | None:
-        """What is written on a node; ``None`` for what does nothing."""
+        """What is written on a node, or on the card of what an open router comes up with; ``None`` for what does nothing."""
         count = self._closed[name][0] if name in self._closed else self._nodes.get(name)
+        if name.startswith("\0"):
+            count = self._found.get(name[1:])
         if count is None:
             return None
         times = sum(count.states.values()) - count.states[SKIPPED]
@@ -124,7 +142,7 @@ class Runs:
         lost = times - count.states[OK]
         return Ran(
             "failed" if lost else "ok",
-            self._sign(count, lost),
+            self._sign(count),
             _time(count.seconds),
             " · ".join(self._spent(count, times)),
             self._told(count),
@@ -134,11 +152,12 @@ class Runs:
         """Which part of the runs went along a line."""
         return self.traffic[number] / self.count if self.count else 0.0
 
-    def _sign(self, count: _Count, lost: int) -> str:
-        if not lost:
+    def _sign(self, count: _Count) -> str:
+        if not any(count.states[state] for state in WORST):
             return "✓"
-        worst = next(state for state in count.states if state not in (OK, SKIPPED)).replace("_", " ")
-        return f"✗ {worst}" if self.count == 1 else f"✗ {lost:,} {worst}"
+        worst = next(state for state in WORST if count.states[state])
+        word = worst.replace("_", " ")
+        return f"✗ {word}" if self.count == 1 else f"✗ {count.states[worst]:,} {word}"
 
     def _spent(self, count: _Count, times: int) -> Iterator[str]:
         if self.count > 1:
@@ -192,10 +211,6 @@ def runs_of(
 
 def _time(seconds: Sequence[float]) -> str:
     if len(seconds) == 1:
-        return _shortly(seconds[0])
+        return duration(seconds[0])
     p95 = quantiles(seconds, n=20, method="inclusive")[-1]
-    return f"p50 {_shortly(median(seconds))} · p95 {_shortly(p95)}"
-
-
-def _shortly(seconds: float) -> str:
-    return duration(seconds) if seconds >= INSTANT else f"{seconds * 1000:.0f} ms"
+    return f"p50 {duration(median(seconds))} · p95 {duration(p95)}"

@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
 from crewgraph.drawable import NodeStyle
-from crewgraph.graph import Graph, Start
+from crewgraph.graph import Graph, Start, Switch
 from crewgraph.render.closing import sketched
+from crewgraph.render.escape import clean, shortened
 from crewgraph.render.marks import Mark, Marks, worst
 from crewgraph.render.palette import Hue, named_hue
 from crewgraph.render.runs import Ran, Runs
-from crewgraph.render.sketch import END, Box, Sketch
+from crewgraph.render.sketch import END, Box, Line, Sketch
 from crewgraph.render.styles import Styles
 from crewgraph.render.theme import WIDTHS
 
 __all__ = ["Over", "Scene", "scene_of"]
+
+MAX_CONDITION = 1_000
+"""Columns of a condition that are told when its label is pointed at."""
 
 
 class Over(TypedDict, total=False):
@@ -103,6 +107,12 @@ class Scene:
     def times(self, number: int) -> str:
         """How many runs went along a line, in words."""
         return f" · {self.runs.traffic[number]:,} of {self.runs.count:,} runs" if self.runs else ""
+
+    def condition(self, line: Line) -> str:
+        """The whole condition of a line, where its label shows a part of it."""
+        node = self.graph.nodes.get(line.source)
+        condition = node.conditions.get(line.route or "", "") if isinstance(node, Switch) else ""
+        return "" if line.label.endswith(clean(condition)) else shortened(condition, MAX_CONDITION)
 
     def called(self, name: str) -> str:
         """A node in words: what an open router comes up with is called after it, and a closed box by its title."""

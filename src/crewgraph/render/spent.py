@@ -28,7 +28,7 @@ def spent(usage: Any, *, is_short: bool = False) -> Iterator[str]:
 def short(count: float) -> str:
     """A count for people: 940, 1.9k, 21k, 1.2M."""
     for unit in ("", "k", "M"):
-        if count < THOUSAND:
+        if round(count) < THOUSAND:
             return f"{count:.1f}{unit}".replace(".0", "") if count < 10 else f"{count:.0f}{unit}"  # noqa: PLR2004 - digits
         count /= THOUSAND
     return f"{count:.0f}G"

@@ -171,6 +171,8 @@ class _Drawing:
         kind = f"chip {line.hue.name}" if line.hue else "chip"
         kind += " did-not" if self.scene.is_unused(number) else ""
         label = text(x, y + 3.4, line.label, "mono", anchor="middle")
+        told = escape(self.scene.condition(line))
+        label += f"<title>{told}</title>" if told else ""
         return f'<g id="k-{number}" class="{kind}">{rect(x - width / 2, y - 9, (width, 18), 6)}{label}</g>'
 
     # ---- nodes -------------------------------------------------------------------------------------------------
@@ -202,7 +204,7 @@ class _Drawing:
             case Switch():
                 return glyphs.diamond(node, over)
             case None:
-                return glyphs.found(name[1:])
+                return glyphs.found(name[1:], over)
             case _:
                 return glyphs.point(type(node).__name__.lower())
 

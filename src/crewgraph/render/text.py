@@ -10,7 +10,7 @@ from crewgraph.graph import Graph, Join, Merge, Start, Switch, Work
 from crewgraph.render.closing import card_of, told
 from crewgraph.render.escape import clean, shortened
 from crewgraph.render.scene import Over, Scene, scene_of
-from crewgraph.render.sketch import condition_label, heads, pipeline_name
+from crewgraph.render.sketch import condition_label, found_node, heads, pipeline_name
 from crewgraph.trace import Choice, Leaf, Parallel, Series, Shape, Wired
 
 __all__ = ["to_text"]
@@ -165,7 +165,7 @@ class _Tree:
             title, closed = f"{condition} → {_arm(route, arm)}", self.closed(arm)
             below.append(_Line(title, self.inside(arm)) if closed is None else _Line(f"{title}{closed}"))
         if isinstance(switch, Switch) and switch.is_open:
-            below.append(_Line("any pipeline, chosen at run time"))
+            below.append(_Line(f"any pipeline, chosen at run time{self.about(found_node(name))}"))
         return _Line(f"◆ {shortened(name, MAX_NAME)}  (router){self.about(name)}", below)
 
     def rest(self) -> Iterator[_Line]:

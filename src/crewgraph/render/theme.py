@@ -54,7 +54,7 @@ text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
 .card,.pill,.chip rect,.box rect{{stroke-width:1}}
 .way{{fill:none;stroke-width:1.4}}
 .route .way{{stroke-dasharray:5 4}}
-.dashed rect,.found-card{{stroke-dasharray:5 4}}
+.dashed rect,.found .card{{stroke-dasharray:5 4}}
 .diamond{{stroke-width:1.6}}
 .did-ok .card,.did-failed .card,.did-failed .diamond{{stroke-width:2}}
 .note,.sign,.foot,.figures,.error{{font-size:9.5px;font-weight:bold}}

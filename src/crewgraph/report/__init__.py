@@ -9,22 +9,21 @@ from crewgraph.report.book import Report, chrome_trace_of, report_of
 from crewgraph.report.chrome import ChromeTrace
 from crewgraph.report.fold import Fold
 from crewgraph.report.lines import counts, encoded_line, plain
-from crewgraph.report.record import Record, reason_of, record_of, trace_line
-from crewgraph.report.trace_file import TraceFile, header, opened_trace
+from crewgraph.report.record import Record, record_of, trace_line
+from crewgraph.report.trace_file import Trace, TraceFile, opened_trace
 
 __all__ = [
     "ChromeTrace",
     "Fold",
     "Record",
     "Report",
+    "Trace",
     "TraceFile",
     "chrome_trace_of",
     "counts",
     "encoded_line",
-    "header",
     "opened_trace",
     "plain",
-    "reason_of",
     "record_of",
     "report_of",
     "trace_line",

@@ -38,10 +38,11 @@ class Report(Fold):
     Args:
         pipeline: of which the runs are, or its graph.
         title: stands on the page; the name of the pipeline where none is given.
+        total: how many inputs there are, where that is known: those that were not begun are told.
     """
 
-    def __init__(self, pipeline: Pipeline | Graph, *, title: str | None = None) -> None:
-        self._sheet = Sheet(pipeline, title=title)
+    def __init__(self, pipeline: Pipeline | Graph, *, title: str | None = None, total: int | None = None) -> None:
+        self._sheet = Sheet(pipeline, title=title, total=total)
         self._parts: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the report
         self._rows = list[bytes]()
         self._details = list[bytes]()
@@ -107,8 +108,10 @@ def report_of(
             "a report needs results of a kickoff of this process, and these were made otherwise. "
             "hint: keep a trace (crewgraph run … --trace FILE) and use crewgraph report FILE"
         )
-    with Report(graph, title=title) as report:
-        for run in each_run(several):
+    runs = list(each_run(several))
+    left = len(result.not_run) if isinstance(result, PipelineKickoffResult) else 0
+    with Report(graph, title=title, total=len(runs) + left) as report:
+        for run in runs:
             report.add(run)
         return report.write(path)
 

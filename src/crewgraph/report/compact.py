@@ -1,6 +1,6 @@
 """Runs as the page of a report reads them: a short row for each, and behind it everything that is known of a run.
 
-Times are whole milliseconds since ``origin``, the moment at which the first run began. Texts stand in a table of their
+Times are whole milliseconds since ``origin``, a moment of the first run that was added; others may have begun before. Texts stand in a table of their
 own for each run: what is handed from node to node is written once.
 """
 
@@ -135,14 +135,19 @@ class Compact:
 
 def label_of(record: Record) -> str:
     """By what a person may know this input from the others; may be empty."""
-    texts = {key: value for key, value in record.inputs.items() if isinstance(value, str | int) and clean(str(value))}
+    texts = {
+        key: begin
+        for key, value in record.inputs.items()
+        if isinstance(value, str | int) and type(value) is not bool and (begin := clean(str(value)[: 20 * MAX_LABEL]))
+    }
     best = next((key for key in TITLES if key in texts), next(iter(texts), None))
-    return "" if best is None else shortened(str(texts[best]), MAX_LABEL)
+    return "" if best is None else shortened(texts[best], MAX_LABEL)
 
 
 def _task(task: Mapping[str, Any], texts: _Texts) -> dict[str, Any]:
     told = {
         "name": task.get("name"),
+        "label": task.get("label"),
         "agent": task.get("agent"),
         "description": texts.note(task["description"]) if task.get("description") else None,
         "raw": texts.note(task["raw"]) if task.get("raw") else None,

@@ -8,13 +8,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from crewgraph.errors import InputError
-from crewgraph.outputs import RunResult
+from crewgraph.outputs import RunResult, reason_of
 from crewgraph.report.lines import counts, plain
 from crewgraph.trace import Span
 from crewgraph.usage import Call, UsageMetrics
 
-__all__ = ["Record", "reason_of", "record_of", "record_read", "trace_line"]
+__all__ = ["Record", "record_of", "record_read", "trace_line"]
 
 SPENT = ("calls", "token_usage")
 """What the output of a node holds that its span holds too."""
@@ -51,16 +50,6 @@ def record_of(result: RunResult, *, reason: str | None = None) -> Record:
     error = None if result.ok else reason or reason_of(result)
     inputs = result.trace[0] if result.trace and isinstance(result.trace[0], dict) else {}
     return Record(result.index, str(result.id), str(result.status), error, inputs, result.spans)
-
-
-def reason_of(result: RunResult) -> str:
-    """Why a run failed, in words."""
-    if result.error is None:
-        return "cancelled: the run did not reach its end"
-    if isinstance(result.error, InputError):  # its own text is about a whole kickoff
-        lacking = result.error.missing.get(result.index, {})
-        return "lacks " + ", ".join(f"'{key}' (needed by {', '.join(whom)})" for key, whom in lacking.items())
-    return str(result.error) or type(result.error).__name__
 
 
 def trace_line(record: Record) -> dict[str, Any]:

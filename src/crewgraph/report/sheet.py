@@ -25,9 +25,11 @@ class Sheet:
     Args:
         pipeline: of which the runs are, or its graph.
         title: stands on the page; the name of the pipeline where none is given.
+        total: how many inputs there are, where that is known.
     """
 
-    def __init__(self, pipeline: Pipeline | Graph, *, title: str | None = None) -> None:
+    def __init__(self, pipeline: Pipeline | Graph, *, title: str | None = None, total: int | None = None) -> None:
+        self.total = total
         self.graph = graph_behind(pipeline)
         self.title = clean(title or self.graph.name or "") or "pipeline"
         self.runs = Runs(self.graph)
@@ -53,6 +55,7 @@ class Sheet:
                 titles.setdefault(box.hue.name, []).append(box.title)
         numbers = self.compact.nodes
         return {
+            "total": self.total,
             "origin": self.compact.origin,
             "lines": len(self.runs.lines),
             "ways": [list(way) for way in self.compact.ways],

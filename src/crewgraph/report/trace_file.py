@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from crewgraph.errors import TraceError
 from crewgraph.graph import Graph
@@ -17,20 +17,34 @@ from crewgraph.report.lines import encoded_line
 from crewgraph.report.record import Record, record_read, trace_line
 from crewgraph.syntax import Pipeline
 
-__all__ = ["VERSION", "TraceFile", "header", "opened_trace"]
+__all__ = ["VERSION", "Trace", "TraceFile", "opened_trace"]
 
 VERSION = 1
-"""Of the format: what reads it refuses a higher one."""
+"""Of the format: what reads it refuses any other."""
 
 
-def header(graph: Graph) -> dict[str, Any]:
+class Trace(NamedTuple):
+    """A trace that is being read.
+
+    Attributes:
+        graph: of the pipeline, as far as it is drawn.
+        total: how many inputs there were, where that was known.
+        records: the runs, which are read as they are asked for.
+    """
+
+    graph: Graph
+    total: int | None
+    records: Iterator[Record]
+
+
+def header(graph: Graph, total: int | None) -> dict[str, Any]:
     """The first line, as JSON values."""
-    return {"crewgraph": "trace", "version": VERSION, "graph": graph_record(graph)}
+    return {"crewgraph": "trace", "version": VERSION, "total": total, "graph": graph_record(graph)}
 
 
 @contextmanager
-def opened_trace(path: Path, *, wait: Callable[[], bool] = lambda: False) -> Generator[tuple[Graph, Iterator[Record]]]:
-    """The graph of a trace, and its runs one by one, which are read as they are asked for.
+def opened_trace(path: Path, *, wait: Callable[[], bool] = lambda: False) -> Generator[Trace]:
+    """A trace to be read.
 
     A last line that was not written to its end, because the process was killed, is left out.
 
@@ -43,31 +57,36 @@ def opened_trace(path: Path, *, wait: Callable[[], bool] = lambda: False) -> Gen
     """
     lines = _lines(path, wait)
     with closing(lines):
-        yield _graph(path, next(lines, "")), _records(path, lines)
+        graph, total = _header(path, next(lines, b""))
+        yield Trace(graph, total, _records(path, lines))
 
 
-def _lines(path: Path, wait: Callable[[], bool]) -> Generator[str]:
+def _lines(path: Path, wait: Callable[[], bool]) -> Generator[bytes]:
     """Whole lines, and at last what is there of another one."""
-    line = ""
+    line = b""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             while True:
                 more = file.readline()
                 line += more
-                if line.endswith("\n"):
+                if line.endswith(b"\n"):
                     yield line
-                    line = ""
-                elif not more and not wait():
+                    line = b""
+                elif more:
+                    continue
+                elif path.stat().st_size < file.tell():
+                    raise TraceError(path, "was written anew while it was read", "begin to read it again")
+                elif not wait():
                     break
         if line:
             yield line
-    except (OSError, UnicodeDecodeError) as error:
-        raise TraceError(path, "cannot be read", str(getattr(error, "strerror", None) or error)) from error
+    except OSError as error:
+        raise TraceError(path, "cannot be read", error.strerror or str(error)) from error
 
 
-def _graph(path: Path, line: str) -> Graph:
+def _header(path: Path, line: bytes) -> tuple[Graph, int | None]:
     try:
-        told = json.loads(line)
+        told = json.loads(line.decode())
         is_header = isinstance(told, dict) and told.get("crewgraph") == "trace"
     except ValueError:
         told, is_header = {}, False
@@ -78,17 +97,18 @@ def _graph(path: Path, line: str) -> Graph:
         hint = f"it has version {told.get('version')}, and this crewgraph reads {VERSION}"
         raise TraceError(path, "was written by another crewgraph", hint)
     try:
-        return graph_of(told["graph"])
+        total = told.get("total")
+        return graph_of(told["graph"]), None if total is None else int(total)
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise TraceError(path, "has a broken first line", repr(error)) from error
 
 
-def _records(path: Path, lines: Iterator[str]) -> Iterator[Record]:
+def _records(path: Path, lines: Iterator[bytes]) -> Iterator[Record]:
     for number, line in enumerate(lines, 2):
         try:
-            yield record_read(json.loads(line))
+            yield record_read(json.loads(line.decode()))
         except ValueError as error:
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 return
             raise TraceError(path, f"has a broken line {number}", str(error)) from error
 
@@ -99,13 +119,14 @@ class TraceFile(Fold):
     Args:
         path: where to; a file that is there is written over.
         pipeline: of which the runs are, or its graph.
+        total: how many inputs there are, where that is known.
 
     Raises:
         OSError: it cannot be written.
     """
 
-    def __init__(self, path: str | PathLike[str], pipeline: Pipeline | Graph) -> None:
-        first = encoded_line(header(graph_behind(pipeline)))
+    def __init__(self, path: str | PathLike[str], pipeline: Pipeline | Graph, *, total: int | None = None) -> None:
+        first = encoded_line(header(graph_behind(pipeline), total))
         self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - closed by its owner
         try:
             self._file.write(first)

@@ -83,9 +83,15 @@ class NodeFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFailed(Event):
-    """A node raised, or was cancelled because a sibling raised."""
+    """A node raised, or was cancelled because a sibling raised, or the kickoff was cut off.
+
+    Attributes:
+        error: what it raised, in words, or why it was cancelled.
+        is_cancelled: whether it did not fail itself.
+    """
 
     error: str = ""
+    is_cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

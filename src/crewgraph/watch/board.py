@@ -62,8 +62,7 @@ class Board(Fold):
     """
 
     def __init__(self, pipeline: Pipeline | Graph, *, title: str | None = None, total: int | None = None) -> None:
-        self.sheet = Sheet(pipeline, title=title)
-        self.total = total
+        self.sheet = Sheet(pipeline, title=title, total=total)
         self.is_over = False
         self._rows = list[bytes]()
         self._details: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the board
@@ -79,8 +78,9 @@ class Board(Fold):
 
     def end(self) -> None:
         """Nothing more comes; what is there may still be read."""
-        self.is_over = True
-        self._open.clear()
+        with self._lock:
+            self.is_over = True
+            self._open.clear()
 
     # ---- written by the kickoff --------------------------------------------------------------------------------
 
@@ -107,8 +107,8 @@ class Board(Fold):
                 self._open[run].bars[node] = _Bar(at)
             case NodeFinished(run=run, node=str(node), at=at, tokens=tokens):
                 self._settle(run, node, at, "ok", tokens)
-            case NodeFailed(run=run, node=str(node), at=at):
-                self._settle(run, node, at, "failed")
+            case NodeFailed(run=run, node=str(node), at=at, is_cancelled=is_cancelled):
+                self._settle(run, node, at, "cancelled" if is_cancelled else "failed")
             case RouteTaken(run=run, node=str(node), at=at, route=route):
                 self._settle(run, node, at, "ok", route=route)
             case RunFinished(run=run) | RunFailed(run=run):
@@ -128,20 +128,18 @@ class Board(Fold):
     @property
     def count(self) -> int:
         """How many runs have ended."""
-        return len(self._rows)
+        with self._lock:
+            return len(self._rows)
 
     def rows(self, begin: int, most: int) -> tuple[dict[str, Any], list[bytes]]:
         """Facts, and the rows of runs from this place on."""
         with self._lock:
-            return self._facts(), self._rows[begin : begin + most]
+            return self.sheet.facts(), self._rows[begin : begin + most]
 
     def facts(self) -> dict[str, Any]:
         """What the page knows beside the runs."""
         with self._lock:
-            return self._facts()
-
-    def _facts(self) -> dict[str, Any]:
-        return {**self.sheet.facts(), "total": self.total}
+            return self.sheet.facts()
 
     def picture(self) -> str:
         """What the runs that ended did, as SVG."""
@@ -157,10 +155,11 @@ class Board(Fold):
             return self._details.read(self._places[place + 1] - self._places[place])
 
     def under_way(self, now: float) -> bytes:
-        """The rows of runs that have not ended, as they stand at this moment."""
+        """The rows of runs that have not ended, as they stand at this moment, and the nodes that they name."""
         with self._lock:
             every = list(self._open.items())[:MAX_OPEN]
-            return encoded([self._open_row(index, run, now) for index, run in every])
+            rows = [self._open_row(index, run, now) for index, run in every]
+            return encoded({"rows": rows, "nodes": self.sheet.facts()["nodes"] if rows else []})
 
     def _open_row(self, index: int, run: _Open, now: float) -> list[Any]:
         numbers, origin = self.sheet.compact.nodes, self.sheet.compact.since(run.started)

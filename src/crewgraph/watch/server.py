@@ -19,6 +19,7 @@ from typing import Any, Self
 from crewgraph.errors import LibraryMissing
 from crewgraph.graph import Graph
 from crewgraph.outputs import RunResult
+from crewgraph.report.fold import graph_behind
 from crewgraph.report.page import page
 from crewgraph.syntax import Pipeline
 from crewgraph.trace import Event
@@ -52,7 +53,7 @@ class Watch:
                 watch.add(run)
 
     Args:
-        pipeline: of which the runs are, its graph, or a board that somebody else writes on.
+        pipeline: of which the runs are, or its graph.
         port: where to listen; 0 takes any that is free.
         title: stands on the page; the name of the pipeline where none is given.
         total: how many inputs there are, where that is known.
@@ -68,7 +69,7 @@ class Watch:
 
     def __init__(
         self,
-        pipeline: Pipeline | Graph | Board,
+        pipeline: Pipeline | Graph,
         *,
         port: int = 0,
         title: str | None = None,
@@ -76,8 +77,9 @@ class Watch:
     ) -> None:
         uvicorn = _uvicorn()
         self._token = secrets.token_urlsafe(24)
+        graph = graph_behind(pipeline)
         self._socket = socket.create_server((HOST, port))
-        self.board = pipeline if isinstance(pipeline, Board) else Board(pipeline, title=title, total=total)
+        self.board = Board(graph, title=title, total=total)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}/?token={self._token}"
         settings = uvicorn.Config(
             _app(self.board, self._token),
@@ -95,7 +97,7 @@ class Watch:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
     def observe(self, event: Event) -> None:
-        """Take an event: the observer of the kickoff."""
+        """Take an event: the observer of the kickoff. A run that has ended is shown once its result is added."""
         self.board.observe(event)
 
     def add(self, result: RunResult) -> None:

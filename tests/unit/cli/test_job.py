@@ -40,7 +40,7 @@ class Closed(io.BytesIO):
 def test_results_for_a_person_go_through_the_progress(capsys):
     """Where both share a terminal, lines appear above the picture."""
     file = io.BytesIO()
-    anyio.run(a_job({}, output=Output(None, file, None, is_terminal=True), has_progress=False).run)
+    anyio.run(a_job({}, output=Output(None, file, is_terminal=True), has_progress=False).run)
     assert json.loads(capsys.readouterr().out)["status"] == "ok"
     assert file.getvalue() == b""
 

@@ -29,7 +29,7 @@ def tally(clock):
 
 def drawn(tally, **options):
     file = io.StringIO()
-    console = Console(file=file, force_terminal=True, width=110, color_system=None, **options)
+    console = Console(file=file, force_terminal=True, width=110, height=30, color_system=None, **options)
     live = Live(tally, "Inbox", console=console)
     live.start()
     live.above("a \x1b[31mline\x1b[0m [b]")
@@ -115,14 +115,14 @@ def test_the_live_picture_of_a_stream(clock):
 
 
 def test_the_live_picture_stays_small(clock):
-    """Of many nodes it shows those at work and those of the beginning."""
+    """Of many nodes it shows those at work and those of the beginning, as many as the terminal has room for."""
     tally = Tally(1, {f"n{number}": NodeCount() for number in range(40)}, clock=clock)
     tally.observe(NodeStarted(run=0, node="n33"))
     picture = drawn(tally)
     assert "● n33" in picture
-    assert "n10" in picture
-    assert "n11" not in picture
-    assert "… and 28 more" in picture
+    assert "n20" in picture
+    assert "n21" not in picture
+    assert "… and 18 more" in picture
 
 
 def test_plain_lines_are_told_once(tally, capsys):
@@ -159,7 +159,9 @@ def test_progress_fits_where_it_is_shown(monkeypatch, surroundings, kind):
 @pytest.mark.parametrize(
     ("seconds", "told"),
     [
-        (0, "0.0 s"),
+        (0, "0 ms"),
+        (0.0994, "99 ms"),
+        (0.0996, "0.1 s"),
         (9.94, "9.9 s"),
         (9.96, "10 s"),
         (59.4, "59 s"),
@@ -191,3 +193,13 @@ def test_the_live_picture_tells_what_is_out_of_the_ordinary(tally):
     picture = drawn(tally)
     assert "1 over budget" in picture
     assert "1 waiting to ask again" in picture
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_the_live_picture_keeps_its_lines_in_a_narrow_terminal(tally, width):
+    """What has no room is cut, and takes no second line."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    console.print(Live(tally, "Inbox", console=console).picture())
+    lines = [line for line in console.file.getvalue().splitlines() if line.strip()]
+    assert len(lines) == 2 + len(tally.nodes)
+    assert max(map(len, lines)) <= width

@@ -356,9 +356,9 @@ def test_answers_are_followed_in_a_pipe(crewgraph, ask):
     assert done.stderr.splitlines()[:-1] == [
         "look · looker │ ▶ task 'look'",
         "look · looker │ half of an",
-        "look · looker │ ✗ demo/one: again in 0.0 s: ModelUnavailable: out of order; the text above is void",
+        "look · looker │ ✗ demo/one: again in 0 ms: ModelUnavailable: out of order; the text above is void",
         "look · looker │ half of an",
-        "look · looker │ ✗ demo/one: again in 0.0 s: ModelUnavailable: out of order; the text above is void",
+        "look · looker │ ✗ demo/one: again in 0 ms: ModelUnavailable: out of order; the text above is void",
         "look · looker │ an answer",
         "look · looker │ ✓ task 'look' · 30 tokens",
         "input 0 │ ✓ done · 30 tokens",

@@ -45,7 +45,7 @@ def test_nothing_is_known_yet() -> None:
     """Without a total there is no bar, and what took nothing does not say so."""
     tally = Tally(None, {"read": NodeCount()}, clock=Clock())
     html = running_html(tally, "Inbox")
-    assert text_of(html) == "Inbox 0 done · 0 running · 0.0 s · read"
+    assert text_of(html) == "Inbox 0 done · 0 running · 0 ms · read"
     assert "width" not in html
 
 
@@ -72,7 +72,7 @@ def test_all_is_well_at_the_end(tally: Tally) -> None:
     """One short line, with a tick."""
     tally = Tally(1, clock=Clock())
     tally.count(PipelineRunResult(index=0), "")
-    assert text_of(ended_html(tally, "Inbox")) == "✓ Inbox 1/1 done · 0.0 s"
+    assert text_of(ended_html(tally, "Inbox")) == "✓ Inbox 1/1 done · 0 ms"
 
 
 def test_not_all_is_well_at_the_end(tally: Tally) -> None:

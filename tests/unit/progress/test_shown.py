@@ -117,11 +117,11 @@ def test_one_display_is_drawn_again_in_its_place(notebook):
     cell = Cell(notebook.display, "In\x1b[31mbox")
     tally = Tally(2, {"read": NodeCount()}, clock=Clock())
     cell.paint(tally, is_over=False)
-    assert notebook.shown == ["Inbox: 0/2 done, 0 failed, 0 running, 0.0 s"]
+    assert notebook.shown == ["Inbox: 0/2 done, 0 failed, 0 running, 0 ms"]
     assert "<table" in notebook.drawn[0]
     tally.settle(0, RunStatus.OK, UsageMetrics(), "")
     cell.paint(tally, is_over=True)
-    assert notebook.shown == ["Inbox: 1/2 done, 0 failed, 0 running, 0.0 s"]
+    assert notebook.shown == ["Inbox: 1/2 done, 0 failed, 0 running, 0 ms"]
     assert "<table" not in notebook.drawn[0]
 
 
@@ -137,8 +137,8 @@ def test_lines_are_told_once(capsys):
     lines.paint(tally, is_over=False)
     lines.paint(tally, is_over=True)
     told = capsys.readouterr()
-    running = "Inbox: 0/1 done, 0 failed, 1 running, 0.0 s"
-    assert told.err.splitlines() == ["Inbox: 0/1 done, 0 failed, 0 running, 0.0 s", running, running]
+    running = "Inbox: 0/1 done, 0 failed, 1 running, 0 ms"
+    assert told.err.splitlines() == ["Inbox: 0/1 done, 0 failed, 0 running, 0 ms", running, running]
     assert told.out == ""
 
 
@@ -166,7 +166,7 @@ def test_what_took_a_while_shows_its_end(notebook):
     progress.settle(0, RunStatus.OK, UsageMetrics(total_tokens=7))
     progress.end()
     assert len(notebook.drawn) == 1
-    assert "1/1 done · 7 tokens · 0.0 s" in notebook.drawn[0]
+    assert "1/1 done · 7 tokens · 0 ms" in notebook.drawn[0]
 
 
 def test_a_display_that_fails_is_left_alone(caplog):

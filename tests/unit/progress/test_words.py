@@ -36,4 +36,4 @@ def test_unknown_costs_are_told_as_unknown(usage, told):
 
 def test_a_line_without_a_total(clock):
     """As while standard input is read."""
-    assert line_of(Tally(clock=clock)) == "0 done, 0 failed, 0 running, 0.0 s"
+    assert line_of(Tally(clock=clock)) == "0 done, 0 failed, 0 running, 0 ms"

@@ -266,3 +266,47 @@ def test_what_is_wrong_and_failed() -> None:
         r'size \[class="router did-failed" color="#dc2626".*ValueError',
         pipeline().to_dot(run=run_of(pipeline(), "size", routes={})),
     )
+
+
+def test_what_an_open_router_came_up_with_has_its_card() -> None:
+    """Its time, its tokens and its error stand there; the router itself did its work."""
+
+    @step
+    def dynamic() -> None:
+        raise ValueError("not found out before")
+
+    class Chooser(Router):
+        def route(self, values: dict[str, Any]) -> tuple[Any, str]:
+            return Pipeline([dynamic]), "made"
+
+    made = Pipeline([Chooser({}, small, name="choose"), close])
+    result = made.kickoff({}, on_error="collect")
+    assert [(span.node, span.status) for span in result[0].spans[:2]] == [("choose", "ok"), ("dynamic", "failed")]
+    runs = runs_of(analyse(made)[0], result)
+    card, router = runs.ran("\0choose"), runs.ran("choose")
+    assert card is not None
+    assert router is not None
+    assert (card.state, card.sign, card.told) == ("failed", "✗ failed", "ValueError: not found out before")
+    assert (router.state, router.told) == ("ok", "→ made")
+    assert "did-failed" in made.to_svg(run=result)
+    assert "any pipeline, chosen at run time  ✗ failed" in made.to_text(run=result)
+    assert "not found out before" in made.to_dot(run=result)
+    assert "not found out before" in made.to_mermaid(run=result)
+
+
+def test_the_worst_state_is_named() -> None:
+    """With how many had it; who was cancelled because another one failed is not what went wrong."""
+    runs = Runs(analyse(pipeline())[0])
+    for status in ("cancelled", "cancelled", "failed"):
+        runs.add([span("read", status)])
+    ran = runs.ran("read")
+    assert ran is not None
+    assert ran.sign == "✗ 1 failed"
+
+
+def test_a_long_condition_is_told_where_it_is_pointed_at() -> None:
+    """In full, in SVG and DOT."""
+    condition = " or ".join(f"n == {number}" for number in range(40))
+    made = Pipeline([read, Router({"big": Route(condition, big)}, small, name="size")])
+    assert f"<title>{condition}</title>" in made.to_svg()
+    assert condition[:150] in made.to_dot()

@@ -91,8 +91,8 @@ def test_the_report_of_a_trace_is_that_of_the_results(tmp_path):
             report.take(record)
         report.write(tmp_path / "a.html")
     trace.close()
-    with opened_trace(tmp_path / "t.jsonl") as (drawn, read_back), Report(drawn) as report:
-        for record in read_back:
+    with opened_trace(tmp_path / "t.jsonl") as read_back, Report(read_back.graph) as report:
+        for record in read_back.records:
             report.take(record)
         report.write(tmp_path / "b.html")
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()

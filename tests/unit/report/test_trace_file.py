@@ -15,7 +15,7 @@ from tests.browser.newsdesk import graph, records
 @pytest.fixture
 def trace(tmp_path):
     path = tmp_path / "t.jsonl"
-    file = TraceFile(path, graph())
+    file = TraceFile(path, graph(), total=9)
     for record in records(3):
         file.take(record)
     file.close()
@@ -23,14 +23,14 @@ def trace(tmp_path):
 
 
 def indices(path: Path) -> list[int]:
-    with opened_trace(path) as (_, runs):
-        return [record.index for record in runs]
+    with opened_trace(path) as trace:
+        return [record.index for record in trace.records]
 
 
 def test_what_was_written_is_read(trace):
     """The graph with its name, then every run."""
-    with opened_trace(trace) as (drawn, _):
-        assert drawn.name == "Newsroom"
+    with opened_trace(trace) as read:
+        assert (read.graph.name, read.total) == ("Newsroom", 9)
     assert indices(trace) == [0, 1, 2]
 
 
@@ -55,11 +55,13 @@ def test_bytes_that_are_no_text_are_told(trace):
     """In the first line, and further on."""
     good = trace.read_bytes()
     trace.write_bytes(good + b"\xff\xfe\n" * 10_000)
-    with pytest.raises(TraceError, match="cannot be read: 'utf-8' codec"):
+    with pytest.raises(TraceError, match="has a broken line 5: 'utf-8' codec"):
         indices(trace)
     trace.write_bytes(b"\xff\xfe" + good)
-    with pytest.raises(TraceError, match="cannot be read: 'utf-8' codec"):
+    with pytest.raises(TraceError, match="is no trace of crewgraph"):
         indices(trace)
+    trace.write_bytes(good + '{"index": "ä'.encode()[:-1])
+    assert indices(trace) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("first", ["", "[]\n", "nonsense\n", '{"index": 0}\n', '"crewgraph"\n'])
@@ -99,3 +101,31 @@ def test_a_trace_that_cannot_be_begun_leaves_nothing_open(tmp_path):
     """The system's own error."""
     with pytest.raises(OSError, match="No space left"):
         TraceFile("/dev/full", graph())
+
+
+def test_a_file_that_is_followed_is_read_as_it_grows(trace):
+    """Line by line, also where half of one is there; until nobody waits any more."""
+    whole = trace.read_bytes()
+    steps = [whole[:300], whole[:-50], whole]
+    trace.write_bytes(whole[:200])
+
+    def grow() -> bool:
+        if steps:
+            trace.write_bytes(steps.pop(0))
+            return True
+        return False
+
+    with opened_trace(trace, wait=grow) as read:
+        assert [record.index for record in read.records] == [0, 1, 2]
+
+
+def test_a_file_that_is_written_anew_while_it_is_followed_is_told(trace):
+    """Half of the old runs and half of the new ones would be neither."""
+    short = trace.read_bytes()[:100]
+
+    def begin_anew() -> bool:
+        trace.write_bytes(short)
+        return True
+
+    with opened_trace(trace, wait=begin_anew) as read, pytest.raises(TraceError, match="was written anew"):
+        list(read.records)

@@ -13,7 +13,7 @@ import pytest
 from crewgraph.errors import LibraryMissing
 from crewgraph.outputs import PipelineRunResult
 from crewgraph.trace import NodeStarted, RunStarted
-from crewgraph.watch import Board, Watch, server
+from crewgraph.watch import Watch, server
 from tests.browser.newsdesk import graph, records
 from tests.unit.render.test_runs import kickoff, pipeline
 
@@ -135,13 +135,6 @@ def test_results_are_added_as_they_come():
         for run in (*kickoff(1, 12), PipelineRunResult()):
             watch.add(run)
         assert (watch.board.count, watch.board.sheet.title) == (3, "Mine")
-
-
-def test_a_board_of_somebody_elses_is_served():
-    """As when a file is followed."""
-    board = Board(graph())
-    with Watch(board) as watch:
-        assert watch.board is board
 
 
 def test_a_port_that_is_taken_is_an_error():

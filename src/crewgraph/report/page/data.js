@@ -52,7 +52,10 @@ async function detailsOf(run) {
     const spans = run.bars.map((bar) => ({ ...bar, kind: nodes[bar.node].kind, route: bar.route ?? undefined, usage: { total_tokens: bar.prompt } }));
     return { spans, texts: [], error: null, inputs: {} };
   }
-  if (facts.live) return (await fetch(`run/${run.place}${location.search}`)).json();
+  if (facts.live) {
+    const answer = await fetch(`run/${run.place}${location.search}`).catch(() => null);
+    return answer?.ok ? answer.json() : { spans: [], texts: ["The details cannot be loaded: nobody serves this page any more."], error: 0, inputs: {} };
+  }
   const place = Math.floor(run.place / facts.chunk);
   if (lastPart.place !== place) {
     lastPart = { place, runs: await unpacked(document.querySelectorAll('script[data-part="details"]')[place]) };
@@ -76,21 +79,21 @@ function duration(ms) {
 
 function short(count) {
   for (const unit of ["", "k", "M"]) {
-    if (count < 1000) return `${count < 10 ? Number(count.toFixed(1)) : Math.round(count)}${unit}`;
+    if (Math.round(count) < 1000) return `${count < 10 ? Number(count.toFixed(1)) : Math.round(count)}${unit}`;
     count /= 1000;
   }
   return `${Math.round(count)}G`;
 }
 
 function dollars(usd, unpriced = 0) {
-  if (unpriced) return usd ? `at least ${dollars(usd)}` : "unknown";
+  if (unpriced) return usd ? `≥ ${dollars(usd)}` : "unknown"; // what some calls cost nobody knows
   if (usd >= 1 || usd <= 0) return `$${usd.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
-  return `$${usd.toFixed(Math.min(20, 3 - Math.floor(Math.log10(usd)))).replace(/0+$/, "")}`;
+  return `$${usd.toFixed(Math.min(20, 3 - Math.floor(Math.log10(usd)))).replace(/(\.\d\d\d*?)0+$/, "$1")}`;
 }
 
 const words = (status) => String(status).replaceAll("_", " ");
 const sign = (status) => ({ ok: "✓", skipped: "–", running: "●" })[status] || "✗";
-const kindOf = (status) => ({ ok: "ok", skipped: "off", running: "off" })[status] || "bad";
+const kindOf = (status) => ({ ok: "ok", skipped: "off", running: "off", cancelled: "off" })[status] || "bad";
 
 function quantile(sorted, part) {
   if (!sorted.length) return null;

@@ -11,6 +11,10 @@ const picture = {
     for (const element of this.svg()?.querySelectorAll("g[id], g[id] > text") || []) {
       this.drawn.set(element, [element.getAttribute("class") || "", element.textContent]);
     }
+    for (const node of nodes) {
+      this.group(node)?.setAttribute("tabindex", "0");
+      this.group(node)?.setAttribute("role", "button");
+    }
   },
 
   restore() {
@@ -23,12 +27,16 @@ const picture = {
   show(run, picked) {
     this.restore();
     if (this.mode === "one" && run) this.showOne(run);
-    for (const number of new Set(open.flatMap((each) => each.bars.filter((bar) => bar.status === "running").map((bar) => bar.node)))) {
-      this.group(nodes[number])?.classList.add("at-work");
+    for (const bar of open.flatMap((each) => each.bars)) {
+      const group = this.group(nodes[bar.node]);
+      group?.classList.remove("did-not");
+      if (bar.status === "running") group?.classList.add("at-work");
+      const sign = group?.querySelector(".sign");
+      if (sign?.textContent === "not run") sign.textContent = "●";
     }
     if (picked !== null) this.group(nodes[picked])?.classList.add("picked");
     const went = run && this.mode === "one" ? `${title(run)}${run.routes.length ? ` → ${run.routes.join(", ")}` : ""}` : "";
-    by("graph-hint").textContent = went || `${runs.length.toLocaleString("en")} ${runs.length === 1 ? "input" : "inputs"} · line width is traffic`;
+    by("graph-hint").textContent = went || `${(runs.length + open.length).toLocaleString("en")} ${runs.length + open.length === 1 ? "input" : "inputs"} · line width is traffic`;
   },
 
   group: (node) => (node?.id ? document.getElementById(`n-${node.id}`) : null),
@@ -56,7 +64,7 @@ const picture = {
     if (!group) return;
     const state = bar ? ({ ok: "ok", running: "ok" }[bar.status] || "failed") : "not";
     group.setAttribute("class", `${this.plain(group)} did-${state}`);
-    const told = bar ? (state === "ok" ? (bar.route ? `→ ${bar.route}` : "") : run.error || "") : "";
+    const told = bar ? (state === "ok" ? (bar.route ? `→ ${bar.route}` : "") : bar.status === "cancelled" ? "" : run.error || "") : "";
     const texts = {
       sign: bar ? (state === "ok" ? sign(bar.status) : `✗ ${words(bar.status)}`) : "–",
       foot: bar ? (node.kind === "router" ? told : duration(bar.ms)) : "",
@@ -81,6 +89,11 @@ const title = (run) => (run.label ? `#${run.index} ${run.label}` : `#${run.index
 
 function wireGraph(pickNode) {
   picture.remember();
+  by("canvas").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    event.target.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  });
   by("canvas").addEventListener("click", (event) => {
     const group = event.target.closest("g.node");
     const number = group ? nodes.findIndex((node) => node.id && `n-${node.id}` === group.id) : -1;

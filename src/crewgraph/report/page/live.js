@@ -7,6 +7,7 @@ function listen(setTheme) {
     document.documentElement.dataset.live = word;
     drawAbout();
   };
+  const learn = (named) => named.slice(nodes.length).forEach((node) => nodes.push(node));
   let late = 0;
   const soon = () => {
     late = late || setTimeout(() => {
@@ -18,14 +19,16 @@ function listen(setTheme) {
   on("runs", (told) => {
     const selected = runs.length || open.length ? chosen.run : null;
     Object.assign(facts, told.facts, { nodes });
-    told.facts.nodes.slice(nodes.length).forEach((node) => nodes.push(node));
+    learn(told.facts.nodes);
     told.rows.forEach(take);
     soon();
     const ended = selected?.status === "running" ? runs.findLast((run) => run.index === selected.index) : null;
+    if (!chosen.run) pickFirst();
     if (ended) pickRun(ended, isGood(ended) ? trace.picked?.key : null, true);
   });
-  on("under-way", (rows) => {
+  on("under-way", ({ rows, nodes: named }) => {
     if (!rows.length && !open.length) return;
+    learn(named);
     open.splice(0, open.length, ...rows.map(parsed));
     soon();
     const now = chosen.run?.status === "running" ? open.find((run) => run.index === chosen.run.index) : null;
@@ -52,7 +55,8 @@ function listen(setTheme) {
   source.addEventListener("error", () => state(source.readyState === EventSource.CLOSED ? "lost" : "waiting"));
 }
 
+// What the address says, or the first failure, or the first run.
 function pickFirst() {
-  const first = runs.find((run) => !isGood(run)) || open[0] || runs[0];
-  if (first) pickRun(first);
+  refreshRows();
+  follow();
 }

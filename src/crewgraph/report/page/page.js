@@ -14,7 +14,7 @@ function remember() {
 function pickRun(run, key = null, isStill = false) {
   chosen.run = run;
   table.picked = run;
-  rowList.show(table.shown.length, table.shown.indexOf(run));
+  rowList.show(table.shown.length, placeOf(run));
   if (!isStill) rowList.reveal();
   return showRun(run, key, remember, isStill);
 }
@@ -35,7 +35,8 @@ function pickNode(number) {
 async function follow() {
   const words = new URLSearchParams(location.hash.slice(1));
   setMode(words.get("graph") === "one" ? "one" : "all");
-  const wanted = words.has("input") ? runs.find((run) => String(run.index) === words.get("input")) : null;
+  const wanted = words.has("input") ? [...open, ...runs].find((run) => String(run.index) === words.get("input")) : null;
+  if (!wanted && words.has("input") && facts.live && document.documentElement.dataset.live !== "over") return; // it may come
   const first = wanted || firstFailure() || table.shown[0];
   if (first) await pickRun(first, wanted ? words.get("span") : null);
   else {
@@ -89,7 +90,8 @@ function wireTheme() {
 
 function drawAbout() {
   const state = document.documentElement.dataset.live;
-  const began = facts.origin ? new Date(facts.origin * 1000).toISOString().slice(0, 19).replace("T", " ") : "";
+  const first = Math.min(0, extremes((run) => run.start ?? 0)[0]);
+  const began = facts.origin ? new Date(facts.origin * 1000 + first).toISOString().slice(0, 19).replace("T", " ") : "";
   const many = `${runs.length.toLocaleString("en")} ${runs.length === 1 ? "input" : "inputs"}`;
   by("about").replaceChildren(
     ...(facts.live ? [make("span", "live", { yes: "● live", over: "✓ over", waiting: "… reconnecting", lost: "✗ connection lost" }[state] || ""), " "] : []),

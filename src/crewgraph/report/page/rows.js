@@ -46,6 +46,7 @@ function drawHead(axis) {
     const mark = table.order === key ? (table.falls ? " ▾" : " ▴") : "";
     const button = make("button", kind, word + mark);
     button.type = "button";
+    button.ariaLabel = `order by ${word === "#" ? "number" : word}${mark ? (table.falls ? ", now falling" : ", now rising") : ""}`;
     button.addEventListener("click", () => {
       table.falls = table.order === key ? !table.falls : key !== "index" && key !== "label";
       table.order = key;
@@ -56,7 +57,9 @@ function drawHead(axis) {
   const scale = make("div", "axis");
   for (const at of axis.ticks) {
     const tick = make("span", "", at ? duration(at) : "0");
-    tick.style.left = `${(100 * at) / (axis.last - axis.first)}%`;
+    const share = at / (axis.last - axis.first);
+    tick.style.left = `${100 * share}%`;
+    if (share > 0.92) tick.className = "last";
     scale.append(tick);
   }
   by("columns").replaceChildren(...cells, scale);
@@ -95,7 +98,7 @@ function drawRow(run, axis) {
   const [placed, count] = lanes(run.bars);
   const high = Math.max(2, 18 / count);
   run.bars.forEach((bar, number) => {
-    const piece = make("i", bar.status === "ok" || bar.status === "running" ? `h-${nodes[bar.node].hue} is-${bar.status}` : "h-bad");
+    const piece = make("i", kindOf(bar.status) === "bad" ? "h-bad" : `h-${nodes[bar.node].hue} is-${bar.status}`);
     piece.style.left = `${(100 * (bar.start - zero)) / width}%`;
     piece.style.width = `${(100 * bar.ms) / width}%`;
     piece.style.top = `${6 + placed[number] * high}px`;
@@ -107,6 +110,9 @@ function drawRow(run, axis) {
   if (run.error) row.title = run.error;
   return row;
 }
+
+// A run under way is another object each time that it is told of.
+const placeOf = (run) => table.shown.findIndex((each) => each === run || (run?.status === "running" && each.status === "running" && each.index === run.index));
 
 let axis = { first: 0, last: 1, ticks: [] };
 let rowList = null;
@@ -124,10 +130,11 @@ function refreshRows() {
   axis.ticks = ticks(axis.first, axis.last);
   drawHead(axis);
   by("rows").style.height = `${Math.min(12, Math.max(2, table.shown.length)) * HEIGHT + 2}px`;
-  rowList.show(table.shown.length, table.shown.indexOf(table.picked));
+  rowList.show(table.shown.length, placeOf(table.picked));
   const count = open.length + runs.length;
   const all = count.toLocaleString("en");
   const some = table.shown.length.toLocaleString("en");
+  by("none").hidden = table.shown.length > 0 || !count;
   by("inputs-hint").textContent = table.shown.length === count ? `${all} · a bar is a node at work` : `${some} of ${all}`;
 }
 
@@ -165,7 +172,7 @@ function choose(values, take) {
 
 function drawLegend() {
   const words = { core: "before and between routes", slate: "default" };
-  const hues = [...new Set(nodes.filter((node) => node.kind !== "point").map((node) => node.hue))];
+  const hues = [...new Set(nodes.map((node) => node.hue))];
   const entries = hues.map((hue) => make("span", "", "", make("i", `dot h-${hue}`), facts.hues[hue] || words[hue] || hue));
   by("legend").replaceChildren(...entries, make("span", "", "", make("i", "dot h-bad"), "failed"));
 }

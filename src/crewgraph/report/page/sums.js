@@ -2,41 +2,48 @@
 
 function drawTiles() {
   const good = runs.filter(isGood).length;
-  const failed = runs.length - good;
-  const begun = runs.filter((run) => run.ms !== null);
-  const times = ascending(begun.map((run) => run.ms));
-  const work = times.reduce((sum, ms) => sum + ms, 0);
+  const bad = runs.length - good;
+  const counts = {};
+  for (const run of runs) if (!isGood(run)) counts[words(run.status)] = (counts[words(run.status)] || 0) + 1;
+  if (open.length) counts.running = open.length;
+  const unseen = (facts.total || 0) - runs.length - open.length;
+  if (unseen > 0) counts[facts.live ? "to come" : "not begun"] = unseen;
+  const told = Object.entries(counts).map(([word, count]) => `${count.toLocaleString("en")} ${word}`).join(" · ");
+  const begun = [...open, ...runs].filter((run) => run.ms !== null);
+  const times = ascending(runs.filter((run) => run.ms !== null).map((run) => run.ms));
+  const work = begun.reduce((sum, run) => sum + run.ms, 0);
   const [first, last] = [Math.min(...extremes((run) => run.start ?? Infinity)), Math.max(...extremes((run) => (run.start === null ? -Infinity : run.start + run.ms)))];
   const wall = begun.length ? last - first : 0;
   const sum = (key) => runs.reduce((all, run) => all + run[key], 0);
   const [prompt, completion, usd, unpriced] = [sum("prompt"), sum("completion"), sum("usd"), sum("unpriced")];
-  const costs = costsByNode();
+  const costs = costsByNode(unpriced > 0);
   const dearest = costs[0] && (costs[0].usd || costs[0].tokens) ? costs[0] : null;
-  const share = dearest ? (usd ? dearest.usd / usd : dearest.tokens / Math.max(1, prompt + completion)) : 0;
+  const share = dearest ? (usd && !unpriced ? dearest.usd / usd : dearest.tokens / Math.max(1, prompt + completion)) : 0;
   const tiles = [
-    ["succeeded", `${good.toLocaleString("en")} / ${(facts.total || runs.length).toLocaleString("en")}`, [failed ? `${failed.toLocaleString("en")} failed` : "", open.length ? `${open.length.toLocaleString("en")} running` : ""].filter(Boolean).join(" · ") || "none failed"],
+    ["succeeded", `${good.toLocaleString("en")} / ${(facts.total || runs.length).toLocaleString("en")}`, told || "none failed"],
     ["wall time", duration(wall) || "0 ms", wall ? `${(work / wall).toFixed(1)} × in parallel` : ""],
     ["median input", duration(quantile(times, 0.5)), times.length ? `p95 ${duration(quantile(times, 0.95))}` : ""],
     ["tokens", short(prompt + completion), prompt + completion ? `${short(prompt)} in · ${short(completion)} out` : ""],
-    ["cost", dollars(usd, unpriced), runs.length && usd ? `${dollars(usd / runs.length)} per input` : ""],
-    [usd ? "dearest node" : "most tokens", dearest ? dearest.name : "–", dearest ? `${usd ? dollars(dearest.usd) : short(dearest.tokens)} · ${Math.round(100 * share)} %` : ""],
+    ["cost", dollars(usd, unpriced), runs.length && usd ? `${dollars(usd / runs.length, unpriced)} per input` : ""],
+    [usd && !unpriced ? "dearest node" : "most tokens", dearest ? dearest.name : "–", dearest ? `${usd && !unpriced ? dollars(dearest.usd) : short(dearest.tokens)} · ${Math.round(100 * share)} %` : ""],
   ];
   by("tiles").replaceChildren(
     ...tiles.map(([what, figure, more], place) => {
-      const tile = make("div", "tile", "", make("div", "what", what), userText("div", "figure", figure || "–"), make("div", place === 0 && failed ? "more bad" : "more", more));
-      tile.title = figure;
+      const tile = make("div", "tile", "", make("div", "what", what), userText("div", "figure", figure || "–"), make("div", place === 0 && bad ? "more bad" : "more", more));
+      tile.title = [figure, more].filter(Boolean).join("\n");
       return tile;
     }),
   );
 }
 
-function costsByNode() {
+// The dearest first; where a price is not known, those with the most tokens.
+function costsByNode(isUnpriced) {
   const sums = nodes.map((node, number) => ({ ...node, number, runs: 0, failed: 0, times: [], prompt: 0, completion: 0, usd: 0, unpriced: 0 }));
   for (const run of runs) {
     for (const bar of run.bars) {
       const sum = sums[bar.node];
       sum.runs += 1;
-      sum.failed += bar.status === "ok" ? 0 : 1;
+      sum.failed += kindOf(bar.status) === "bad" ? 1 : 0;
       sum.times.push(bar.ms);
       for (const key of ["prompt", "completion", "usd", "unpriced"]) sum[key] += bar[key];
     }
@@ -46,11 +53,12 @@ function costsByNode() {
     sum.tokens = sum.prompt + sum.completion;
     ascending(sum.times);
   }
-  return ran.sort((one, other) => other.usd - one.usd || other.tokens - one.tokens || other.runs - one.runs);
+  return ran.sort((one, other) => (isUnpriced ? 0 : other.usd - one.usd) || other.tokens - one.tokens || other.runs - one.runs);
 }
 
 function drawCosts() {
-  const costs = costsByNode();
+  const isUnpriced = runs.some((run) => run.unpriced);
+  const costs = costsByNode(isUnpriced);
   const most = Math.max(1, ...costs.map((sum) => sum.tokens));
   const usd = costs.reduce((all, sum) => all + sum.usd, 0);
   const tokens = Math.max(1, costs.reduce((all, sum) => all + sum.tokens, 0));
@@ -62,7 +70,7 @@ function drawCosts() {
     meter.children[1].style.width = `${(100 * sum.completion) / most}%`;
     const name = make("td", "name", "", make("i", `dot h-${sum.hue}`), userText("span", "", sum.name));
     name.title = sum.name;
-    const part = usd ? sum.usd / usd : sum.tokens / tokens;
+    const part = usd && !isUnpriced ? sum.usd / usd : sum.tokens / tokens;
     return make("tr", "", "",
       name,
       userText("td", "off", sum.summary || sum.kind),
@@ -85,7 +93,8 @@ function drawErrors(pick) {
   const groups = new Map();
   for (const run of failed) {
     const key = `${run.status}\n${(run.error || "").replaceAll(/\d+/g, "0")}`;
-    groups.set(key, [...(groups.get(key) || []), run]);
+    if (groups.has(key)) groups.get(key).push(run);
+    else groups.set(key, [run]);
   }
   const sorted = [...groups.values()].sort((one, other) => other.length - one.length || one[0].index - other[0].index);
   const entries = sorted.slice(0, MOST_ERRORS).map((group) => {

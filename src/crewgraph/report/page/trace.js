@@ -13,7 +13,7 @@ function treeOf(details) {
     const calls = span.calls || [];
     const loose = new Set(calls);
     (span.tasks || []).forEach((task, number) => {
-      const own = calls.filter((call) => loose.has(call) && call.task === labelOf(task, number, span, call));
+      const own = calls.filter((call) => loose.has(call) && isOf(task, call, span));
       put(1, `.${number}`, "task", task.name || textOf(details, task.description) || `task ${number + 1}`, { ...task, own }, task.flags?.includes("skipped") ? "skipped" : "ok");
       own.forEach((call, nth) => {
         loose.delete(call);
@@ -21,7 +21,11 @@ function treeOf(details) {
       });
     });
     const groups = new Map(); // calls of tasks that have no answer, or of crews within
-    for (const call of loose) groups.set(call.task || "", [...(groups.get(call.task || "") || []), call]);
+    for (const call of loose) {
+      const label = call.task || "";
+      if (!groups.has(label)) groups.set(label, []);
+      groups.get(label).push(call);
+    }
     [...groups].forEach(([label, own], number) => {
       const failed = span.status !== "ok" && own.at(-1).error !== undefined;
       if (label) put(1, `.x${number}`, "task", bare(label), { own, agent: own[0].agent }, failed ? "failed" : "ok");
@@ -33,10 +37,7 @@ function treeOf(details) {
 
 // A call names its task as messages do: task 'name', or by its description.
 const bare = (label) => label.replace(/^task '(.*)'$/s, "$1");
-const labelOf = (task, number, span, call) => {
-  if (task.name && bare(call.task || "") === task.name) return call.task;
-  return span.tasks.length === 1 || (task.agent && call.agent === task.agent && !task.name) ? call.task : null;
-};
+const isOf = (task, call, span) => (task.label ? call.task === task.label : span.tasks.length === 1 || bare(call.task || "") === task.name);
 const textOf = (details, place) => (place === undefined ? "" : details.texts[place]);
 
 function sumOf(usage, key) {
