@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import click
 
@@ -17,8 +17,11 @@ from crewgraph.report import ChromeTrace, Fold, Record, Report
 __all__ = ["Kept", "kept_files"]
 
 
-class _Written(Protocol):
+class _Taking(Protocol):
     def take(self, record: Record) -> object: ...
+
+
+class _Written(_Taking, Protocol):
     def write(self, path: Path) -> Path: ...
 
 
@@ -57,19 +60,18 @@ class Kept(Fold):
         warn: Callable[[str], None] = lambda text: click.echo(text, err=True),
     ) -> None:
         self.written = dict(written)
-        self.others = dict(others or {})
+        self.folds: dict[Path | str, _Taking] = {**written, **(others or {})}
         self.warn = warn
 
     def take(self, record: Record) -> None:
         """Add a run to all of them."""
-        kinds: tuple[dict[Any, Any], ...] = (self.written, self.others)
-        for kind in kinds:
-            for name, fold in list(kind.items()):
-                try:
-                    fold.take(record)
-                except OSError as error:
-                    del kind[name]
-                    self.warn(f"{name} is given up, it cannot be written: {error.strerror or error}")
+        for name, fold in list(self.folds.items()):
+            try:
+                fold.take(record)
+            except OSError as error:
+                del self.folds[name]
+                self.written = {path: each for path, each in self.written.items() if path != name}
+                self.warn(f"{name} is given up, it cannot be written: {error.strerror or error}")
 
     def close(self) -> None:
         """They are closed by who made them."""
