@@ -60,7 +60,8 @@ class Kept(Fold):
         warn: Callable[[str], None] = lambda text: click.echo(text, err=True),
     ) -> None:
         self.written = dict(written)
-        self.folds: dict[Path | str, _Taking] = {**written, **(others or {})}
+        self.folds = dict[Path | str, _Taking](written.items())
+        self.folds.update((others or {}).items())
         self.warn = warn
 
     def take(self, record: Record) -> None:
