@@ -30,8 +30,9 @@ class Sheet:
 
     def __init__(self, pipeline: Pipeline | Graph, *, title: str | None = None, total: int | None = None) -> None:
         self.total = total
-        self.graph = graph_behind(pipeline)
-        self.title = clean(title or self.graph.name or "") or "pipeline"
+        graph = graph_behind(pipeline)
+        self.title = clean(title or graph.name or "") or "pipeline"
+        self.graph = Graph(graph.nodes.values(), graph.edges, shape=graph.shape)  # its title stands on the page
         self.runs = Runs(self.graph)
         self.compact = Compact([name for name, node in self.graph.nodes.items() if isinstance(node, Work | Switch)])
 
@@ -42,8 +43,7 @@ class Sheet:
 
     def picture(self) -> str:
         """The graph with what the runs did, as SVG without title and styles: the page has them."""
-        untitled = Graph(self.graph.nodes.values(), self.graph.edges, shape=self.graph.shape)
-        return _STYLE.sub("", to_svg(untitled, runs=self.runs), count=1)
+        return _STYLE.sub("", to_svg(self.graph, runs=self.runs), count=1)
 
     def facts(self) -> dict[str, Any]:
         """What the page knows beside the runs."""
