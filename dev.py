@@ -9,7 +9,8 @@ python3 dev.py fix             format, and repair what ruff can repair
 python3 dev.py lock [ARGS]     resolve the locks again with uv; ARGS go to it, for instance --upgrade
 python3 dev.py clean           remove .venv and everything generated
 
-Everything is installed into .venv from requirements/*.lock, by hash, and never outside of it.
+Everything is installed into .venv from requirements/*.lock, by hash, and never outside of it; but for the Chromium that
+tests of pages drive: where the machine has none, apt-get brings it (as root), or Playwright.
 """
 
 from __future__ import annotations
