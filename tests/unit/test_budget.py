@@ -213,7 +213,7 @@ async def test_the_error_tells_what_was_spent() -> None:
     with pytest.raises(BudgetExceeded) as caught:
         await taken(budget, prompt_price=1.0, answer_price=1.0)
     assert "(100 tokens, 9 calls, $1.00, 60 s)" in str(caught.value)
-    assert str(caught.value).endswith("spent: 100 tokens, $0.5, 1 call")
+    assert str(caught.value).endswith("spent: 100 tokens, $0.50, 1 call")
     assert caught.value.usage == spent(100, 5 * 10**11)
 
 

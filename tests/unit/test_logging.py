@@ -46,7 +46,7 @@ def kickoff(caplog):
 async def test_a_retry_is_worth_a_word(kickoff):
     """It is part of the day's work."""
     told = await kickoff(Model("m/x", fails=1))
-    assert told == [("INFO", "crewgraph.llm", "m/x: attempt 1 failed (ModelRateLimited); again in 0 ms")]
+    assert told == [("INFO", "crewgraph.llm", "m/x: attempt 1 failed (ModelRateLimited); again in 0.0 s")]
 
 
 async def test_another_model_is_a_warning(kickoff):
