@@ -97,3 +97,26 @@ def test_on_a_terminal_the_page_stays(crewgraph, trace, monkeypatch, waits):
     assert "the page stays at http://127.0.0.1:" in done.stderr
     assert not waits
     assert not [thread for thread in threading.enumerate() if thread.name == "crewgraph-watch"]
+
+
+def test_whoever_watches_is_told_of_ctrl_c(crewgraph, write, monkeypatch):
+    """The page is told of the end before the process is gone."""
+    left = []
+    monkeypatch.setattr(job, "leave", left.append)
+    write(
+        "cut.py",
+        """
+        import asyncio, os, signal
+        from crewgraph import Pipeline, step
+
+        @step
+        async def wait(n: int) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            await asyncio.sleep(30)
+
+        flow = Pipeline([wait])
+        """,
+    )
+    crewgraph("run", "cut.py", "--input", "n=1", "--watch", "--no-progress")
+    assert left == [130]
+    assert not [thread for thread in threading.enumerate() if thread.name == "crewgraph-watch"]

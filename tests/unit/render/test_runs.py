@@ -294,6 +294,13 @@ def test_what_an_open_router_came_up_with_has_its_card() -> None:
     assert "not found out before" in made.to_mermaid(run=result)
 
 
+def test_what_no_router_came_up_with_is_left_out() -> None:
+    """As in a trace of another pipeline."""
+    runs = Runs(analyse(pipeline())[0])
+    runs.add([span("nobody", "ok"), span("read", "ok")])
+    assert runs.ran("nobody") is None
+
+
 def test_the_worst_state_is_named() -> None:
     """With how many had it; who was cancelled because another one failed is not what went wrong."""
     runs = Runs(analyse(pipeline())[0])
