@@ -135,16 +135,17 @@ def _cell(cell: types.CellType) -> Any:
 
 
 def _syntax(function: types.FunctionType) -> Any:
-    known = _known.get(function.__code__)
+    code = function.__code__
+    known = _known.get((code, code.co_filename))
     if known is None:
         if len(_known) >= MAX_KNOWN:
             _known.clear()
-        known = _known[function.__code__] = _looked_up(function)
+        known = _known[code, code.co_filename] = _looked_up(function)
     return known
 
 
-_known = dict[types.CodeType, Any]()
-"""The syntax of functions that were looked up before."""
+_known = dict[tuple[types.CodeType, str], Any]()
+"""The syntax of functions that were looked up before. Code is equal to other code that does the same in another file."""
 
 
 def _looked_up(function: types.FunctionType) -> Any:

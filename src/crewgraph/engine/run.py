@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.log import Log
 from crewgraph.errors import ModelError, NodeError
+from crewgraph.errors.root import text_of
 from crewgraph.errors.running import budget_behind
 from crewgraph.frontier import DONE, Frontier
 from crewgraph.graph import ANY_ROUTE, Switch, Work
@@ -148,7 +149,7 @@ class Run:
     def note_end(self) -> None:
         """Note in the log how the run ended."""
         if self.log is not None:
-            self.log.end(str(self.status), None if self.error is None else str(self.error))
+            self.log.end(str(self.status), None if self.error is None else text_of(self.error))
 
     @property
     def root(self) -> Run:

@@ -25,19 +25,8 @@ from crewgraph.usage import Call, UsageMetrics
 
 __all__ = ["NotPlain", "decoded", "encoded", "read_spent", "written_spent"]
 
-_WORDS = (
-    "raw",
-    "description",
-    "name",
-    "expected_output",
-    "agent",
-    "model",
-    "repaired",
-    "forced",
-    "skipped",
-    "tools_used",
-)
-"""What of a task's output is text, truth or a list of texts."""
+_WORDS = TaskOutput.model_fields.keys() - {"raw", "pydantic", "json_dict", "output_format", "output_file"}
+"""What of a task's output is plain."""
 
 
 # ---- outputs ---------------------------------------------------------------------------------------------------
@@ -208,7 +197,7 @@ def _task(task: TaskOutput, face: Interface) -> dict[str, Any]:
 
 
 def _task_read(record: Mapping[str, Any], face: Interface) -> TaskOutput:
-    words = {name: record[name] for name in _WORDS if name in record and name != "raw"}
+    words = {name: record[name] for name in _WORDS if name in record}
     file = record.get("output_file")
     return TaskOutput.model_construct(
         **_answer_read(record, _models_only(face)),
