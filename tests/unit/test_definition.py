@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from crewgraph import definition
+from crewgraph import Agent, Crew, MCPServer, Task, definition
 from crewgraph.definition import digest, told
+from crewgraph.node import definition_of
 
 
 def made(source: str, tmp_path: Path) -> Any:
@@ -136,6 +137,20 @@ def test_what_is_known_does_not_grow_for_ever(monkeypatch) -> None:
     for number in range(4):
         told(eval(f"lambda: {number}"))
     assert len(definition._known) <= 2
+
+
+def test_crews_are_told_by_their_tasks_and_tools() -> None:
+    """What a task is given of others, and which server of tools an agent may ask."""
+
+    def built(url: str, *, alone: bool = False) -> Any:
+        first = Task(description="one")
+        second = Task(description="two", context=[] if alone else [first])
+        clerk = Agent(role="r", llm="offline", tools=[MCPServer(url=url)])
+        return definition_of(Crew(agents=[clerk], tasks=[first, second]))
+
+    assert built("http://a/mcp") == built("http://a/mcp")
+    assert built("http://a/mcp") != built("http://b/mcp")
+    assert built("http://a/mcp") != built("http://a/mcp", alone=True)
 
 
 def test_another_process_says_the_same() -> None:

@@ -69,7 +69,6 @@ class FileJournal:
         *,
         pipeline: str,
         beside: object = None,
-        record: Mapping[str, Any] | None = None,
         id_column: str | None = None,
     ) -> AsyncGenerator[FileJournal]:
         """Open a store to write to it, and close it at the end.
@@ -79,7 +78,6 @@ class FileJournal:
             plan: what is run.
             pipeline: what the pipeline is called in the file.
             beside: what the pipeline says that decides about every node, such as the model of its inputs.
-            record: what is drawn of its graph, as JSON values, for whoever reads the file later.
             id_column: the key of the inputs whose value tells them apart.
 
         Raises:
@@ -105,22 +103,19 @@ class FileJournal:
                 (known,) = reader.execute("SELECT count(*) FROM runs WHERE pipeline = ?", (pipeline,)).fetchone()
                 definition = digest([version.own, version.whole])
                 journal = cls(place, plan, pipeline, identities, writer, reader, own, definition, last + 1, known)
-                journal.describe(record)
+                journal.describe()
             yield journal
             if journal.read:
                 _log.info("%s: %s read, and not run", path, counted(journal.read, "node"))
 
-    def describe(self, record: Mapping[str, Any] | None) -> None:
+    def describe(self) -> None:
         """Note what the pipeline is now, and say what of earlier runs will be read and what runs again."""
         version = version_of(self.plan, self.own)
         if self.known:
             for line in self._differences(version):
                 _log.info("%s: %s", self.path, line)
-        told = {f"definition:{self.definition}": {"own": version.own, "whole": version.whole}}
-        if record is not None:
-            told[f"graph:{self.pipeline}"] = dict(record)
-        for key, value in told.items():
-            self.writer.put("meta", (key, json.dumps(value)))
+        told = {"own": version.own, "whole": version.whole}
+        self.writer.put("meta", (f"definition:{self.definition}", json.dumps(told)))
 
     def _differences(self, version: Version) -> list[str]:
         """What is in the file of this pipeline, and for each earlier definition what of it is no longer so."""

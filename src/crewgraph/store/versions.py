@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest, told
@@ -47,6 +48,8 @@ def own_definitions(plan: Plan, beside: object = None) -> list[str]:
                 said.append(digest(["switch", list(routes), definition_of(router)]))
             case Join() | Merge():
                 said.append(digest([type(node).__name__]))
+            case _:
+                assert_never(node)
     return said
 
 

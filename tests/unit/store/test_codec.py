@@ -129,6 +129,11 @@ def test_round_trip(output: CrewOutput, face: Interface) -> None:
         (CrewOutput(json_dict={"a": [{1: 2}]}), NOTHING, r"'a'\[0\] has the key 1, which is no text"),
         (CrewOutput(json_dict={"a": NOW}), NOTHING, r"'a' is a datetime.*hint: annotate what it returns"),
         (CrewOutput(json_dict={"work": (1, 2)}), of(list[int]), r"'work' is a tuple.*its type cannot write it"),
+        (
+            CrewOutput(json_dict={"work": Changed(n=3)}),
+            Interface(gives={"work": Changed}),
+            r"what its type writes is read as",
+        ),
         (CrewOutput(json_dict={"work": object()}), of(int), r"'work' is a object.*its type cannot write it"),
         (CrewOutput(json_dict={"work": "x"}), of(int), "'work': "),
         (CrewOutput(pydantic=object()), NOTHING, "it gives a object, which nobody could find again"),

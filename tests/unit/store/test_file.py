@@ -17,8 +17,9 @@ from crewgraph.errors import KickoffError, StoreError
 from crewgraph.step import step
 from crewgraph.store import lock as locks
 from crewgraph.store import overview_of
-from crewgraph.store.file import APPLICATION, VERSION
+from crewgraph.store.file import APPLICATION, VERSION, make, writable
 from crewgraph.store.lock import Lock, holder_of
+from crewgraph.store.writer import Writer
 from crewgraph.syntax import Pipeline
 
 
@@ -218,9 +219,6 @@ def test_many_rows_in_one_commit(store) -> None:
 @pytest.mark.anyio
 async def test_a_writer_that_fails_tells_everybody(store) -> None:
     """All who wait, each with an error of its own, and so do those who come later; nothing is written any more."""
-    from crewgraph.store.file import make, writable
-    from crewgraph.store.writer import Writer
-
     make(store)
     connection = writable(store)
     writer = Writer(store, connection)
@@ -234,6 +232,35 @@ async def test_a_writer_that_fails_tells_everybody(store) -> None:
         errors.append(caught.value)
     assert errors[0] is not errors[1]
     await writer.close()
+
+
+@pytest.mark.anyio
+async def test_where_a_statement_takes_few_values(store, rows) -> None:
+    """Older versions of SQLite: several statements are one transaction, which is written whole or not at all."""
+    make(store)
+    writer = Writer(store, writable(store))
+    writer._at_once = 2
+    for number in range(5):
+        writer.put("meta", (f"k{number}", "v"))
+    await writer.durable()
+    for value in ("v", "v", "v", None):
+        writer.put("meta", (f"more {value}", value))
+    with pytest.raises(StoreError, match="NOT NULL"):
+        await writer.durable()
+    await writer.close()
+    assert rows("SELECT count(*) FROM meta") == [(5,)]
+
+
+def test_a_store_that_cannot_get_its_name(store, monkeypatch) -> None:
+    """What the system says is told."""
+
+    def denied(*_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", denied)
+    with pytest.raises(StoreError, match="cannot be written: Permission denied"):
+        pipeline.kickoff({"i": 0}, store=store)
+    assert names_in(store.parent) == [f"{store.name}.lock"]
 
 
 def test_error_of_kickoff_is_one(store) -> None:
