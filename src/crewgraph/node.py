@@ -1,7 +1,8 @@
 """What a node must offer: the small protocol in which the graph and the crews meet.
 
 The graph knows no agents and the crews know no graph. A node is anything with ``async kickoff_async(inputs=…)``; one
-that can say more about itself has ``interface()``, and one that can tell what it will take ``forecast(sight)``.
+that can say more about itself has ``interface()``, one that can tell what it will take ``forecast(sight)``, and one that
+can tell what decides about its answers ``definition()``.
 Foreign crews and test doubles need not, so everything is read with a fallback.
 """
 
@@ -13,7 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pydantic import BaseModel
+
 from crewgraph.budget import spent_elsewhere
+from crewgraph.definition import named, told
 from crewgraph.errors import BudgetExceeded, CrewgraphError, PriceUnknown
 from crewgraph.inputs import Declared
 from crewgraph.outlook import Outlook, Range, Sight
@@ -31,6 +35,7 @@ __all__ = [
     "Problem",
     "call",
     "check_prices",
+    "definition_of",
     "forecast_of",
     "interface_of",
     "is_node",
@@ -92,6 +97,7 @@ class Interface:
         is_text: whether what it gives undeclared could only stand in raw text that is one JSON object.
         takes_all: whether it is given all values by design, so that nobody knows which it reads.
         takes_text: whether it is given the text of the nodes directly before it to read.
+        models: the pydantic models that its answers may be.
         summary: one line for pictures, such as "sequential · gpt-5-mini".
         rows: lines for pictures, such as task and agent.
         problems: what is wrong inside.
@@ -108,6 +114,7 @@ class Interface:
     is_text: bool = False
     takes_all: bool = False
     takes_text: bool = False
+    models: tuple[type[BaseModel], ...] = ()
 
 
 def needs_of(takes: Declared, where: str, *, is_required: bool = True) -> tuple[Need, ...]:
@@ -135,6 +142,20 @@ def forecast_of(node: object, sight: Sight) -> Outlook:
         return told
     is_step = interface_of(node).kind == "step"
     return Outlook(text=STEP_TEXT) if is_step else Outlook(text=FOREIGN_TEXT, is_known=False)
+
+
+def definition_of(node: object) -> Any:
+    """What decides about the answers of a node, as JSON values; of a foreign crew its words, else its source."""
+    define = getattr(node, "definition", None)
+    own = define() if callable(define) else None
+    if isinstance(own, dict):
+        return own
+    words: list[Any] = [
+        [told(getattr(each, name, None)) for name in ("description", "expected_output", "role", "goal", "backstory")]
+        for several in (getattr(node, "tasks", None), getattr(node, "agents", None))
+        for each in (several if isinstance(several, list) else ())
+    ]
+    return [named(node), label_of(node), words or told(getattr(type(node), "kickoff_async", None))]
 
 
 def check_prices(node: object, policy: Policy, *, limited: Iterable[str]) -> None:

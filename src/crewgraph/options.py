@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Mapping
+from os import PathLike
 from typing import Any, Literal, TypedDict
 
 from crewgraph.policy import Budget, Policy
@@ -30,6 +31,9 @@ class Options(TypedDict, total=False):
         progress: whether progress is shown meanwhile: in the cell of a notebook, elsewhere as lines on standard error.
             Where it is not given the environment variable ``CREWGRAPH_PROGRESS`` says (0 or 1), and where that does
             not either, ``kickoff`` shows it in notebooks only; ``stream`` and ``events`` do not.
+        store: a file that keeps what each node gave. The same kickoff again reads it and runs what is left.
+        id_column: with a store, the key of the inputs whose value tells them apart; without it their content does.
+        key: what this pipeline is called in the store; its name where it is not given, else "pipeline".
     """
 
     max_concurrency: int
@@ -41,3 +45,6 @@ class Options(TypedDict, total=False):
     input_budget: Budget | None
     engine: str
     progress: bool | None
+    store: str | PathLike[str] | None
+    id_column: str | None
+    key: str | None

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator
 
 from crewgraph.condition import Condition, parse_condition
+from crewgraph.definition import told
 from crewgraph.handoff import isolated
 from crewgraph.syntax import Pipeline, Stage, is_single
 
@@ -118,6 +119,11 @@ class Router(BaseModel, Stage):
             if verdict:
                 return route.pipeline, name
         return self.default, "default"
+
+    def definition(self) -> dict[str, Any]:
+        """What decides about the route, as JSON values; where its routes lead is not its own."""
+        routes = [[name, told(route.condition)] for name, route in self.routes.items()]
+        return {"routes": routes, "route": told(None if type(self).route is Router.route else type(self).route)}
 
     async def _route_async(
         self,

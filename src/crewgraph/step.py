@@ -11,6 +11,7 @@ from typing import Any, ClassVar, overload
 
 from pydantic import BaseModel
 
+from crewgraph.definition import of_type, told
 from crewgraph.errors import TemplateError, ValueMisfit
 from crewgraph.handoff import Handoff, taken
 from crewgraph.inputs import Declared, declared, is_declarable
@@ -104,7 +105,15 @@ class Step(Stage):
             "step", (*named, *own), given.always, given.may_give, "function", (), self._problems,
             sometimes=given.sometimes,
             takes_all=self._takes_rest or (ALL_VALUES in self._named and self._takes is None),
+            models=tuple(_models(hints.get("return"))),
         )  # fmt: skip
+
+    def definition(self) -> dict[str, Any]:
+        """What decides about what it gives, as JSON values: the function, and the types that its signature names."""
+        return {"name": self.name, "function": told(self.function), "types": told(self._types())}
+
+    def _types(self) -> dict[str, Any]:
+        return {key: of_type(hint) for key, hint in self._hints().items()}
 
     def __repr__(self) -> str:
         return f"<step {self.name}>"
@@ -285,6 +294,15 @@ def _hints_alone(annotated: Any) -> dict[str, Any]:
         with contextlib.suppress(Exception):
             found |= typing.get_type_hints(alone, names, include_extras=True)
     return found
+
+
+def _models(hint: Any) -> Iterator[type[BaseModel]]:
+    """The pydantic models that stand in a return annotation."""
+    kind = peeled(hint).kind
+    for each in typing.get_args(kind) if is_union(kind) else [kind]:
+        bare = peeled(each).kind
+        if isinstance(bare, type) and issubclass(bare, BaseModel):
+            yield bare
 
 
 def _without_none(hint: Any) -> Any:

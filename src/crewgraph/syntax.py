@@ -276,7 +276,7 @@ class Pipeline(BaseModel, Stage, Drawable):
         Args:
             inputs: one dict for one run, or an iterable of dicts for many.
             **options: by keyword, as :class:`Options` describes them: ``max_concurrency``, ``on_error``, ``observer``,
-                ``text``, ``policy``, ``budget``, ``input_budget``, ``engine``, ``progress``.
+                ``text``, ``policy``, ``budget``, ``input_budget``, ``engine``, ``progress``, ``store``, ``id_column``, ``key``.
 
         Returns:
             A :class:`PipelineKickoffResult`: by input, then one result for each branch of the final stage.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -231,6 +232,26 @@ async def test_many_inputs_are_isolated(row: Row) -> None:
     assert [run.index for run in result] == [n for n in range(30) for _ in range(per_input)]
     assert [run.trace[0] for run in result] == [inputs[n] for n in range(30) for _ in range(per_input)]
     assert [run.trace[1:] for run in result] == [trace[1:] for trace in row.trace] * 30
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row_with_a_store(row: Row, tmp_path: Path) -> None:
+    """The row holds with a journal too; the same again runs no node, and nothing but times and sources is different."""
+    cast = Cast()
+    pipeline = row.build(cast)
+    first = pipeline.kickoff(row.inputs, store=tmp_path / "runs.sqlite")
+    again = pipeline.kickoff(row.inputs, store=tmp_path / "runs.sqlite")
+    for result in (first, again):
+        assert [run.trace for run in result] == row.trace
+        if row.out:
+            assert [run.to_dict() for run in result] == row.out
+    for name, seen in row.saw.items():
+        assert cast[name].saw == [seen]
+    for one, other in zip(first, again, strict=True):
+        assert one.model_dump(exclude={"id"}) == other.model_dump(exclude={"id"})
+        spans = [span.model_copy(update={"source": None}) for span in other.spans]
+        assert spans == one.spans
+        assert {span.source for span in other.spans if span.status == "ok"} == {"store"}
 
 
 @pytest.mark.anyio

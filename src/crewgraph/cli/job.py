@@ -22,6 +22,7 @@ from crewgraph.cli.kept import Kept
 from crewgraph.cli.progress import Progress, has_terminal, progress_for
 from crewgraph.cli.results import Result, result_record
 from crewgraph.cli.rows import Inputs
+from crewgraph.cli.stored import told
 from crewgraph.cli.target import Target
 from crewgraph.cli.trouble import Exit, Mistake, leave
 from crewgraph.cli.watch import until_interrupted
@@ -80,6 +81,8 @@ class Job:
     has_progress: bool = True
     has_tracebacks: bool = False
     recording: str | None = None
+    store: str | None = None
+    id_column: str | None = None
     watch: Watch | None = None
     is_interrupted: bool = False
     lost: list[Run] = field(default_factory=list[Run])
@@ -98,6 +101,7 @@ class Job:
                 self.stopped_by_ctrl_c(scope),
                 warnings.shown(),
                 giving_way(progress.aside),
+                contextlib.nullcontext() if self.is_quiet else told(progress.warn),
             ):
                 await self.consume(progress)
         except BrokenPipeError:  # `… | head` has what it wants
@@ -157,6 +161,8 @@ class Job:
             policy=self.policy,
             budget=self.budget,
             input_budget=self.input_budget,
+            store=self.store,
+            id_column=self.id_column,
         )
         async with aclosing(stream_) as results:
             try:
@@ -191,6 +197,8 @@ class Job:
         tally = self.tally
         if self.is_interrupted:
             click.secho("interrupted; every line that was written is complete", fg="yellow", bold=True, err=True)
+            if self.store:
+                click.echo(f"what nodes gave until then is in {self.store}; the same line again goes on", err=True)
             if self.recording:
                 click.echo(f"what was recorded until then is in {self.recording}.part", err=True)
         counts = [click.style(f"{tally.ok:,} ok", fg="green" if tally.ok else None, bold=True)]

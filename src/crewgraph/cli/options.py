@@ -40,6 +40,8 @@ class Options:
     run_timeout: float | None
     record: str | None
     replay: str | None
+    store: str | None
+    id_column: str | None
     output_root: str | None
     out: str
     trace: str | None
@@ -110,6 +112,8 @@ def _check_contradictions(options: Options) -> None:
             f"--max-usd wants to know the inputs before anything runs, and '{options.source}' is read as it comes. "
             "hint: --budget usd=N stops when the money is spent"
         )
+    if options.id_column and not options.store:
+        raise Mistake("--id-column is about a store, and there is none. hint: --store runs.sqlite")
     if options.trace == "-":
         raise Mistake("--trace needs a file; standard output is for the results")
     if options.picture and Path(options.picture).suffix.lower() not in PICTURES:
@@ -160,9 +164,10 @@ def _written(options: Options) -> Iterator[tuple[str, str]]:
         ("--picture", options.picture),
         ("--chrome-trace", options.chrome_trace),
         ("--record", options.record),
+        ("--store", options.store),
     )
     for option, name in every:
-        if name and (name != "-" or option == "--record"):
+        if name and (name != "-" or option in {"--record", "--store"}):
             yield option, name
 
 

@@ -37,6 +37,7 @@ Examples:
   crewgraph run inbox.py emails.jsonl --out results.jsonl
   crewgraph run inbox.py:triage --input topic=tea --input count:=3 --follow
   crewgraph run inbox.py emails.jsonl --max-usd 2 --input-budget tokens=20000
+  crewgraph run inbox.py emails.jsonl --store runs.sqlite --out results.jsonl
   cat rows.jsonl | crewgraph run package.module:pipeline - | jq .raw
 
 A file is read through before anything runs, and one row that cannot be read refuses it. From standard input a row that
@@ -82,6 +83,8 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--run-timeout", type=SECONDS, metavar="SECONDS", help="For one input on its way through the pipeline.")
 @click.option("--record", metavar="FILE", help="Record all model calls to a cassette.")
 @click.option("--replay", metavar="FILE", help="Answer from a cassette; no model is called.")
+@click.option("--store", metavar="FILE", help="Keep what each node gives; the same line again runs only what is left.")
+@click.option("--id-column", metavar="KEY", help="With --store: the key whose value tells the inputs apart.")
 @click.option("--output-root", metavar="DIR", help="Where output files of tasks go; sets CREWGRAPH_OUTPUT_ROOT.")
 @click.option("--out", metavar="FILE", default="-", help="Where results go; standard output otherwise.")
 @click.option("--trace", metavar="FILE", help="Also write the graph and a JSON line of spans for each input.")
@@ -133,6 +136,8 @@ def run(**options: Any) -> None:
             has_progress=chosen.progress,
             has_tracebacks=bool(click.get_current_context().find_root().params.get("debug")),
             recording=chosen.record,
+            store=chosen.store,
+            id_column=chosen.id_column,
             watch=served,
         )
         _from_cassette(chosen, files)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["Simple", "same_constant", "simple"]
+__all__ = ["Found", "Simple", "made_of", "same_constant", "simple"]
 
 MAX_LINES = 20_000
 """Longer files are not looked into."""
@@ -43,26 +43,30 @@ class Simple:
 
 
 def simple(function: Callable[..., Any]) -> Simple | None:
-    """A function as its parameter and the expression that it returns; ``None`` where anything is uncertain.
-
-    The source is compiled again and compared with the function, so that a file that has changed since is noticed.
-    """
+    """A function as its parameter and the expression that it returns; ``None`` where anything is uncertain."""
     if not isinstance(function, types.FunctionType):
         return None
     code = function.__code__
     if code.co_argcount != 1 or code.co_kwonlyargcount or code.co_flags & _ODD:
         return None
+    node = made_of(function)
+    body = None if node is None else _returned(node)
+    return None if body is None else Simple(code.co_varnames[0], body, isinstance(node, ast.AsyncFunctionDef))
+
+
+def made_of(function: types.FunctionType) -> Found | None:
+    """The piece of source that a function was made from; ``None`` where that is uncertain.
+
+    The source is compiled again and compared with the function, so that a file that has changed since is noticed.
+    """
+    code = function.__code__
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # compiling says once more what it said before
             found = [node for node in _candidates(code, function.__globals__) if _is_made_of(code, node)]
     except Exception:  # noqa: BLE001 - a file may hold anything, and be gone by now
         return None
-    if len(found) != 1:
-        return None
-    (node,) = found
-    body = _returned(node)
-    return None if body is None else Simple(code.co_varnames[0], body, isinstance(node, ast.AsyncFunctionDef))
+    return found[0] if len(found) == 1 else None
 
 
 def _candidates(code: types.CodeType, module: dict[str, Any]) -> Sequence[Found]:

@@ -16,6 +16,7 @@ from crewgraph.crew.ancestor import OF_CREWS, without_foreign
 from crewgraph.crew.assign import Job, Management, assign
 from crewgraph.crew.callback import Callbacks, several
 from crewgraph.crew.conversation import AgentStep
+from crewgraph.crew.definition import definition_of
 from crewgraph.crew.describe import describe
 from crewgraph.crew.desk import Terms
 from crewgraph.crew.each import for_each, listed, one, refuse_same_files, takes_inputs
@@ -288,6 +289,18 @@ class Crew(Chainable, BaseModel):
             changes_inputs=bool(self._before()),
             changes_output=bool(self._after()),
             takes=self._takes(),
+        )
+
+    def definition(self) -> dict[str, Any] | None:
+        """What decides about its answers, as JSON values; ``None`` for one whose ``kickoff_async`` is replaced."""
+        if getattr(self.kickoff_async, "__func__", None) is not _KICKOFF:
+            return None
+        return definition_of(
+            self._jobs(),
+            name=self.name,
+            process=str(self.process),
+            input_model=self.input_model,
+            hooks=[*self._before(), *self._after()],
         )
 
     def forecast(self, sight: Sight) -> Outlook:

@@ -54,6 +54,7 @@ def describe(
         is_text=not changes_output and not any(callable(each) for job in _last(jobs) for each in job.task.guardrails),
         takes_all=changes_inputs,
         takes_text=any(job.task.context is None for job in jobs),
+        models=tuple(dict.fromkeys(job.task.output_pydantic for job in jobs if job.task.output_pydantic)),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Row
 from crewgraph.errors import InputError, InputTypeError
+from crewgraph.store import Identity
 
 __all__ = ["arows", "complete", "rows", "unrolled"]
 
@@ -35,18 +37,22 @@ def unrolled(inputs: Any) -> Iterable[Any] | AsyncIterable[Any]:
     return inputs
 
 
-def rows(inputs: Iterable[Any], plan: Plan) -> Iterator[Row]:
+Identify = Callable[[int, Mapping[str, Any]], Identity]
+"""Says by what an input is known again."""
+
+
+def rows(inputs: Iterable[Any], plan: Plan, identify: Identify | None = None) -> Iterator[Row]:
     """Number the rows; a row that cannot run carries its error."""
     for index, values in enumerate(inputs):
-        yield _row(index, values, plan)
+        yield _row(index, values, plan, identify)
 
 
-async def arows(inputs: AsyncIterable[Any], plan: Plan) -> AsyncGenerator[Row, None]:
+async def arows(inputs: AsyncIterable[Any], plan: Plan, identify: Identify | None = None) -> AsyncGenerator[Row, None]:
     """As :func:`rows`, from an async iterable."""
     index = 0
     try:
         async for values in inputs:
-            yield _row(index, values, plan)
+            yield _row(index, values, plan, identify)
             index += 1
     finally:  # a generator left unfinished would be closed by whoever collects the garbage
         if isinstance(inputs, AsyncGenerator):
@@ -76,9 +82,10 @@ def _hint(plan: Plan) -> str:
     return PROCEDURE_HINT if plan.graph.is_procedure else HINT
 
 
-def _row(index: int, values: Any, plan: Plan) -> Row:
+def _row(index: int, values: Any, plan: Plan, identify: Identify | None) -> Row:
     try:
-        return _checked_row(index, values, plan)
+        row = _checked_row(index, values, plan)
+        return row if identify is None or row.error is not None else replace(row, identity=identify(index, values))
     except Exception as error:  # noqa: BLE001 - a mapping of the user's may raise whatever it likes
         return Row(index, {}, error)
 

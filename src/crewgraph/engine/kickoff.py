@@ -16,11 +16,12 @@ from crewgraph.bridge import run_or_pend
 from crewgraph.budget import Meter
 from crewgraph.compiler import Plan, compile_pipeline
 from crewgraph.engine.background import Background
-from crewgraph.engine.inputs import arows, complete, rows, unrolled
+from crewgraph.engine.inputs import Identify, arows, complete, rows, unrolled
 from crewgraph.engine.named import engine_named
-from crewgraph.engine.port import Engine, Job, Rows
+from crewgraph.engine.port import Engine, Job, Journal, Rows
 from crewgraph.engine.results import kickoff_result, results_of
 from crewgraph.engine.run import Run
+from crewgraph.engine.stored import Store, store_of
 from crewgraph.engine.watched import counting, shown
 from crewgraph.errors import KickoffError, KickoffInterrupted
 from crewgraph.errors.root import MAX_NAMED
@@ -60,6 +61,7 @@ class _Kickoff:
     budget: Budget | None
     input_budget: Budget | None
     progress: Progress | None
+    store: Store | None
 
     async def execute(
         self,
@@ -83,22 +85,41 @@ class _Kickoff:
             is_stream: whether inputs are read as they are needed.
         """
         plan = plan or compile_pipeline(self.pipeline)
-        source: Rows
-        if isinstance(self.inputs, AsyncIterable):
-            source = arows(self.inputs, plan)
-        elif is_stream:  # whose inputs may have no end
-            source = rows(self.inputs, plan)
-        else:
-            source = list(rows(self.inputs, plan))  # an iterator that raises does so before anything is paid for
-            if self.on_error != "collect":
-                complete(source, plan)
+        if self.store is None:
+            source = self._source(plan, is_stream=is_stream)
+            return await self._over(source, plan, self._job(plan, deliver, salvage, not_begun))
+        async with self.store.opened(self.pipeline, plan) as journal:
+            source = self._source(plan, journal.identify, is_stream=is_stream)
+            return await self._over(source, plan, self._job(plan, deliver, salvage, not_begun, journal))
+
+    def _job(
+        self,
+        plan: Plan,
+        deliver: Callable[[Run], Awaitable[None]],
+        salvage: Callable[[Run], None] | None,
+        not_begun: list[int],
+        journal: Journal | None = None,
+    ) -> Job:
         surroundings = self._surroundings()
         self._check_prices(plan, surroundings)
-        fail_fast = self.on_error == "fail_fast"
-        job = Job(
-            self.max_concurrency, fail_fast, self.observer, counting(self.progress, deliver), salvage, surroundings,
-            self.input_budget, self.declared, not_begun,
+        return Job(
+            self.max_concurrency, self.on_error == "fail_fast", self.observer, counting(self.progress, deliver), salvage,
+            surroundings, self.input_budget, self.declared, not_begun, journal,
         )  # fmt: skip
+
+    def _source(self, plan: Plan, identify: Identify | None = None, *, is_stream: bool) -> Rows:
+        """The inputs, checked as far as they are known before anything runs."""
+        if isinstance(self.inputs, AsyncIterable):
+            return arows(self.inputs, plan, identify)
+        if is_stream:  # of results, over inputs that may have no end
+            return rows(self.inputs, plan, identify)
+        source = list(rows(self.inputs, plan, identify))  # an iterator that raises does so before anything is paid for
+        if self.on_error != "collect":
+            complete(source, plan)
+        return source
+
+    async def _over(self, source: Rows, plan: Plan, job: Job) -> int:
+        """Run all rows; returns how many there are, as far as that was known before."""
         total = len(source) if isinstance(source, list) else None
         async with shown(self.progress, plan, total):
             await self.engine.execute(plan, source, job)
@@ -211,6 +232,7 @@ def prepared(pipeline: Pipeline, inputs: Inputs, options: Options, *, is_watched
         options.get("budget"),
         options.get("input_budget"),
         watched,
+        store_of(options),
     )
 
 

@@ -23,19 +23,18 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from crewgraph.budget import Meter
-from crewgraph.compiler import compile_pipeline
 from crewgraph.compiler.plan import Plan
+from crewgraph.engine.open_routes import declares, run_inside
 from crewgraph.engine.port import Job, Row, Rows
 from crewgraph.engine.run import Mark, Run
-from crewgraph.errors import NodeError
+from crewgraph.errors import NodeError, StoreError
 from crewgraph.errors.root import in_words
 from crewgraph.frontier import SKIPPED
 from crewgraph.graph import Switch, Work
 from crewgraph.handoff import isolated
 from crewgraph.node import call, surroundings
-from crewgraph.scope import NEVER, Ending, Scope, budgeted, first, too_long
-from crewgraph.syntax import Pipeline
+from crewgraph.scope import NEVER, Ending, first
+from crewgraph.store import Kept
 from crewgraph.trace import (
     Event,
     NodeFailed,
@@ -52,8 +51,6 @@ __all__ = ["LocalEngine"]
 
 _log = logging.getLogger("crewgraph.engine")
 
-MAX_NESTING = 50
-"""How deep open routers may lead into one another."""
 BREATH = 64
 """After how many nodes a worker lets others run, where nodes themselves never wait."""
 
@@ -164,7 +161,7 @@ class _Pool:
 
     async def open(self, row: Row) -> tuple[Run, list[int]]:
         """Begin a run; one that cannot run is delivered at once."""
-        scope = self.around(row.index)
+        scope = self.job.around(row.index)
         try:
             run, error = Run(self.plan, row.index, row.values, scope=scope), row.error
         except Exception as unusable:  # noqa: BLE001 - copying a value runs the user's code
@@ -174,6 +171,8 @@ class _Pool:
             run.error = error
             await self.end(run)
             return run, []
+        if self.job.journal is not None and row.identity is not None:
+            run.log = self.job.journal.begin(row.identity, run.frontier.state)
         ready = run.start()
         self.active[run] = len(ready)
         self.scopes[run] = set()
@@ -182,17 +181,6 @@ class _Pool:
             timer = self.timers[run] = anyio.CancelScope()
             self.tasks.start_soon(self.guard, partial(self.expire, run, ending, timer))
         return run, ready
-
-    def around(self, index: int) -> Scope:
-        """What surrounds one run: the kickoff, and what is declared for each input."""
-        scope, what = self.job.scope, f"input {index}"
-        if scope.policy.run_timeout is not None:
-            scope = replace(scope, endings=(*scope.endings, too_long(what, scope.policy.run_timeout)))
-        if self.job.input_budget is not None:
-            meter = Meter(self.job.input_budget, what)
-            endings = (*scope.endings, *budgeted([meter]))
-            scope = replace(scope, meters=(*scope.meters, meter), endings=endings)
-        return scope
 
     def hand_out(self, run: Run, nodes: list[int]) -> None:
         """Put nodes where workers find them."""
@@ -212,6 +200,7 @@ class _Pool:
                         self.emit(inner, NodeFailed(error="cancelled", is_cancelled=True), node)
             if run.cancelled:
                 self.emit_end(run, "cancelled")
+                run.note_end()
         return runs
 
     # ---- walking -----------------------------------------------------------------------------------------------
@@ -238,6 +227,8 @@ class _Pool:
     async def visit(self, run: Run, node: int) -> tuple[Run, list[int]]:
         """Run one node; returns the nodes that are ready because of it, none where it failed."""
         root = run.root
+        if self.crash is not None:
+            await checkpoint()  # which is cancelled: nodes that never wait would not notice
         mark = run.marks[node] = Mark(time.time())
         self.emit(run, NodeStarted(), node)
         try:
@@ -267,11 +258,15 @@ class _Pool:
 
     async def perform(self, run: Run, node: int) -> tuple[Run, list[int]]:
         """Run one node; returns the nodes that are ready because of it, with the run they belong to."""
-        kind = run.plan.nodes[node]
+        kind, mark = run.plan.nodes[node], run.marks[node]
+        if run.log is not None:
+            kept = run.log.recall(node)
+            if kept is not None:
+                return run, self.read(run, node, kept)
+            mark.attempt = run.log.attempt(node)
         if isinstance(kind, Switch):
             return await self.choose(run, node, kind)
         assert isinstance(kind, Work), "the frontier hands out nothing else"
-        mark = run.marks[node]
         around = run.root.scope
         if kind.policy is not None:
             around = replace(around, policy=self.job.policy.over(kind.policy).over(around.policy))
@@ -279,6 +274,8 @@ class _Pool:
         mark.account = scope.account
         output = await call(kind.node, run.handoff(node), scope=scope)
         mark.ended = time.time()
+        if run.log is not None:
+            await self.keep(run.log.gave(node, output, started=mark.started, ended=mark.ended))
         ready = run.settle(node, output=output)
         self.emit(run, NodeFinished(output=output, tokens=output.token_usage.total_tokens), node)
         return run, ready
@@ -289,17 +286,35 @@ class _Pool:
         pipeline, route = await verdict if inspect.isawaitable(verdict) else verdict
         mark = run.marks[node]
         mark.ended, mark.route = time.time(), str(route)
+        is_declared = declares(switch, route, pipeline)
+        if run.log is not None and is_declared:
+            await self.keep(run.log.took(node, mark.route, started=mark.started, ended=mark.ended))
         self.emit(run, RouteTaken(route=mark.route), node)
         self.emit(run, NodeFinished(), node)
-        if route in switch.routes and _declares(switch, route, pipeline):
+        if is_declared:
             return run, run.settle(node, route=mark.route)
-        if run.depth >= MAX_NESTING:
-            raise RecursionError(f"'{switch.name}' went {MAX_NESTING} pipelines deep into itself")
-        target = Pipeline(stages=[pipeline], merge_json=run.plan.graph.merge_json)  # spliced in, whatever it is
-        taken = {name for inner in run.root.family() for name in inner.plan.graph.nodes}
-        subrun = Run(compile_pipeline(target, taken=taken), run.index, run.values(node), parent=(run, node))
-        run.subruns[node] = subrun
+        subrun = run_inside(run, node, switch, mark.route, pipeline)
         return subrun, subrun.start()
+
+    # ---- the journal -------------------------------------------------------------------------------------------
+
+    def read(self, run: Run, node: int, kept: Kept) -> list[int]:
+        """Settle a node by what it gave before."""
+        ready = run.take_over(node, kept)
+        if kept.route is not None:
+            self.emit(run, RouteTaken(route=kept.route), node)
+        tokens = kept.spent.usage.total_tokens
+        self.emit(run, NodeFinished(output=kept.output, tokens=tokens, source="store"), node)
+        return ready
+
+    async def keep(self, written: Awaitable[None]) -> None:
+        """Wait until something is on disk. Where that cannot be, the kickoff ends; what the node gave is not lost."""
+        try:
+            with anyio.CancelScope(shield=True):
+                await written
+        except StoreError as error:
+            self.crash = self.crash or error
+            self.tasks.cancel_scope.cancel()
 
     # ---- ending ------------------------------------------------------------------------------------------------
 
@@ -336,6 +351,7 @@ class _Pool:
         if timer is not None:
             timer.cancel()
         self.emit_end(run, None if run.error is None else str(run.error))
+        run.note_end()
         await self.job.deliver(run)
         self.active.pop(run, None)
         self.scopes.pop(run, None)
@@ -379,10 +395,3 @@ class _Pool:
             if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
                 self.emit(run, NodeSkipped(), node)
         self.emit(run, RunFinished(tokens=tokens))
-
-
-def _declares(switch: Switch, route: str, pipeline: object) -> bool:
-    """Whether this is the pipeline that was declared for the route, and so is part of the graph."""
-    if route == "default":
-        return pipeline is switch.router.default
-    return pipeline is switch.router.routes[route].pipeline

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Protocol
 
+from crewgraph.budget import Meter
 from crewgraph.compiler.plan import Plan
+from crewgraph.engine.log import Log
 from crewgraph.engine.run import Run
 from crewgraph.policy import UNDECLARED, Budget, Policy
-from crewgraph.scope import Scope
+from crewgraph.scope import Scope, budgeted, too_long
+from crewgraph.store import Identity
 from crewgraph.trace import Observer
 
-__all__ = ["Engine", "Job", "Row", "Rows"]
+__all__ = ["Engine", "Job", "Journal", "Log", "Row", "Rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,32 @@ class Row:
         index: which one, counted from 0.
         values: the input.
         error: why it cannot run; then it is delivered as a failed run.
+        identity: by what it is known again, where a journal is kept.
     """
 
     index: int
     values: Mapping[str, Any]
     error: Exception | None = None
+    identity: Identity | None = None
 
 
 Rows = Iterable[Row] | AsyncGenerator[Row, None]
+
+
+class Journal(Protocol):
+    """Keeps what nodes gave beyond the end of this process. What it does not know has to run."""
+
+    def begin(self, identity: Identity, state: bytearray) -> Log:
+        """The log of a run that begins.
+
+        Args:
+            identity: of its input.
+            state: of its nodes, as the frontier keeps it.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,7 @@ class Job:
         not_begun: the engine notes here which inputs it did not begin because a budget was used up; of a stream of
             inputs the first one only, for the others are not even read.
         salvage: called with the runs that had begun when the engine itself is cancelled; it must not wait.
+        journal: keeps what nodes give, and knows what they gave before; ``None`` where nothing is kept.
     """
 
     max_concurrency: int
@@ -60,11 +82,23 @@ class Job:
     input_budget: Budget | None = None
     policy: Policy = UNDECLARED
     not_begun: list[int] = field(default_factory=list[int])
+    journal: Journal | None = None
 
     @property
     def is_over_budget(self) -> bool:
         """Whether a budget around all runs is used up, so that no further input is begun."""
         return any(meter.exceeded is not None or meter.deadline <= monotonic() for meter in self.scope.meters)
+
+    def around(self, index: int) -> Scope:
+        """What surrounds one run: the kickoff, and what is declared for each input."""
+        scope, what = self.scope, f"input {index}"
+        if scope.policy.run_timeout is not None:
+            scope = replace(scope, endings=(*scope.endings, too_long(what, scope.policy.run_timeout)))
+        if self.input_budget is not None:
+            meter = Meter(self.input_budget, what)
+            endings = (*scope.endings, *budgeted([meter]))
+            scope = replace(scope, meters=(*scope.meters, meter), endings=endings)
+        return scope
 
 
 class Engine(Protocol):

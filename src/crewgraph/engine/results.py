@@ -82,7 +82,7 @@ def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Spa
         status=_status(run, number, mark),
         started=moment(mark.started),
         ended=moment(mark.ended),
-        attempts=1,
+        attempts=mark.attempt,
         inputs=run.values(number),
         output=output,
         route=mark.route,
@@ -90,6 +90,7 @@ def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Spa
         calls=run.calls_of(number),
         model=_models(output) or getattr(mark.error, "model", None),
         error=f"{type(mark.error).__name__}: {mark.error}" if mark.error else None,
+        source=mark.source,
     )
 
 

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from crewgraph.compiler.plan import Plan
+from crewgraph.engine.log import Log
 from crewgraph.errors import ModelError, NodeError
+from crewgraph.errors.root import text_of
 from crewgraph.errors.running import budget_behind
 from crewgraph.frontier import DONE, Frontier
 from crewgraph.graph import ANY_ROUTE, Switch, Work
 from crewgraph.handoff import Handoff, isolated, structured
 from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics
 from crewgraph.scope import Scope
+from crewgraph.store import Kept
 from crewgraph.usage import Account, Call
 
 __all__ = ["Mark", "Run"]
@@ -28,13 +31,20 @@ class Values(NamedTuple):
 
 @dataclass(slots=True)
 class Mark:
-    """What is noted of a node that was started, and the account that its calls are charged to."""
+    """What is noted of a node that was started, and the account that its calls are charged to.
+
+    Attributes:
+        attempt: how often it was started, the times before this kickoff included.
+        source: "store" where it was read and not run.
+    """
 
     started: float
     ended: float | None = None
     error: BaseException | None = None
     route: str | None = None
     account: Account | None = None
+    attempt: int = 1
+    source: str | None = None
 
 
 class Run:
@@ -54,11 +64,12 @@ class Run:
         cancelled: whether it was stopped because of something outside of it.
         is_told: whether somebody was told of its end.
         scope: what surrounds its nodes.
+        log: what is kept of it; ``None`` where nothing is.
     """
 
     __slots__ = (
-        "_after", "cancelled", "error", "frontier", "index", "inputs", "is_told", "marks", "outputs", "parent", "plan",
-        "scope", "subruns", "unsettled",
+        "_after", "cancelled", "error", "frontier", "index", "inputs", "is_told", "log", "marks", "outputs", "parent",
+        "plan", "scope", "subruns", "unsettled",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +93,7 @@ class Run:
         self.error: BaseException | None = None
         self.cancelled = False
         self.is_told = False
+        self.log: Log | None = None
         self.scope: Scope = scope or (parent[0].scope if parent else Scope())
         self._after = dict[int, Values]()
 
@@ -106,6 +118,8 @@ class Run:
         end = _merged(subrun._values_after(exit_) for exit_ in subrun.exits())
         keys = {key: value for key, value in end.values.items() if end.writer[key] >= 0}
         self._after[node] = self._written(node, keys)
+        if self.log is not None and subrun.log is not None:
+            self.log.adopt(node, subrun.log, subrun.exits())
         return self._advance(node, ANY_ROUTE)
 
     def _advance(self, node: int, route: str | None) -> list[int]:
@@ -113,11 +127,29 @@ class Run:
         self.unsettled += len(ready) - 1
         return ready
 
+    def take_over(self, node: int, kept: Kept) -> list[int]:
+        """Settle a node by what it gave before; its calls are charged to nobody, for they were paid for then."""
+        account = Account()
+        account.usage, account.calls = kept.spent.usage, list(kept.spent.calls)
+        account.close()
+        self.marks[node] = Mark(
+            kept.started, kept.ended, route=kept.route, account=account, attempt=kept.attempt, source="store"
+        )
+        return self.settle(node, output=kept.output, route=kept.route)
+
     def fail(self, node: int, cause: BaseException) -> None:
         """Note that a node failed, and with it the whole run."""
         self.marks[node].error = cause
         if self.root.error is None:
             self.root.error = NodeError(self.plan.nodes[node].name, cause)
+        mark = self.marks[node]
+        if self.log is not None:
+            self.log.failed(node, cause, mark.account, started=mark.started, ended=mark.ended or mark.started)
+
+    def note_end(self) -> None:
+        """Note in the log how the run ended."""
+        if self.log is not None:
+            self.log.end(str(self.status), None if self.error is None else text_of(self.error))
 
     @property
     def root(self) -> Run:

@@ -26,6 +26,7 @@
     ├── CassetteError            a cassette cannot be read or written
     │   └── CassetteMiss         a cassette holds no answer to this request
     ├── CacheError               the file of a response cache cannot be used
+    ├── StoreError               the store of a kickoff cannot be used
     ├── ScriptEnded              a scripted test double was asked more often than it has answers
     ├── RealCallForbidden        a test would have called a real model
     ├── ModelError               a model call failed
@@ -98,6 +99,7 @@ from crewgraph.errors.working import (
     OutputFileError,
     RealCallForbidden,
     ScriptEnded,
+    StoreError,
     ToolError,
 )
 
@@ -137,6 +139,7 @@ __all__ = [
     "RealCallForbidden",
     "RenderError",
     "ScriptEnded",
+    "StoreError",
     "TargetError",
     "TemplateError",
     "ToolError",

@@ -14,6 +14,7 @@ __all__ = [
     "OutputFileError",
     "RealCallForbidden",
     "ScriptEnded",
+    "StoreError",
     "ToolError",
 ]
 
@@ -56,6 +57,23 @@ class CassetteMiss(CassetteError):
 
 class CacheError(CrewgraphError):
     """Raised when the file of a response cache cannot be opened, or is something else."""
+
+
+class StoreError(CrewgraphError):
+    """Raised when the store of a kickoff cannot be used: it is something else, damaged, newer, full, or somebody writes to it.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, path: str, message: str, *, hint: str = "") -> None:
+        self.path = path
+        self._said = message, hint
+        super().__init__(f"{path}: {message}{f'. hint: {hint}' if hint else ''}")
+
+    def again(self) -> StoreError:
+        """The same error anew: one store stops many nodes, and each has a traceback of its own."""
+        return StoreError(self.path, self._said[0], hint=self._said[1])
 
 
 class RealCallForbidden(CrewgraphError):

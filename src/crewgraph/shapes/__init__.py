@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from crewgraph.shapes.adapter import adapter
 from crewgraph.shapes.blank import NOTHING
 from crewgraph.shapes.coerce import coercer
 from crewgraph.shapes.example import example
 from crewgraph.shapes.fields import Shape, fields_of, given_by
 from crewgraph.shapes.json_schema import as_json, kind_of, kinds_of
 from crewgraph.shapes.member import Member, Presence, member
-from crewgraph.shapes.peel import is_union, peeled
+from crewgraph.shapes.peel import by_identity, is_union, peeled
 from crewgraph.shapes.relation import Fit, Verdict, as_it_is, fit, refusals, refused
 from crewgraph.shapes.union import union_of
 from crewgraph.shapes.written import written
@@ -20,8 +21,10 @@ __all__ = [
     "Presence",
     "Shape",
     "Verdict",
+    "adapter",
     "as_it_is",
     "as_json",
+    "by_identity",
     "coercer",
     "example",
     "fields_of",

@@ -75,10 +75,11 @@ class NodeStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFinished(Event):
-    """A node gave its output; ``tokens`` is what it spent."""
+    """A node gave its output; ``tokens`` is what it spent, and ``source`` is "store" where it was read and did not run."""
 
     output: Any = None
     tokens: int = 0
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

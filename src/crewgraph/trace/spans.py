@@ -20,7 +20,7 @@ class Span(BaseModel):
         kind: "crew", "step" or "router".
         status: "ok", "failed", "over_budget", "cancelled", or "skipped" (a route not taken, or never reached).
         started, ended: when; ``None`` where the node did not start or end.
-        attempts: how often it was started.
+        attempts: how often it was started; with a store also in earlier kickoffs, those that failed.
         inputs: what it received.
         output: what it gave, a ``CrewOutput``.
         route: the route a router took.
@@ -28,6 +28,7 @@ class Span(BaseModel):
         calls: every attempt of a model call and every tool call, in the order in which they ended.
         model: the model or models asked, where known.
         error: class and message of what it raised.
+        source: "store" where it was read and did not run; then everything else tells of the time when it ran.
     """
 
     model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True, frozen=True)
@@ -45,6 +46,7 @@ class Span(BaseModel):
     calls: list[SkipValidation[Call]] = Field(default_factory=list[Call], repr=False)
     model: str | None = None
     error: str | None = None
+    source: str | None = None
 
     @property
     def seconds(self) -> float:

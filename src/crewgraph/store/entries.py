@@ -1,0 +1,59 @@
+"""What a journal holds, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from crewgraph.outputs import CrewOutput, UsageMetrics
+from crewgraph.usage import Call
+
+__all__ = ["Identity", "Kept", "Spent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By what an input is known again.
+
+    Attributes:
+        id: of its run: what stands in the id column, else made of the content.
+        content: a short name for what is in it.
+        text: the input as JSON.
+    """
+
+    id: str
+    content: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a node took.
+
+    Attributes:
+        usage: in all.
+        calls: every call.
+    """
+
+    usage: UsageMetrics = field(default_factory=UsageMetrics)
+    calls: Sequence[Call] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of a node that ran before.
+
+    Attributes:
+        output: what it gave; ``None`` for a router.
+        route: the route that a router took.
+        spent: what it took then.
+        started, ended: when, in seconds since the epoch.
+        attempt: which attempt it was, counted from 1.
+    """
+
+    output: CrewOutput | None
+    route: str | None
+    spent: Spent
+    started: float
+    ended: float
+    attempt: int

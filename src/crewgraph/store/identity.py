@@ -1,0 +1,99 @@
+"""By what inputs are known again: the value of a column, or what is in them and how often the same came before."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from crewgraph.definition import as_line, digest
+from crewgraph.errors import StoreError
+from crewgraph.store.entries import Identity
+
+__all__ = ["Identities"]
+
+
+class Identities:
+    """Gives the inputs of one kickoff their identities, one after the other.
+
+    Which came before is counted in a table that SQLite puts on disk when it grows, so that a stream without end does
+    not fill the memory.
+
+    Args:
+        where: the store, for messages.
+        id_column: the key of the inputs whose value tells them apart; ``None`` for their content.
+    """
+
+    def __init__(self, where: str, id_column: str | None = None) -> None:
+        self._where = where
+        self._id_column = id_column
+        self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._seen.execute("PRAGMA synchronous = OFF")
+        self._seen.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID")
+
+    def close(self) -> None:
+        """Forget them."""
+        self._seen.close()
+
+    def __call__(self, index: int, values: Mapping[str, Any]) -> Identity:
+        """The identity of the next input.
+
+        Raises:
+            StoreError: it has none.
+        """
+        if self._id_column is None:
+            plain = _plain(values, self._refused(index))
+            content = digest(plain)
+            count = self._count(content)
+            return Identity(content if count == 1 else f"{content}#{count}", content, json.dumps(plain))
+        if self._id_column not in values:
+            raise StoreError(self._where, f"input {index} has no '{self._id_column}', by which it would be known again")
+        named = values[self._id_column]
+        plain = _plain(values, _class_of)
+        own = named if isinstance(named, str) else as_line(_plain(named, self._refused(index)))
+        if self._count(own) > 1:
+            raise StoreError(self._where, f"input {index} has the '{self._id_column}' of an earlier one: {own:.60}")
+        return Identity(own, digest(plain), json.dumps(plain))
+
+    def _count(self, own: str) -> int:
+        """How often this one has come by now."""
+        found = self._seen.execute("SELECT count FROM seen WHERE id = ?", (own,)).fetchone()
+        count: int = 1 if found is None else found[0] + 1
+        self._seen.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (own, count))
+        return count
+
+    def _refused(self, index: int) -> Callable[[Any], Any]:
+        def refuse(value: Any) -> Any:
+            raise StoreError(
+                self._where,
+                f"input {index} holds a {type(value).__qualname__}, which cannot be written as JSON, so it would not be "
+                "known again",
+                hint="name the key that tells the inputs apart: id_column='…'",
+            )
+
+        return refuse
+
+
+def _class_of(value: Any) -> Any:
+    return f"a {type(value).__qualname__}"
+
+
+def _plain(value: Any, other: Callable[[Any], Any]) -> Any:
+    """JSON values, the same in every process; ``other`` says what becomes of a value that has no such form."""
+    match value:
+        case Mapping():
+            return {str(key): _plain(each, other) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each, other) for each in value]
+        case set() | frozenset():
+            return sorted((_plain(each, other) for each in value), key=as_line)
+        case None | bool() | int() | float() | str():
+            return value
+        case _:
+            try:
+                return to_jsonable_python(value, bytes_mode="base64")
+            except Exception:  # noqa: BLE001 - not known to pydantic, or a serialiser of the user's raised
+                return other(value)

@@ -1,0 +1,66 @@
+"""What is in a store, in numbers, for whoever looks at it from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from crewgraph.store.file import read_only, translated
+from crewgraph.store.lock import holder_of
+
+__all__ = ["Overview", "PipelineRuns", "overview_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRuns:
+    """The runs of one pipeline.
+
+    Attributes:
+        name: what it is called in the file.
+        runs: how many there are of each status; "running" is one that has not ended.
+        nodes: for each node how many runs kept it, and how many of its attempts failed, in the order of the names.
+    """
+
+    name: str
+    runs: Mapping[str, int]
+    nodes: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What is in a store.
+
+    Attributes:
+        pipelines: by name.
+        writer: who writes to it just now, in words; ``None`` where nobody does.
+    """
+
+    pipelines: Sequence[PipelineRuns]
+    writer: str | None
+
+
+def overview_of(path: str | PathLike[str]) -> Overview:
+    """Look into a store, also while somebody writes to it.
+
+    Raises:
+        StoreError: it is none, or it is damaged.
+    """
+    place = Path(path)
+    with closing(read_only(place)) as connection, translated(place):
+        runs = connection.execute("SELECT pipeline, status, count(*) FROM runs GROUP BY 1, 2 ORDER BY 1, 2").fetchall()
+        nodes = connection.execute(
+            """SELECT pipeline, node, count(DISTINCT CASE WHEN nodes.status = 'ok' THEN run END),
+                      sum(nodes.status = 'failed') FROM nodes JOIN runs USING (run) GROUP BY 1, 2 ORDER BY 1, 2"""
+        ).fetchall()
+    pipelines = [
+        PipelineRuns(
+            name,
+            {status: count for pipeline, status, count in runs if pipeline == name},
+            {node: (kept, failed) for pipeline, node, kept, failed in nodes if pipeline == name},
+        )
+        for name in dict.fromkeys(each[0] for each in runs)
+    ]
+    return Overview(pipelines, holder_of(place))
