@@ -50,7 +50,7 @@ def made(source: str, tmp_path: Path) -> Any:
             True,
         ),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_functions_are_told_by_their_syntax(one: str, other: str, is_equal: bool, tmp_path: Path) -> None:
     """Comments and line breaks do not count; what it was made with does, unless that may be written on."""
@@ -112,7 +112,7 @@ class Model(BaseModel):
         (Path("a"), Path("b")),
         ((1, (2,)), (1, (3,))),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_different_values_are_told_apart(value: Any, other: Any) -> None:
     """And each is told the same twice."""

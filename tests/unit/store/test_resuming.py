@@ -198,7 +198,7 @@ def test_pipelines_are_kept_apart(store, ran) -> None:
         ({"key": "k"}, "key is about a store"),
         ({"store": "x", "key": " "}, "key is a text, not ' '"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_wrong_options(options, message) -> None:
     """They are refused before anything is made."""
