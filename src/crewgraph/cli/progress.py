@@ -12,16 +12,31 @@ from typing import Any, Protocol
 import click
 
 from crewgraph.progress.tally import NodeCount, Tally
-from crewgraph.progress.words import MAX_NODES, busiest, counts_of, line_of, rate_of, times_of, waiting_of
+from crewgraph.progress.words import (
+    COUNTED,
+    MAX_NODES,
+    SIGNS,
+    busiest,
+    counted,
+    counts_of,
+    line_of,
+    rate_of,
+    state_of,
+    times_of,
+    waiting_of,
+)
 from crewgraph.render.escape import clean, shortened
 
 __all__ = ["Live", "Plain", "Progress", "Silent", "has_terminal", "progress_for"]
 
 MAX_NAME = 32
 _BAR = 24
-_COLUMNS = 7
+_COLUMNS = 2 + len(COUNTED)
 _OTHERS = 8
 """Lines of the terminal that are left to others than nodes."""
+_STYLES = {
+    "running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow", "skipped": "dim", "": "dim",
+}  # fmt: skip
 _NODE_BAR, _WIDE = 16, 96
 """Cells of the bar of one node, and columns of a terminal that has room for them."""
 
@@ -247,15 +262,13 @@ class Live:
         shown = busiest(self.tally.nodes, max(MAX_NODES, self.console.height - _OTHERS))
         has_bars = self.tally.total is not None and self.console.width >= _WIDE
         for name, node in shown:
-            mark, style = _mark(node)
+            state = state_of(node)
             cells = [
-                Text(f"{mark} ", style).append(shortened(name, MAX_NAME), "bold" if node.running else ""),
+                Text(f"{SIGNS[state]} ", _STYLES[state]).append(
+                    shortened(name, MAX_NAME), "bold" if node.running else ""
+                ),
                 Text.assemble(*_parts(node, self.tally.total or 0)) if has_bars else Text(),
-                Text(f"{node.running:,} running" if node.running else "", "cyan"),
-                Text(f"{node.done:,} done" if node.done else "", "green"),
-                Text(f"{node.failed:,} failed" if node.failed else "", "red"),
-                Text(f"{node.cancelled:,} cancelled" if node.cancelled else "", "yellow"),
-                Text(f"{node.skipped:,} skipped" if node.skipped else "", "dim"),
+                *(Text(told, _STYLES[each]) for each, told in counted(node).items()),
             ]
             table.add_row(*cells)
         rest = len(self.tally.nodes) - len(shown)
@@ -278,11 +291,3 @@ def _parts(node: NodeCount, total: int) -> Iterator[tuple[str, str]]:
         room -= cells
         yield sign * cells, style
     yield " " * room, ""
-
-
-def _mark(node: NodeCount) -> tuple[str, str]:
-    if node.running:
-        return "●", "cyan"
-    if node.failed:
-        return "✗", "red"
-    return ("✓", "green") if node.done else ("·", "dim")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from crewgraph.frames.columns import Column, Kind, columns_of, plain_text
 from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, RunResult, each_run, reason_of
-from crewgraph.trace import Span
+from crewgraph.trace import Span, extent
 from crewgraph.usage import UsageMetrics
 
 __all__ = ["Table", "columns", "records"]
@@ -104,11 +104,8 @@ def _routes(way: Iterable[Any]) -> Iterator[str]:
 
 def _when(spans: Iterable[Span]) -> dict[str, Any]:
     """When a run began, and how long it took from its first node to its last."""
-    moments = [(span.started, span.ended) for span in spans if span.started and span.ended]
-    if not moments:
-        return {}
-    began = min(started for started, _ in moments)
-    return {"started": began, "seconds": (max(ended for _, ended in moments) - began).total_seconds()}
+    began, ended = extent(spans)
+    return {"started": began, "seconds": (ended - began).total_seconds()} if began and ended else {}
 
 
 def _structured(run: RunResult) -> dict[Any, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crewgraph.progress.tally import NodeCount, Tally
-from crewgraph.progress.words import busiest, spent, times_of, waiting_of
+from crewgraph.progress.words import SIGNS, busiest, counted, spent, state_of, times_of, waiting_of
 from crewgraph.render.cells import figures, row, table, text
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
@@ -62,24 +62,10 @@ def _bar(tally: Tally) -> str:
 
 
 def _node(name: str, node: NodeCount) -> str:
-    sign, color = _mark(node)
-    told = [
-        f"{count:,} {word}"
-        for count, word in (
-            (node.running, "running"),
-            (node.done, "done"),
-            (node.failed, "failed"),
-            (node.skipped, "skipped"),
-        )
-        if count
-    ]
+    state = state_of(node)
+    sign, color, told = SIGNS[state], _COLORS[state], list(filter(None, counted(node).values()))
     title = f'<span style="color:{color}">{sign}</span> {text(shortened(name, MAX_NAME))}'
     return row([title, figures(told)], color=color)
 
 
-def _mark(node: NodeCount) -> tuple[str, str]:
-    if node.running:
-        return "●", CORE.accent
-    if node.failed:
-        return "✗", RED.accent
-    return ("✓", GREEN.accent) if node.done else ("·", DEFAULT.accent)
+_COLORS = {"running": CORE.accent, "failed": RED.accent, "done": GREEN.accent, "": DEFAULT.accent}

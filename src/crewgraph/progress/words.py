@@ -6,7 +6,20 @@ from crewgraph.progress.tally import NodeCount, Tally
 from crewgraph.render.duration import duration
 from crewgraph.usage import UsageMetrics
 
-__all__ = ["MAX_NODES", "busiest", "counts_of", "line_of", "rate_of", "spent", "times_of", "waiting_of"]
+__all__ = [
+    "COUNTED",
+    "MAX_NODES",
+    "SIGNS",
+    "busiest",
+    "counted",
+    "counts_of",
+    "line_of",
+    "rate_of",
+    "spent",
+    "state_of",
+    "times_of",
+    "waiting_of",
+]
 
 MAX_NODES = 12
 """How many nodes are shown: those at work, then those of the beginning."""
@@ -49,6 +62,22 @@ def times_of(tally: Tally) -> str:
     """How long it has been going on, and how long it will."""
     left = tally.left
     return duration(tally.seconds) + (f", {duration(left)} left" if left else "")
+
+
+def state_of(node: NodeCount) -> str:
+    """What is most worth knowing of a node: "running", "failed", "done", or "" where it has not been at work."""
+    return next((state for state in ("running", "failed", "done") if getattr(node, state)), "")
+
+
+SIGNS = {"running": "●", "failed": "✗", "done": "✓", "": "·"}
+"""A sign for each state of a node."""
+COUNTED = ("running", "done", "failed", "cancelled", "skipped")
+"""What is counted of a node, in the order in which it is told."""
+
+
+def counted(node: NodeCount) -> dict[str, str]:
+    """The counts of a node in words, by what is counted; of what there is none, nothing."""
+    return {each: f"{count:,} {each}" if (count := getattr(node, each)) else "" for each in COUNTED}
 
 
 def busiest(nodes: dict[str, NodeCount], most: int = MAX_NODES) -> list[tuple[str, NodeCount]]:

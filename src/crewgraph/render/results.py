@@ -16,7 +16,7 @@ from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
 from crewgraph.render.palette import AMBER, DEFAULT, GREEN, RED
 from crewgraph.render.spent import spent
-from crewgraph.trace import Span
+from crewgraph.trace import Span, extent
 
 __all__ = ["crew_html", "kickoff_html", "pending_html", "run_html"]
 
@@ -110,10 +110,8 @@ def _answer(run: RunResult) -> str:
 
 def _seconds(spans: Iterable[Span]) -> str:
     """How long a run took, from its first node to its last."""
-    moments = [(span.started, span.ended) for span in spans if span.started and span.ended]
-    if not moments:
-        return ""
-    return duration((max(ended for _, ended in moments) - min(started for started, _ in moments)).total_seconds())
+    began, ended = extent(spans)
+    return duration((ended - began).total_seconds()) if began and ended else ""
 
 
 def _sign(status: str) -> str:

@@ -15,7 +15,7 @@ from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
 from crewgraph.render.sketch import END, Line, Sketch
 from crewgraph.render.spent import spent
-from crewgraph.trace import Span
+from crewgraph.trace import Span, extent
 from crewgraph.usage import UsageMetrics
 
 __all__ = ["Ran", "Runs", "runs_of"]
@@ -65,9 +65,8 @@ class _Count:
         """Count what is in a closed box as one node: from its first moment to its last, as bad as its worst."""
         ran = [span for span in spans if span.status != SKIPPED]
         status = next((state for state in WORST if any(span.status == state for span in ran)), OK) if ran else SKIPPED
-        began = [span.started for span in ran if span.started]
-        ended = [span.ended for span in ran if span.ended]
-        self._ended(status, (max(ended) - min(began)).total_seconds() if began and ended else 0.0)
+        began, ended = extent(ran)
+        self._ended(status, (ended - began).total_seconds() if began and ended else 0.0)
         for span in ran:
             self._spent(span)
 

@@ -14,7 +14,7 @@ from typing import Any
 from crewgraph.render.escape import clean, shortened
 from crewgraph.report.lines import counts, plain
 from crewgraph.report.record import Record
-from crewgraph.trace import Span
+from crewgraph.trace import Span, extent
 from crewgraph.usage import PICO, Call, UsageMetrics
 
 __all__ = ["MILLI", "Compact", "label_of"]
@@ -44,10 +44,7 @@ class Compact:
 
     def row(self, record: Record, way: list[int]) -> list[Any]:
         """What the table and the timeline show of a run: see ``ROW`` and ``BAR`` in ``page/data.js``."""
-        started = [span.started for span in record.spans if span.started]
-        ended = [span.ended for span in record.spans if span.ended]
-        begun = self._since(min(started, default=None))
-        end = self._since(max(ended, default=None))
+        begun, end = map(self._since, extent(record.spans))
         return [
             record.index,
             label_of(record),

@@ -45,10 +45,22 @@ class Sheet:
         """The graph with what the runs did, as SVG without title and styles: the page has them."""
         return _STYLE.sub("", to_svg(self.graph, runs=self.runs), count=1)
 
+    def news(self, known: int) -> dict[str, Any]:
+        """What runs change of :meth:`facts`."""
+        ways = [list(way) for way in self.compact.ways]
+        return {"origin": self.compact.origin, "ways": ways, "nodes": self.nodes(known)}
+
+    def nodes(self, known: int) -> list[dict[str, Any]]:
+        """All nodes by number; none where there are no more than are known already."""
+        numbers = self.compact.nodes
+        if len(numbers) <= known:
+            return []
+        hues = {name: hue.name for name, hue in self.runs.sketch.boxes.hues()}
+        return [self._node(name, hues.get(name, "slate")) for name in numbers]
+
     def facts(self) -> dict[str, Any]:
         """What the page knows beside the runs."""
         boxes = list(self.runs.sketch.boxes.boxes())
-        hues = {name: hue.name for name, hue in self.runs.sketch.boxes.hues()}
         titles = dict[str, list[str]]()
         for box in boxes:
             if box.kind == "route":
@@ -56,14 +68,12 @@ class Sheet:
         numbers = self.compact.nodes
         return {
             "total": self.total,
-            "origin": self.compact.origin,
             "lines": len(self.runs.lines),
-            "ways": [list(way) for way in self.compact.ways],
             "hues": {hue: shortened(", ".join(dict.fromkeys(names)), 60) for hue, names in titles.items()},
             "boxes": [
                 [identifier(box.key), [numbers[name] for name in box.nodes() if name in numbers]] for box in boxes
             ],
-            "nodes": [self._node(name, hues.get(name, "slate")) for name in numbers],
+            **self.news(0),
         }
 
     def _node(self, name: str, hue: str) -> dict[str, Any]:

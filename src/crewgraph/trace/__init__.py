@@ -39,7 +39,7 @@ from crewgraph.trace.shapes import (
     journey,
     journeys,
 )
-from crewgraph.trace.spans import Span, moment
+from crewgraph.trace.spans import Span, extent, moment
 
 __all__ = [
     "Choice",
@@ -71,6 +71,7 @@ __all__ = [
     "ToolCallFinished",
     "ToolCallStarted",
     "Wired",
+    "extent",
     "journey",
     "journeys",
     "moment",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from crewgraph.usage import Call
 
-__all__ = ["Span", "moment"]
+__all__ = ["Span", "extent", "moment"]
 
 
 class Span(BaseModel):
@@ -52,6 +53,13 @@ class Span(BaseModel):
     def seconds(self) -> float:
         """How long it took; 0 where it did not run."""
         return (self.ended - self.started).total_seconds() if self.started and self.ended else 0.0
+
+
+def extent(spans: Iterable[Span]) -> tuple[datetime | None, datetime | None]:
+    """When the first of several began and the last ended; ``None`` where none did."""
+    every = list(spans)
+    began = min((span.started for span in every if span.started), default=None)
+    return began, max((span.ended for span in every if span.ended), default=None)
 
 
 def moment(seconds: float | None) -> datetime | None:

@@ -131,10 +131,11 @@ class Board(Fold):
         with self._lock:
             return len(self._rows)
 
-    def rows(self, begin: int, most: int) -> tuple[dict[str, Any], list[bytes]]:
-        """Facts, and the rows of runs from this place on."""
+    def rows(self, begin: int, most: int, *, known: int = 0) -> tuple[dict[str, Any], list[bytes]]:
+        """The rows of runs from this place on, and what is new of the facts for who knows so many nodes."""
         with self._lock:
-            return self.sheet.facts(), self._rows[begin : begin + most]
+            rows = self._rows[begin : begin + most]
+            return (self.sheet.news(known) if rows else {}), rows
 
     def facts(self) -> dict[str, Any]:
         """What the page knows beside the runs."""
@@ -154,12 +155,16 @@ class Board(Fold):
             self._details.seek(self._places[place])
             return self._details.read(self._places[place + 1] - self._places[place])
 
-    def under_way(self, now: float) -> bytes:
-        """The rows of runs that have not ended, as they stand at this moment, and the nodes that they name."""
+    def under_way(self, now: float, *, known: int = 0) -> tuple[bytes, int]:
+        """The rows of runs that have not ended, as they stand at this moment, with nodes that are new to who knows so many.
+
+        Returns:
+            The rows and nodes as JSON, and how many nodes there are.
+        """
         with self._lock:
             every = list(self._open.items())[:MAX_OPEN]
             rows = [self._open_row(index, run, now) for index, run in every]
-            return encoded({"rows": rows, "nodes": self.sheet.facts()["nodes"] if rows else []})
+            return encoded({"rows": rows, "nodes": self.sheet.nodes(known)}), len(self.sheet.compact.nodes)
 
     def _open_row(self, index: int, run: _Open, now: float) -> list[Any]:
         numbers, origin = self.sheet.compact.nodes, self.sheet.compact.since(run.started)

@@ -178,16 +178,17 @@ def _app(board: Board, token: str) -> Any:
 
 async def _events(board: Board, place: int) -> AsyncIterator[bytes]:
     """What happens from the run at this place on, as server-sent events; ids are places, so that a reader may come back."""
-    drawn, next_picture = -1, 0.0
+    drawn, next_picture, known = -1, 0.0, 0
     while True:
         is_over = board.is_over
-        facts, rows = board.rows(place, MAX_ROWS)
+        facts, rows = board.rows(place, MAX_ROWS, known=known)
         if rows:
             place += len(rows)
             yield _event("runs", b'{"facts": %s, "rows": [%s]}' % (json.dumps(facts).encode(), b",".join(rows)), place)
         if board.count > place:
             continue
-        yield _event("under-way", board.under_way(time.time()))
+        open_, known = board.under_way(time.time(), known=known)
+        yield _event("under-way", open_)
         if drawn != board.count and (is_over or time.monotonic() >= next_picture):
             drawn, began = board.count, time.monotonic()
             yield _event("picture", json.dumps(board.picture()).encode())

@@ -29,7 +29,7 @@ def board():
 
 
 def under_way(board: Board, now: float) -> Any:
-    return json.loads(board.under_way(now))["rows"]
+    return json.loads(board.under_way(now)[0])["rows"]
 
 
 def test_runs_that_ended_are_rows(board):
@@ -39,7 +39,9 @@ def test_runs_that_ended_are_rows(board):
     facts, rows = board.rows(1, 5)
     assert [json.loads(row)[0] for row in rows] == [1, 2]
     assert board.rows(0, 2)[1] == [board.rows(0, 9)[1][0], board.rows(0, 9)[1][1]]
-    assert facts["total"] == 12
+    assert board.facts()["total"] == 12
+    assert facts["nodes"] == board.facts()["nodes"]
+    assert board.rows(0, 9, known=len(facts["nodes"]))[0]["nodes"] == []
     assert board.count == 3
     assert "Intake of <i>日本語" not in board.picture()
     told = json.loads(board.details(1) or b"")
