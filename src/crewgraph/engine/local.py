@@ -172,7 +172,7 @@ class _Pool:
             await self.end(run)
             return run, []
         if self.job.journal is not None and row.identity is not None:
-            run.log = self.job.journal.begin(row.identity, run.frontier.state)
+            run.log = self.job.journal.begin(row.identity, row.index, run.frontier.state)
         ready = run.start()
         self.active[run] = len(ready)
         self.scopes[run] = set()

@@ -42,11 +42,12 @@ Rows = Iterable[Row] | AsyncGenerator[Row, None]
 class Journal(Protocol):
     """Keeps what nodes gave beyond the end of this process. What it does not know has to run."""
 
-    def begin(self, identity: Identity, state: bytearray) -> Log:
+    def begin(self, identity: Identity, place: int, state: bytearray) -> Log:
         """The log of a run that begins.
 
         Args:
             identity: of its input.
+            place: the number of its input in this kickoff.
             state: of its nodes, as the frontier keeps it.
 
         Raises:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from crewgraph.errors import TraceError
 from crewgraph.graph import Graph
+from crewgraph.graph_record import graph_of, graph_record
 from crewgraph.report.fold import Fold, graph_behind
-from crewgraph.report.graphs import graph_of, graph_record
 from crewgraph.report.lines import encoded_line
 from crewgraph.report.record import Record, record_read, trace_line
 from crewgraph.syntax import Pipeline

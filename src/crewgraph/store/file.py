@@ -14,7 +14,7 @@ __all__ = ["APPLICATION", "VERSION", "looked_at", "make", "read_only", "translat
 
 APPLICATION = 1668442732  # "crjl" in bytes
 """Marks a file of SQLite as a store of crewgraph."""
-VERSION = 1
+VERSION = 2
 """Of the tables and of the JSON in them."""
 MAGIC = b"SQLite format 3\0"
 HEADER = 100
@@ -24,13 +24,12 @@ PATIENCE = 30.0
 MAX_CHECKED = 64 * 1024 * 1024
 """Bytes up to which a file is looked through for damage before it is used."""
 
-SCHEMA = f"""
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {VERSION};
+TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE runs (
   run INTEGER PRIMARY KEY, pipeline TEXT NOT NULL, id TEXT NOT NULL, content TEXT NOT NULL, input TEXT NOT NULL,
-  definition TEXT NOT NULL, status TEXT NOT NULL, error TEXT, ended REAL,
+  definition TEXT NOT NULL, place INTEGER NOT NULL, origin TEXT, status TEXT NOT NULL, error TEXT,
+  began REAL NOT NULL, ended REAL,
   UNIQUE (pipeline, id)
 );
 CREATE TABLE nodes (
@@ -39,7 +38,28 @@ CREATE TABLE nodes (
   started REAL NOT NULL, ended REAL NOT NULL,
   PRIMARY KEY (run, node, item, attempt)
 ) WITHOUT ROWID;
+CREATE TABLE decisions (
+  run INTEGER NOT NULL, node TEXT NOT NULL, decision TEXT NOT NULL, decided REAL NOT NULL,
+  PRIMARY KEY (run, node)
+) WITHOUT ROWID;
+CREATE TABLE schedules (name TEXT PRIMARY KEY, record TEXT NOT NULL, is_paused INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE ticks (
+  schedule TEXT NOT NULL, tick TEXT NOT NULL, status TEXT NOT NULL, error TEXT, began REAL NOT NULL, ended REAL,
+  PRIMARY KEY (schedule, tick)
+) WITHOUT ROWID;
 """
+"""What a store holds.
+
+* *meta*: under ``definition:NAME`` what a pipeline was when runs were made, its graph among it.
+* *runs*: one for each input; ``place`` is its number in the kickoff that ran it last, ``origin`` what it was forked from.
+* *nodes*: one for each attempt of a node; ``item`` is 0 for the node and counts the tasks inside of it from 1.
+* *decisions*: what somebody decided about a node that waits for that.
+* *schedules* and *ticks*: what runs when, and what of it has run.
+"""
+SCHEMA = f"""
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+{TABLES}"""
 
 
 def looked_at(path: Path) -> bool:
@@ -61,13 +81,21 @@ def looked_at(path: Path) -> bool:
         return False
     if not header.startswith(MAGIC) or len(header) < HEADER:
         raise StoreError(str(path), "is no store of crewgraph", hint="name another file")
+    _check(path, header)
+    return True
+
+
+def _check(path: Path, header: bytes) -> None:
+    """Refuse the database of somebody else, or of another version."""
     application, version = (int.from_bytes(header[place : place + 4], "big") for place in (68, 60))
     if application != APPLICATION:
         raise StoreError(str(path), "is a database of something else", hint="name another file")
     if version > VERSION:
         told = f"is a store of version {version}, and this crewgraph knows version {VERSION}"
         raise StoreError(str(path), told, hint="upgrade crewgraph, or name another file")
-    return True
+    if version < VERSION:
+        told = f"is a store of version {version}, which no released crewgraph wrote; this one knows version {VERSION}"
+        raise StoreError(str(path), told, hint="name another file")
 
 
 def make(path: Path) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from typing import Any
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest
 from crewgraph.errors.root import counted
+from crewgraph.graph_record import graph_record
 from crewgraph.store.entries import Identity
 from crewgraph.store.file import looked_at, make, translated, writable
 from crewgraph.store.identity import Identities
@@ -114,7 +116,7 @@ class FileJournal:
         if self.known:
             for line in self._differences(version):
                 _log.info("%s: %s", self.path, line)
-        told = {"own": version.own, "whole": version.whole}
+        told = {"own": version.own, "whole": version.whole, "graph": graph_record(self.plan.graph)}
         self.writer.put("meta", (f"definition:{self.definition}", json.dumps(told)))
 
     def _differences(self, version: Version) -> list[str]:
@@ -139,45 +141,42 @@ class FileJournal:
         """By what an input is known again."""
         return self.identities(index, values)
 
-    def begin(self, identity: Identity, state: bytearray) -> FileLog:
+    def begin(self, identity: Identity, place: int, state: bytearray) -> FileLog:
         """The log of a run that begins, with what is known of it from before.
 
         Args:
             identity: of its input.
+            place: the number of its input in this kickoff.
             state: of its nodes, as the frontier keeps it.
 
         Raises:
             StoreError: the file cannot be read.
         """
-        run, lines, status = self._found(identity.id)
-        pages = Pages(self, run, identity, lines, status)
+        pages = self._found(identity, place) if self.known else None
+        if pages is None:
+            pages = Pages(self, self.next_run, identity, place, began=time.time())
+            self.next_run += 1
         return FileLog(pages, self.plan, self.own, state, basis=identity.content)
 
-    def _found(self, own: str) -> tuple[int, list[Line], str | None]:
-        if self.known:
-            with translated(self.path):
-                query = "SELECT run, status FROM runs WHERE pipeline = ? AND id = ?"
-                found = self.reader.execute(query, (self.pipeline, own)).fetchone()
-                if found is not None:
-                    query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended
-                               FROM nodes WHERE run = ? ORDER BY attempt"""
-                    return found[0], [Line(*each) for each in self.reader.execute(query, found[:1])], found[1]
-        self.next_run += 1
-        return self.next_run - 1, [], None
+    def _found(self, identity: Identity, place: int) -> Pages | None:
+        with translated(self.path):
+            query = "SELECT run, began, origin, status FROM runs WHERE pipeline = ? AND id = ?"
+            found = self.reader.execute(query, (self.pipeline, identity.id)).fetchone()
+            if found is None:
+                return None
+            run, began, origin, status = found
+            query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended
+                       FROM nodes WHERE run = ? ORDER BY attempt"""
+            lines = [Line(*each) for each in self.reader.execute(query, (run,))]
+        return Pages(self, run, identity, place, began=began, origin=origin, status=status, lines=lines)
 
-    def note_run(self, run: int, identity: Identity, *, status: str, error: str | None, ended: float | None) -> None:
+    def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None:
         """Note that a run is under way, or how it ended."""
+        known = pages.identity
         values = (
-            run,
-            self.pipeline,
-            identity.id,
-            identity.content,
-            identity.text,
-            self.definition,
-            status,
-            error,
-            ended,
-        )
+            pages.run, self.pipeline, known.id, known.content, known.text, self.definition, pages.place, pages.origin,
+            status, error, pages.began, ended,
+        )  # fmt: skip
         self.writer.put("runs", values)
 
     def complain(self, node: str, reason: str, then: str) -> None:

@@ -48,9 +48,7 @@ class Book(Protocol):
     writer: Writer
     read: int
 
-    def note_run(
-        self, run: int, identity: Identity, *, status: str, error: str | None, ended: float | None
-    ) -> None: ...
+    def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None: ...
     def complain(self, node: str, reason: str, then: str) -> None: ...
 
 
@@ -62,15 +60,21 @@ class Pages:
         book: the journal.
         run: the number of the run in the file.
         identity: of its input.
-        lines: what is known of it from before.
+        place: the number of its input in this kickoff.
+        began: when it was begun first, in seconds since the epoch.
+        origin: what it was forked from; ``None`` for what an input made.
         status: how it had ended; ``None`` where it is new.
+        lines: what is known of it from before.
     """
 
     book: Book
     run: int
     identity: Identity
-    lines: Sequence[Line]
-    status: str | None
+    place: int
+    began: float
+    origin: str | None = None
+    status: str | None = None
+    lines: Sequence[Line] = ()
     known: dict[tuple[str, str], Line] = field(default_factory=dict[tuple[str, str], Line])
     """By node and fingerprint the last line that can be read."""
     attempts: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
@@ -87,7 +91,7 @@ class Pages:
         """Note that the run is under way, before anything else of it is."""
         if not self.is_noted:
             self.is_noted = True
-            self.book.note_run(self.run, self.identity, status="running", error=None, ended=None)
+            self.book.note_run(self, status="running", error=None, ended=None)
 
 
 class FileLog:
@@ -178,8 +182,7 @@ class FileLog:
     def end(self, status: str, error: str | None) -> None:
         """Note how the run ended, if that is news."""
         if self._pages.is_noted or self._pages.status != status:
-            pages = self._pages
-            pages.book.note_run(pages.run, pages.identity, status=status, error=error, ended=time.time())
+            self._pages.book.note_run(self._pages, status=status, error=error, ended=time.time())
 
     def _line(
         self, node: int, status: str, started: float, ended: float, *, output: str | None = None, route: str | None = None,

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 
-from crewgraph.store.file import read_only, translated
-from crewgraph.store.lock import holder_of
+from crewgraph.store.source import opened_source
 
 __all__ = ["Overview", "PipelineRuns", "overview_of"]
 
@@ -48,13 +45,12 @@ def overview_of(path: str | PathLike[str]) -> Overview:
     Raises:
         StoreError: it is none, or it is damaged.
     """
-    place = Path(path)
-    with closing(read_only(place)) as connection, translated(place):
-        runs = connection.execute("SELECT pipeline, status, count(*) FROM runs GROUP BY 1, 2 ORDER BY 1, 2").fetchall()
-        nodes = connection.execute(
-            """SELECT pipeline, node, count(DISTINCT CASE WHEN nodes.status = 'ok' THEN run END),
-                      sum(nodes.status = 'failed') FROM nodes JOIN runs USING (run) GROUP BY 1, 2 ORDER BY 1, 2"""
-        ).fetchall()
+    with opened_source(path) as source:
+        runs = list(source.rows("SELECT pipeline, status, count(*) FROM runs GROUP BY 1, 2 ORDER BY 1, 2"))
+        query = """SELECT pipeline, node, count(DISTINCT run) FILTER (WHERE nodes.status = 'ok'),
+                          count(*) FILTER (WHERE nodes.status = 'failed')
+                   FROM nodes JOIN runs USING (run) GROUP BY 1, 2 ORDER BY 1, 2"""
+        nodes, writer = list(source.rows(query)), source.writer()
     pipelines = [
         PipelineRuns(
             name,
@@ -63,4 +59,4 @@ def overview_of(path: str | PathLike[str]) -> Overview:
         )
         for name in dict.fromkeys(each[0] for each in runs)
     ]
-    return Overview(pipelines, holder_of(place))
+    return Overview(pipelines, writer)

@@ -25,7 +25,7 @@ Entry = tuple[str, Sequence[Any]]
 
 AT_ONCE = 2_000
 """Rows in one commit."""
-WIDTHS = {"nodes": 12, "runs": 9, "meta": 2}
+WIDTHS = {"nodes": 12, "runs": 12, "meta": 2}
 """How many columns each table has."""
 WIDEST = max(WIDTHS.values())
 

@@ -49,10 +49,14 @@ def database(path: Path, *statements: str) -> bytes:
         ([], "is a database of something else. hint: name another file"),
         (
             [f"PRAGMA application_id = {APPLICATION}", f"PRAGMA user_version = {VERSION + 1}"],
-            r"is a store of version 2, and this crewgraph knows version 1. hint: upgrade",
+            rf"is a store of version {VERSION + 1}, and this crewgraph knows version {VERSION}. hint: upgrade",
+        ),
+        (
+            [f"PRAGMA application_id = {APPLICATION}", "PRAGMA user_version = 1"],
+            r"is a store of version 1, which no released crewgraph wrote",
         ),
     ],
-    ids=["foreign", "newer"],
+    ids=["foreign", "newer", "older"],
 )
 def test_other_databases_stay_as_they_are(store, statements, message) -> None:
     """Nothing is written to them or beside them."""

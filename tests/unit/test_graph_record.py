@@ -7,8 +7,8 @@ import json
 import pytest
 
 from crewgraph.compiler import analyse
+from crewgraph.graph_record import graph_of, graph_record
 from crewgraph.render import to_svg
-from crewgraph.report.graphs import graph_of, graph_record
 from tests.golden.gallery import GALLERY
 
 
