@@ -27,11 +27,13 @@ class Options(TypedDict, total=False):
         policy: retries, timeouts, fallbacks and limits for this kickoff; what it says wins over the pipeline's.
         budget: what the whole kickoff may cost.
         input_budget: what each input may cost.
-        engine: which engine runs it; "local" where it is not given.
+        engine: which engine runs it; where it is not given the environment variable ``CREWGRAPH_ENGINE`` says, else
+            "local".
         progress: whether progress is shown meanwhile: in the cell of a notebook, elsewhere as lines on standard error.
             Where it is not given the environment variable ``CREWGRAPH_PROGRESS`` says (0 or 1), and where that does
             not either, ``kickoff`` shows it in notebooks only; ``stream`` and ``events`` do not.
-        store: a file that keeps what each node gave. The same kickoff again reads it and runs what is left.
+        store: a file that keeps what each node gave. The same kickoff again reads it and runs what is left. Where it is
+            not given the environment variable ``CREWGRAPH_STORE`` says; ``None`` keeps nothing.
         id_column: with a store, the key of the inputs whose value tells them apart; without it their content does.
         key: what this pipeline is called in the store; its name where it is not given, else "pipeline".
     """

@@ -83,7 +83,12 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--run-timeout", type=SECONDS, metavar="SECONDS", help="For one input on its way through the pipeline.")
 @click.option("--record", metavar="FILE", help="Record all model calls to a cassette.")
 @click.option("--replay", metavar="FILE", help="Answer from a cassette; no model is called.")
-@click.option("--store", metavar="FILE", help="Keep what each node gives; the same line again runs only what is left.")
+@click.option(
+    "--store",
+    metavar="FILE",
+    envvar="CREWGRAPH_STORE",
+    help="Keep what each node gives; the same line again runs only what is left. Also CREWGRAPH_STORE=FILE.",
+)
 @click.option("--id-column", metavar="KEY", help="With --store: the key whose value tells the inputs apart.")
 @click.option("--output-root", metavar="DIR", help="Where output files of tasks go; sets CREWGRAPH_OUTPUT_ROOT.")
 @click.option("--out", metavar="FILE", default="-", help="Where results go; standard output otherwise.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from crewgraph.budget import Meter
 from crewgraph.compiler import Plan, compile_pipeline
 from crewgraph.engine.background import Background
 from crewgraph.engine.inputs import Identify, arows, complete, rows, unrolled
-from crewgraph.engine.named import engine_named
+from crewgraph.engine.named import VARIABLE, engine_named
 from crewgraph.engine.port import Engine, Job, Journal, Rows
 from crewgraph.engine.results import kickoff_result, results_of
 from crewgraph.engine.run import Run
@@ -225,7 +226,7 @@ def prepared(pipeline: Pipeline, inputs: Inputs, options: Options, *, is_watched
         max_concurrency,
         on_error,
         listening(observer, name, *([watched.observe] if watched else [])),
-        engine_named(options.get("engine", "local")),
+        engine_named(options.get("engine") or os.environ.get(VARIABLE) or "local"),
         text,
         declared,
         declared.over(pipeline.policy),

@@ -8,7 +8,10 @@ from importlib.metadata import entry_points
 from crewgraph.engine.local import LocalEngine
 from crewgraph.engine.port import Engine
 
-__all__ = ["engine_named"]
+__all__ = ["VARIABLE", "engine_named"]
+
+VARIABLE = "CREWGRAPH_ENGINE"
+"""Names the engine of every kickoff that does not say it itself."""
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -9,10 +10,14 @@ from typing import Any
 
 from crewgraph.compiler import Plan
 from crewgraph.options import Options
+from crewgraph.scope import is_within
 from crewgraph.store import FileJournal
 from crewgraph.syntax import Pipeline
 
-__all__ = ["Store", "store_of"]
+__all__ = ["VARIABLE", "Store", "store_of"]
+
+VARIABLE = "CREWGRAPH_STORE"
+"""Names the store of every kickoff that does not say it itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,15 @@ class Store:
 
 
 def store_of(options: Options) -> Store | None:
-    """The store that the options name, if they do.
+    """The store that the options name, else the environment.
+
+    A kickoff inside of another one, which a step or a tool began, has the store it is given itself: what the outer one
+    keeps is the answer of that node.
 
     Raises:
         TypeError: it is no path, or what belongs to a store is there without one.
     """
-    path: Any = options.get("store")
+    path: Any = _named(options)
     id_column, key = options.get("id_column"), options.get("key")
     said: list[tuple[str, Any]] = [("id_column", id_column), ("key", key)]
     for name, value in said:
@@ -63,3 +71,9 @@ def store_of(options: Options) -> Store | None:
     if not isinstance(path, str | PathLike) or not fspath(path):
         raise TypeError(f"store is the path of a file, as in 'runs.sqlite', not {path!r}")
     return Store(str(path), id_column, key)
+
+
+def _named(options: Options) -> object:
+    if "store" in options or is_within():
+        return options.get("store")
+    return os.environ.get(VARIABLE) or None
