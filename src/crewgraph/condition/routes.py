@@ -31,12 +31,14 @@ class RouteFate:
         own: whether its condition can be true at all.
         reachable: whether it can be taken: its condition is true and those before it are false.
         shadowed_by: earlier routes of which each alone takes everything that this one would, where it cannot be taken.
+        is_asked: whether its condition is asked at all, as far as one can tell: the routes before leave something over.
     """
 
     name: str
     own: Answer
     reachable: Answer
     shadowed_by: tuple[str, ...] = ()
+    is_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +125,19 @@ class _Router:
         """What can be told of one route."""
         name, condition = self.routes[number]
         if condition is None:
-            reachable, unknown = self.past(number, []), Answer(Verdict.UNKNOWN, reason=OPAQUE.format(name))
-            return RouteFate(name, unknown, reachable if reachable.verdict is Verdict.NO else unknown)
+            left, unknown = self.past(number, []), Answer(Verdict.UNKNOWN, reason=OPAQUE.format(name))
+            is_asked = left.verdict is not Verdict.NO
+            return RouteFate(name, unknown, unknown if is_asked else left, is_asked=is_asked)
         own = self.ask([(condition, True)])
         reachable = own if own.verdict is Verdict.NO else self.past(number, [(condition, True)])
-        if reachable.verdict is not Verdict.NO or own.verdict is Verdict.NO:
+        if reachable.verdict is not Verdict.NO:
             return RouteFate(name, own, reachable)
+        is_asked = self.past(number, []).verdict is not Verdict.NO
+        if own.verdict is Verdict.NO:
+            return RouteFate(name, own, reachable, is_asked=is_asked)
         before = [(earlier, other) for earlier, other in self.routes[:number] if other is not None]
         shadows = [earlier for earlier, other in before if self.within(condition, other) is Verdict.YES]
-        return RouteFate(name, own, reachable, tuple(shadows))
+        return RouteFate(name, own, reachable, tuple(shadows), is_asked)
 
     def past(self, number: int, last: list[Part]) -> Answer:
         """Whether the conditions of the first routes can all be false, and then something else as wanted."""

@@ -177,8 +177,9 @@ class _Building:
         return self.parts.code is not None and name in self.parts.code.methods[mark]
 
     def tool(self, name: str) -> Any:
-        """The stand-in of a tool."""
-        return self.stand_in(name, lambda: _StandInTool(name=name, description=f"{name}, as the project has it."))
+        """The stand-in of a tool; a name that is empty is a finding of its own."""
+        own = name if name.strip() else "…"
+        return self.stand_in(name, lambda: _StandInTool(name=own, description=f"{own}, as the project has it."))
 
     def model(self, name: str) -> Any:
         """The stand-in of a model."""

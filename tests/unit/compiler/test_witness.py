@@ -136,6 +136,13 @@ def test_a_key_that_no_run_reads() -> None:
     assert (finding.severity, finding.witness) == (Severity.WARNING, None)
 
 
+@pytest.mark.parametrize("first", ["has(p)", "s or has(p)", "p == 'a' or p != 'a'"])
+def test_a_condition_that_is_never_asked_cannot_fail(first: str) -> None:
+    """The routes before take everything, so that a wrong one is a warning."""
+    finding = found("CG406", router(first, "p > 3"), p=str, s=bool)
+    assert (finding.severity, finding.witness) == (Severity.WARNING, None)
+
+
 def test_a_key_that_only_some_routes_have_seen() -> None:
     """The run takes the other one, and gets as far as the condition."""
     finding = found("CG302", router("has(p)"), router("s", "p > 3"), s=bool)

@@ -306,6 +306,16 @@ IN_CLASSES = {
             )
         ],
     ),
+    "tool without a name": (
+        changed(WITH_CLASS, "agents.yaml", "  role: Writer", "  role: Writer\n  tools: ['']"),
+        [
+            (
+                "CG703",
+                "config/agents.yaml:11",
+                "agent 'writer' names '' in tools, and Newsroom has no such @tool method",
+            )
+        ],
+    ),
     "shape that no method makes": (
         changed(
             WITH_CLASS,

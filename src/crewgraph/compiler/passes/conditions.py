@@ -172,8 +172,8 @@ def _is_partial(overlap: Overlap) -> bool:
 
 def unfit_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
     """CG406: a condition does with values what their types do not allow."""
-    for switch, asks in analysis.routers():
-        for ask in asks:
+    for switch, asks, report in _reports(analysis):
+        for ask, fate in zip(asks, report.routes, strict=True):
             for each in analysis.mistakes(switch.name, ask.condition) if ask.condition else ():
                 if each.kind is Misuse.FAILS:
                     yield Diagnostic(
@@ -182,7 +182,8 @@ def unfit_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
                         (*switch.path, f"route '{ask.route}'"),
                         each.hint,
                         switch.name,
-                        witness=_failing(analysis, switch, ask, each),
+                        None if fate.is_asked else Severity.WARNING,
+                        witness=_failing(analysis, switch, ask, each) if fate.is_asked else None,
                     )
 
 
