@@ -13,19 +13,33 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import anyio
 
 from crewgraph.budget import Meter
 from crewgraph.errors import BudgetExceeded, DeadlineExceeded
 from crewgraph.listeners import by_hand
+from crewgraph.outputs import TaskOutput
 from crewgraph.policy import UNDECLARED, Budget, Policy
 from crewgraph.threads import Home
 from crewgraph.trace import Event
-from crewgraph.usage import Account
+from crewgraph.usage import Account, Call, UsageMetrics
 
-__all__ = ["NEVER", "Ending", "Scope", "budgeted", "current", "entered", "first", "is_within", "too_long", "within"]
+__all__ = [
+    "NEVER",
+    "Ending",
+    "KeptTask",
+    "Scope",
+    "TaskLog",
+    "budgeted",
+    "current",
+    "entered",
+    "first",
+    "is_within",
+    "too_long",
+    "within",
+]
 
 _log = logging.getLogger("crewgraph.engine")
 
@@ -34,6 +48,32 @@ T = TypeVar("T")
 Ending = tuple[float, Callable[[], Exception]]
 """When something ends at the latest, on :func:`time.monotonic`, and the error that says why."""
 NEVER: Ending = (math.inf, RuntimeError)
+
+
+class KeptTask(NamedTuple):
+    """What a task of the node at work gave before, and what it took then."""
+
+    output: TaskOutput
+    usage: UsageMetrics
+    calls: Sequence[Call]
+
+
+class TaskLog(Protocol):
+    """Keeps what the tasks of one node give, so that a node that was cut off goes on with its next task."""
+
+    def recall(self, task: int, said: str, before: Sequence[int]) -> KeptTask | None:
+        """What a task gave before; ``None`` where it has to be done.
+
+        Args:
+            task: its number in the node, counted from 0.
+            said: what it is told now, in one line; with other words its answer would be another.
+            before: the tasks that have ended before it, each of which was recalled or kept.
+        """
+        ...
+
+    async def gave(self, task: int, output: TaskOutput, account: Account, *, started: float, ended: float) -> None:
+        """Keep what a task gave that could not be recalled; it is on disk when this returns."""
+        ...
 
 
 def _uncounted() -> Account:
@@ -55,6 +95,7 @@ class Scope:
         crew: the name of the crew or node at work, for the records.
         owner: the node at work; one that is called by hand is not.
         home: where ``emit`` is called.
+        tasks: keeps what the tasks of the node at work give; ``None`` where nothing is kept of them.
     """
 
     emit: Callable[[Event], None] | None = None
@@ -67,6 +108,7 @@ class Scope:
     crew: str = ""
     owner: object = None
     home: Home = field(default_factory=Home)
+    tasks: TaskLog | None = None
 
     def tell(self, event: Event) -> None:
         """Report an event where the observer is at home: whoever works in another thread hands it over."""

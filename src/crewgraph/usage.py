@@ -120,7 +120,7 @@ class Call:
         attempt: 1 for the first time that this model was asked this.
         usage: what it took; the empty count for tools.
         error: class and message of what it raised.
-        source: "cassette" or "cache" where nothing was called.
+        source: "cassette" or "cache" where nothing was called; "store" where a task that made it was read from a store.
     """
 
     kind: Literal["model", "tool"]
@@ -172,6 +172,12 @@ class Account:
                     self.calls.append(call)
         if self._parent is not None:
             self._parent.charge(call)
+
+    def take_over(self, usage: UsageMetrics, calls: Iterable[Call]) -> None:
+        """Note what was paid for before: it is part of this work, and charged to nothing around it."""
+        with self._lock:
+            self.usage.add_usage_metrics(usage)
+            self.calls += calls
 
     def refuse(self, error: Exception) -> None:
         """Note that a budget had no room for a call, whatever the work makes of it."""

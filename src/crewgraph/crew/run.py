@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,13 +18,14 @@ from crewgraph.crew.prompt import Brief, Source, briefs
 from crewgraph.crew.schedule import Place, in_order, schedule
 from crewgraph.crew.tools.shed import ToolShed
 from crewgraph.crew.work import Work
+from crewgraph.definition import as_line
 from crewgraph.errors.root import in_words
 from crewgraph.handoff import Handoff
 from crewgraph.llm.choose import resolve
 from crewgraph.outputs import CrewOutput, TaskOutput
-from crewgraph.scope import Scope, current
+from crewgraph.scope import KeptTask, Scope, TaskLog, current
 from crewgraph.threads import called
-from crewgraph.trace import TaskFailed, TaskSkipped
+from crewgraph.trace import TaskFailed, TaskFinished, TaskSkipped, TaskStarted
 from crewgraph.usage import Account
 
 __all__ = ["perform"]
@@ -69,10 +71,41 @@ class _Run:
     shed: ToolShed
     done: dict[int, TaskOutput] = field(default_factory=dict[int, TaskOutput])
 
+    @property
+    def log(self) -> TaskLog | None:
+        """Keeps what tasks give; a single task is kept with its crew."""
+        return self.scope.tasks if len(self.jobs) > 1 else None
+
     async def do(self, place: Place) -> None:
+        """Do one task, or skip it, or read what it gave before."""
+        log, brief = self.log, self.briefs[place.index]
+        kept = None if log is None else log.recall(place.index, _said(brief), place.before)
+        if kept is not None:
+            self._take_over(place, kept)
+            return
+        account, started = Account(self.scope.account), time.time()
+        output = self.done[place.index] = await self._output(place, account)
+        if log is not None:
+            await log.gave(place.index, output, account, started=started, ended=time.time())
+
+    def _who(self, place: Place) -> dict[str, Any]:
+        label, role = self.jobs[place.index].task.label, self.briefs[place.index].role
+        return {"crew": self.scope.crew, "task": label, "agent": role}
+
+    def _take_over(self, place: Place, kept: KeptTask) -> None:
+        """Note what a task gave before; its calls are those of the crew, and paid for already."""
+        who = self._who(place)
+        self.done[place.index] = kept.output
+        self.scope.account.take_over(kept.usage, (replace(call, source="store") for call in kept.calls))
+        if kept.output.skipped:
+            self.scope.tell(TaskSkipped(**who))
+        else:
+            self.scope.tell(TaskStarted(**who))
+            self.scope.tell(TaskFinished(**who, tokens=kept.usage.total_tokens, source="store"))
+
+    async def _output(self, place: Place, account: Account) -> TaskOutput:
         """Do one task, or skip it."""
-        job, brief = self.jobs[place.index], self.briefs[place.index]
-        who: dict[str, Any] = {"crew": self.scope.crew, "task": job.task.label, "agent": brief.role}
+        job, brief, who = self.jobs[place.index], self.briefs[place.index], self._who(place)
         try:
             is_done = await is_wanted(job.task, self._previous(place), self.values)
         except Exception as error:
@@ -80,12 +113,11 @@ class _Run:
             raise
         if not is_done:
             self.scope.tell(TaskSkipped(**who))
-            self.done[place.index] = skipped(brief)
-            return
-        scope = replace(self.scope, account=Account(self.scope.account))
+            return skipped(brief)
+        scope = replace(self.scope, account=account, tasks=None)
         desk = Desk(job=job, values=self.values, terms=self.terms, scope=scope, shed=self.shed)
         work = Work(desk=desk, brief=brief, context=self._context(place), file=self.files.get(place.index))
-        self.done[place.index] = await work.do()
+        return await work.do()
 
     def _previous(self, place: Place) -> TaskOutput | None:
         """The last answer before a task; one that was skipped where all were."""
@@ -116,6 +148,13 @@ class _Run:
             token_usage=self.scope.account.usage,
             calls=self.scope.account.calls,
         )
+
+
+def _said(brief: Brief) -> str:
+    """What a task and its agent are told, filled in."""
+    checks = [each for each in brief.guardrails if isinstance(each, str)]
+    told = [brief.role, brief.goal, brief.backstory, brief.description, brief.expected_output, brief.output_file]
+    return as_line([*told, *checks])
 
 
 async def _files(filled: Sequence[Brief], terms: Terms) -> dict[int, OutputFile]:

@@ -27,6 +27,7 @@ from crewgraph.compiler.plan import Plan
 from crewgraph.engine.open_routes import declares, run_inside
 from crewgraph.engine.port import Job, Row, Rows
 from crewgraph.engine.run import Mark, Run
+from crewgraph.engine.tasks import KeptTasks
 from crewgraph.errors import NodeError, StoreError
 from crewgraph.errors.root import in_words
 from crewgraph.frontier import SKIPPED
@@ -271,6 +272,8 @@ class _Pool:
         if kind.policy is not None:
             around = replace(around, policy=self.job.policy.over(kind.policy).over(around.policy))
         scope = surroundings(kind.node, kind.name, around, emit=self.emitter(run, node))
+        if run.log is not None and kind.interface.kind == "crew":
+            scope = replace(scope, tasks=KeptTasks(run.log.tasks(node), self.keep))
         mark.account = scope.account
         output = await call(kind.node, run.handoff(node), scope=scope)
         mark.ended = time.time()

@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.outputs import CrewOutput
+from crewgraph.scope import TaskLog
 from crewgraph.store import Kept
 from crewgraph.usage import Account
 
@@ -42,6 +43,10 @@ class Log(Protocol):
 
     def failed(self, node: int, error: BaseException, account: Account | None, *, started: float, ended: float) -> None:
         """Note that a node failed."""
+        ...
+
+    def tasks(self, node: int) -> TaskLog:
+        """The log of the tasks inside of a node; keeping one raises a StoreError where it cannot be written."""
         ...
 
     def inside(self, router: int, route: str, plan: Plan, state: bytearray) -> Self:

@@ -23,7 +23,7 @@ from crewgraph.store.entries import Spent
 from crewgraph.store.plain import NotPlain, as_json, is_same, misfit
 from crewgraph.usage import Call, UsageMetrics
 
-__all__ = ["NotPlain", "decoded", "encoded", "read_spent", "written_spent"]
+__all__ = ["NotPlain", "decoded", "decoded_task", "encoded", "encoded_task", "read_spent", "written_spent"]
 
 _WORDS = TaskOutput.model_fields.keys() - {"raw", "pydantic", "json_dict", "output_format", "output_file"}
 """What of a task's output is plain."""
@@ -185,6 +185,24 @@ def _class_of(name: str, face: Interface) -> type[BaseModel] | None:
 
 
 # ---- tasks -----------------------------------------------------------------------------------------------------
+
+
+def encoded_task(task: TaskOutput, face: Interface) -> str:
+    """The output of one task as JSON.
+
+    Raises:
+        NotPlain: it would not come back as it was.
+    """
+    return as_json(_task(task, face))
+
+
+def decoded_task(text: str, face: Interface) -> TaskOutput:
+    """The output of a task that was written.
+
+    Raises:
+        ValueError: it does not fit the types that are declared now; the text says why.
+    """
+    return _task_read(json.loads(text), face)
 
 
 def _task(task: TaskOutput, face: Interface) -> dict[str, Any]:

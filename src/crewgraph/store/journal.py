@@ -165,7 +165,7 @@ class FileJournal:
             if found is None:
                 return None
             run, began, origin, status = found
-            query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended
+            query = """SELECT node, item, attempt, status, fingerprint, output, route, spent, started, ended
                        FROM nodes WHERE run = ? ORDER BY attempt"""
             lines = [Line(*each) for each in self.reader.execute(query, (run,))]
         return Pages(self, run, identity, place, began=began, origin=origin, status=status, lines=lines)

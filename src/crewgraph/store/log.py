@@ -18,6 +18,7 @@ from crewgraph.outputs import CrewOutput
 from crewgraph.store.codec import NotPlain, decoded, encoded, read_spent, written_spent
 from crewgraph.store.entries import Identity, Kept, Spent
 from crewgraph.store.own_names import own_names
+from crewgraph.store.tasks import FileTasks
 from crewgraph.store.versions import own_definitions
 from crewgraph.store.writer import Writer
 from crewgraph.usage import Account
@@ -32,6 +33,7 @@ class Line(NamedTuple):
     """A row of the table of nodes."""
 
     node: str
+    item: int
     attempt: int
     status: str
     fingerprint: str
@@ -79,11 +81,18 @@ class Pages:
     """By node and fingerprint the last line that can be read."""
     attempts: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
     """How often each node was noted so far."""
+    task_attempts: defaultdict[tuple[str, int], int] = field(
+        default_factory=lambda: defaultdict[tuple[str, int], int](int)
+    )
+    """How often each task inside of a node was noted so far."""
     is_noted: bool = False
 
     def __post_init__(self) -> None:
         for line in self.lines:
-            self.attempts[line.node] = line.attempt
+            if line.item:
+                self.task_attempts[line.node, line.item] = line.attempt
+            else:
+                self.attempts[line.node] = line.attempt
             if line.status == "ok":
                 self.known[line.node, line.fingerprint] = line
 
@@ -92,6 +101,34 @@ class Pages:
         if not self.is_noted:
             self.is_noted = True
             self.book.note_run(self, status="running", error=None, ended=None)
+
+    def line(
+        self,
+        node: str,
+        status: str,
+        fingerprint: str,
+        started: float,
+        ended: float,
+        *,
+        item: int = 0,
+        **said: str | None,
+    ) -> None:
+        """Note an attempt of a node, or of a task inside of it; ``said`` is its output, route, what it spent, and its error."""
+        self.note()
+        if item:
+            attempt = self.task_attempts[node, item] = self.task_attempts[node, item] + 1
+        else:
+            attempt = self.attempts[node] = self.attempts[node] + 1
+        told = [said.get(column) for column in ("output", "route", "spent", "error")]
+        self.book.writer.put("nodes", (self.run, node, item, attempt, status, fingerprint, *told, started, ended))
+
+    def complain(self, node: str, reason: str, then: str) -> None:
+        """Say of a node why it is not kept or not read."""
+        self.book.complain(node, reason, then)
+
+    async def durable(self) -> None:
+        """Wait until everything that was noted so far is on disk."""
+        await self.book.writer.durable()
 
 
 class FileLog:
@@ -188,14 +225,13 @@ class FileLog:
         self, node: int, status: str, started: float, ended: float, *, output: str | None = None, route: str | None = None,
         spent: str | None = None, error: str | None = None,
     ) -> None:  # fmt: skip
-        self._pages.note()
-        name = self._names[node]
-        self._pages.attempts[name] += 1
-        values = (
-            self._pages.run, name, 0, self._pages.attempts[name], status, self._key(node), output, route, spent, error,
-            started, ended,
+        self._pages.line(
+            self._names[node], status, self._key(node), started, ended, output=output, route=route, spent=spent, error=error
         )  # fmt: skip
-        self._pages.book.writer.put("nodes", values)
+
+    def tasks(self, node: int) -> FileTasks:
+        """The log of the tasks inside of a node."""
+        return FileTasks(self._pages, self._names[node], self._key(node), self._face(node))
 
     # ---- runs inside of this one -------------------------------------------------------------------------------
 

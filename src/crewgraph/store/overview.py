@@ -49,7 +49,7 @@ def overview_of(path: str | PathLike[str]) -> Overview:
         runs = list(source.rows("SELECT pipeline, status, count(*) FROM runs GROUP BY 1, 2 ORDER BY 1, 2"))
         query = """SELECT pipeline, node, count(DISTINCT run) FILTER (WHERE nodes.status = 'ok'),
                           count(*) FILTER (WHERE nodes.status = 'failed')
-                   FROM nodes JOIN runs USING (run) GROUP BY 1, 2 ORDER BY 1, 2"""
+                   FROM nodes JOIN runs USING (run) WHERE item = 0 GROUP BY 1, 2 ORDER BY 1, 2"""
         nodes, writer = list(source.rows(query)), source.writer()
     pipelines = [
         PipelineRuns(

@@ -118,9 +118,10 @@ class TaskStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFinished(TaskStarted):
-    """A task has its answer."""
+    """A task has its answer; ``source`` is "store" where it was read and not done."""
 
     tokens: int = 0
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
