@@ -25,20 +25,12 @@ class Log(Protocol):
         """What a node gave before; ``None`` where it has to run."""
         ...
 
-    async def gave(self, node: int, output: CrewOutput, *, started: float, ended: float) -> None:
-        """Keep what a node gave; it is on disk when this returns.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
+    def gave(self, node: int, output: CrewOutput, *, started: float, ended: float) -> None:
+        """Keep what a node gave; it is on disk when the journal is durable."""
         ...
 
-    async def took(self, node: int, route: str, *, started: float, ended: float) -> None:
-        """Keep which route a router took; it is on disk when this returns.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
+    def took(self, node: int, route: str, *, started: float, ended: float) -> None:
+        """Keep which route a router took; it is on disk when the journal is durable."""
         ...
 
     def failed(self, node: int, error: BaseException, account: Account | None, *, started: float, ended: float) -> None:

@@ -55,6 +55,14 @@ class Journal(Protocol):
         """
         ...
 
+    async def durable(self) -> None:
+        """Wait until everything that logs kept so far is on disk.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

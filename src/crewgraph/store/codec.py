@@ -20,7 +20,7 @@ from crewgraph.node import Interface
 from crewgraph.outputs import CrewOutput, OutputFormat, ProcedureRunResult, TaskOutput
 from crewgraph.shapes import adapter, coercer
 from crewgraph.store.entries import Spent
-from crewgraph.store.plain import NotPlain, as_json, is_same, misfit
+from crewgraph.store.plain import PLAIN, NotPlain, as_json, is_same, misfit
 from crewgraph.usage import Call, UsageMetrics
 
 __all__ = ["NotPlain", "decoded", "decoded_task", "encoded", "encoded_task", "read_spent", "written_spent"]
@@ -88,8 +88,10 @@ def _keys(keys: Mapping[str, Any], face: Interface) -> tuple[dict[str, Any], lis
     """The keys as plain values, and which of them are so by their declared type alone."""
     record, typed = dict[str, Any](), list[str]()
     for key, value in keys.items():
-        record[_plain(key, f"the key {key!r:.40}")] = value
-        told = misfit(value, f"'{key}'")
+        if type(key) is not str:
+            raise NotPlain(f"the key {key!r:.40} is a {type(key).__qualname__}, which JSON does not know")
+        record[key] = value
+        told = None if type(value) in PLAIN else misfit(value, f"'{key}'")
         if told is not None:
             typed.append(key)
             record[key] = _by_type(value, face, key, told)

@@ -170,6 +170,14 @@ class FileJournal:
             lines = [Line(*each) for each in self.reader.execute(query, (run,))]
         return Pages(self, run, identity, place, began=began, origin=origin, status=status, lines=lines)
 
+    async def durable(self) -> None:
+        """Wait until everything that logs kept so far is on disk.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        await self.writer.durable()
+
     def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None:
         """Note that a run is under way, or how it ended."""
         known = pages.identity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -79,11 +79,9 @@ class Pages:
     lines: Sequence[Line] = ()
     known: dict[tuple[str, str], Line] = field(default_factory=dict[tuple[str, str], Line])
     """By node and fingerprint the last line that can be read."""
-    attempts: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
+    attempts: Counter[str] = field(default_factory=Counter)
     """How often each node was noted so far."""
-    task_attempts: defaultdict[tuple[str, int], int] = field(
-        default_factory=lambda: defaultdict[tuple[str, int], int](int)
-    )
+    task_attempts: Counter[tuple[str, int]] = field(default_factory=Counter)
     """How often each task inside of a node was noted so far."""
     is_noted: bool = False
 
@@ -183,12 +181,8 @@ class FileLog:
 
     # ---- writing -----------------------------------------------------------------------------------------------
 
-    async def gave(self, node: int, output: CrewOutput, *, started: float, ended: float) -> None:
-        """Keep what a node gave; it is on disk when this returns.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
+    def gave(self, node: int, output: CrewOutput, *, started: float, ended: float) -> None:
+        """Keep what a node gave; it is on disk when the journal is durable."""
         spent = written_spent(output.token_usage, output.calls)
         try:
             text = encoded(output, self._face(node))
@@ -199,17 +193,11 @@ class FileLog:
         else:
             self._results[node] = digest_of(self._key(node), text)
             self._line(node, "ok", started, ended, output=text, spent=spent)
-        await self._pages.book.writer.durable()
 
-    async def took(self, node: int, route: str, *, started: float, ended: float) -> None:
-        """Keep which route a router took; it is on disk when this returns.
-
-        Raises:
-            StoreError: it cannot be written.
-        """
+    def took(self, node: int, route: str, *, started: float, ended: float) -> None:
+        """Keep which route a router took; it is on disk when the journal is durable."""
         self._results[node] = digest_of(self._key(node), route)
         self._line(node, "ok", started, ended, route=route)
-        await self._pages.book.writer.durable()
 
     def failed(self, node: int, error: BaseException, account: Account | None, *, started: float, ended: float) -> None:
         """Note that a node failed; it runs again when this is resumed."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["NotPlain", "as_json", "is_same", "misfit"]
+__all__ = ["PLAIN", "NotPlain", "as_json", "is_same", "misfit"]
 
 
 class NotPlain(ValueError):
@@ -31,7 +31,7 @@ def misfit(value: Any, place: str) -> str | None:
 
 def _misfit(value: Any, place: str) -> str | None:
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return None
     if kind is float:
         return None if math.isfinite(value) else f"{place} is {value}, which JSON does not know"
@@ -42,7 +42,8 @@ def _misfit(value: Any, place: str) -> str | None:
     return f"{place} is a {kind.__qualname__}, which JSON does not know"
 
 
-_PLAIN = {str, int, bool, type(None)}
+PLAIN = frozenset({str, int, bool, type(None)})
+"""Types of which JSON gives back every value."""
 
 
 def _misfit_item(key: Any, item: Any, place: str) -> str | None:

@@ -1,0 +1,393 @@
+"""The pool of workers of one kickoff: anyio tasks that walk runs through their plans.
+
+A worker takes a ready node and keeps walking: of the nodes that become ready it continues with the first in place
+and hands the others out. It opens the next input only when no node of an open run waits, so that memory is bounded
+by ``max_concurrency`` whatever the number of inputs, and runs are finished before new ones are begun. With a journal
+a run goes on when what its node gave is on disk, and its worker does something else until then.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from crewgraph.compiler.plan import Plan
+from crewgraph.engine.open_routes import declares, run_inside
+from crewgraph.engine.port import Job, Row
+from crewgraph.engine.run import Mark, Run
+from crewgraph.engine.tasks import KeptTasks
+from crewgraph.engine.told import Told
+from crewgraph.errors import NodeError, StoreError
+from crewgraph.errors.root import in_words
+from crewgraph.graph import Switch, Work
+from crewgraph.handoff import isolated
+from crewgraph.node import call, surroundings
+from crewgraph.scope import NEVER, Ending, first
+from crewgraph.store import Kept
+from crewgraph.trace import (
+    NodeFailed,
+    NodeFinished,
+    NodeStarted,
+    RouteTaken,
+    RunStarted,
+)
+
+__all__ = ["Pool"]
+
+_log = logging.getLogger("crewgraph.engine")
+
+BREATH = 64
+"""After how many nodes a worker lets others run, where nodes themselves never wait."""
+
+
+@dataclass(eq=False, slots=True)
+class Pool:
+    """The workers of one kickoff, and what they have to do."""
+
+    plan: Plan
+    job: Job
+    tasks: TaskGroup
+    told: Told
+    rows: Iterator[Row] = field(default_factory=lambda: iter(()))
+    todo: deque[tuple[Run, int]] = field(default_factory=deque[tuple[Run, int]])
+    workers: int = 0
+    active: dict[Run, int] = field(default_factory=dict[Run, int])
+    """For each open run how many of its nodes are handed out or at work."""
+    scopes: dict[Run, set[anyio.CancelScope]] = field(default_factory=dict[Run, set[anyio.CancelScope]])
+    timers: dict[Run, anyio.CancelScope] = field(default_factory=dict[Run, anyio.CancelScope])
+    """For each open run that may not last for ever, who waits for its end."""
+    room: anyio.Event = field(default_factory=anyio.Event)
+    unwritten: list[tuple[Run, list[int]]] = field(default_factory=list[tuple[Run, list[int]]])
+    """With a journal: runs of which a node is done, and what is ready as soon as that is on disk."""
+    is_writing: bool = False
+    resting: deque[anyio.Event] = field(default_factory=deque[anyio.Event])
+    """Workers that have nothing to do until nodes go on that wait for the disk."""
+    crash: BaseException | None = None
+    """What the source of the inputs raised, or whoever takes the results: the kickoff cannot go on."""
+
+    # ---- workers -----------------------------------------------------------------------------------------------
+
+    def hire(self) -> None:
+        """Start one more worker, if there may be one."""
+        if self.workers < self.job.max_concurrency:
+            self.workers += 1
+            self.tasks.start_soon(self.guard, self.work)
+
+    async def guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Keep an error out of the task group, which would wrap it; stop everything and leave it to the engine."""
+        try:
+            await work()
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C and exit too: execute() raises it when all is put away
+            self.crash = self.crash or error
+            self.tasks.cancel_scope.cancel()
+
+    async def work(self) -> None:
+        """Do whatever is to be done, until nothing is."""
+        walked = 0
+        while True:
+            if self.todo:
+                run, node = self.todo.popleft()
+            elif (opened := await self.open_next()) is not None:
+                run, node = opened
+            elif self.is_writing:
+                await self.rest()
+                continue
+            else:
+                break
+            walked += await self.walk(run, node)
+            if walked >= BREATH:
+                walked = 0
+                await checkpoint()
+        self.workers -= 1
+
+    async def open_next(self) -> tuple[Run, int] | None:
+        """Open the next input that can run; another worker looks for the one after it."""
+        if self.unwritten and len(self.active) >= self.job.max_concurrency * 3 // 2:
+            return None  # those that wait for the disk go on before others are begun
+        for row in self.rows:
+            if self.job.is_over_budget:
+                self.job.not_begun.append(row.index)
+                break
+            run, ready = await self.open(row)
+            if ready:
+                self.hand_out(run, ready[1:])
+                self.hire()
+                return run, ready[0]
+        return None
+
+    async def feed(self, rows: AsyncGenerator[Row, None]) -> None:
+        """Open inputs as they come, as long as there is room for more runs."""
+        async with aclosing(rows):
+            async for row in rows:
+                if self.job.is_over_budget:
+                    self.job.not_begun.append(row.index)
+                    break
+                while len(self.active) >= self.job.max_concurrency:
+                    self.room = anyio.Event()
+                    await self.room.wait()
+                run, ready = await self.open(row)
+                self.hand_out(run, ready)
+
+    async def open(self, row: Row) -> tuple[Run, list[int]]:
+        """Begin a run; one that cannot run is delivered at once."""
+        scope = self.job.around(row.index)
+        try:
+            run, error = Run(self.plan, row.index, row.values, scope=scope), row.error
+        except Exception as unusable:  # noqa: BLE001 - copying a value runs the user's code
+            run, error = Run(self.plan, row.index, {}, scope=scope), unusable
+        self.told.tell(run, RunStarted(inputs=run.inputs))
+        if error is not None:
+            run.error = error
+            await self.end(run)
+            return run, []
+        if self.job.journal is not None and row.identity is not None:
+            run.log = self.job.journal.begin(row.identity, row.index, run.frontier.state)
+        ready = run.start()
+        self.active[run] = len(ready)
+        self.scopes[run] = set()
+        ending = first(run.scope.endings)
+        if ending is not NEVER:
+            timer = self.timers[run] = anyio.CancelScope()
+            self.tasks.start_soon(self.guard, partial(self.expire, run, ending, timer))
+        return run, ready
+
+    def hand_out(self, run: Run, nodes: list[int]) -> None:
+        """Put nodes where workers find them."""
+        for node in nodes:
+            self.todo.append((run, node))
+            self.hire()
+
+    def cut_off(self) -> list[Run]:
+        """The runs that were begun and not ended; their observer is told that they will not be."""
+        runs = list(self.active)
+        for run in runs:
+            run.cancelled = run.unsettled > 0
+            for inner in run.family():
+                for node, mark in inner.marks.items():
+                    if mark.ended is None:
+                        mark.ended = time.time()
+                        self.told.tell(inner, NodeFailed(error="cancelled", is_cancelled=True), node)
+            if run in self.scopes:
+                self.told.ended(run, "cancelled" if run.cancelled else None)
+                run.note_end()
+        return runs
+
+    # ---- walking -----------------------------------------------------------------------------------------------
+
+    async def walk(self, run: Run, node: int) -> int:
+        """Run a node and whatever follows in place; returns how many nodes that were."""
+        root, walked, ready = run.root, 0, [node]
+        while ready:
+            node, walked = ready[0], walked + 1
+            self.hand_out(run, ready[1:])
+            before = run
+            run, ready = (run, []) if root.error else await self.visit(run, node)
+            if run.log is not None and not root.error and before.marks[node].source is None:
+                self.write(run, ready)
+                return walked
+            run, ready = self.advance(run, ready)
+        if self.active[root] == 0:
+            await self.end(root)
+        return walked
+
+    def advance(self, run: Run, ready: list[int]) -> tuple[Run, list[int]]:
+        """Go on from a node that is done; returns what is ready now, with the run it belongs to."""
+        root = run.root
+        while run.unsettled == 0 and run.parent and not root.error:
+            subrun, (run, router) = run, run.parent
+            ready = run.adopt(router, subrun)
+        if root.error:
+            ready = []
+        self.active[root] += len(ready) - 1
+        return run, ready
+
+    async def visit(self, run: Run, node: int) -> tuple[Run, list[int]]:
+        """Run one node; returns the nodes that are ready because of it, none where it failed."""
+        root = run.root
+        if self.crash is not None:
+            await checkpoint()  # which is cancelled: nodes that never wait would not notice
+        mark = run.marks[node] = Mark(time.time())
+        self.told.tell(run, NodeStarted(), node)
+        try:
+            if self.active[root] == 1 and root not in self.timers:
+                return await self.perform(run, node)  # nothing could stop it: a cancel scope costs 10 µs
+            with anyio.CancelScope() as scope:
+                self.scopes[root].add(scope)
+                try:
+                    return await self.perform(run, node)
+                finally:
+                    self.scopes[root].discard(scope)
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            if isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf:
+                raise  # else the node cancelled itself; nobody asked this kickoff to stop
+            self.fail(run, node, error)
+        else:
+            mark.ended = time.time()
+            if isinstance(root.error, NodeError):
+                self.told.tell(
+                    run, NodeFailed(error="cancelled: another node of the run failed", is_cancelled=True), node
+                )
+            else:
+                assert root.error is not None, "a run is stopped for a reason"
+                mark.error = root.error  # the time of the run is up
+                self.told.tell(run, NodeFailed(error=in_words(root.error)), node)
+        return run, []
+
+    async def perform(self, run: Run, node: int) -> tuple[Run, list[int]]:
+        """Run one node; returns the nodes that are ready because of it, with the run they belong to."""
+        kind, mark = run.plan.nodes[node], run.marks[node]
+        if run.log is not None:
+            kept = run.log.recall(node)
+            if kept is not None:
+                return run, self.read(run, node, kept)
+            mark.attempt = run.log.attempt(node)
+        if isinstance(kind, Switch):
+            return await self.choose(run, node, kind)
+        assert isinstance(kind, Work), "the frontier hands out nothing else"
+        around = run.root.scope
+        if kind.policy is not None:
+            around = replace(around, policy=self.job.policy.over(kind.policy).over(around.policy))
+        scope = surroundings(kind.node, kind.name, around, emit=self.told.by(run, node))
+        if run.log is not None and kind.interface.kind == "crew":
+            scope = replace(scope, tasks=KeptTasks(run.log.tasks(node), self.keep))
+        mark.account = scope.account
+        output = await call(kind.node, run.handoff(node), scope=scope)
+        mark.ended = time.time()
+        if run.log is not None:
+            run.log.gave(node, output, started=mark.started, ended=mark.ended)
+        ready = run.settle(node, output=output)
+        self.told.tell(run, NodeFinished(output=output, tokens=output.token_usage.total_tokens), node)
+        return run, ready
+
+    async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
+        """Ask a router; a pipeline that nobody declared becomes a run inside this one."""
+        verdict: Any = switch.router.route(isolated(run.values(node)))
+        pipeline, route = await verdict if inspect.isawaitable(verdict) else verdict
+        mark = run.marks[node]
+        mark.ended, mark.route = time.time(), str(route)
+        is_declared = declares(switch, route, pipeline)
+        if run.log is not None and is_declared:
+            run.log.took(node, mark.route, started=mark.started, ended=mark.ended)
+        self.told.tell(run, RouteTaken(route=mark.route), node)
+        self.told.tell(run, NodeFinished(), node)
+        if is_declared:
+            return run, run.settle(node, route=mark.route)
+        subrun = run_inside(run, node, switch, mark.route, pipeline)
+        return subrun, subrun.start()
+
+    # ---- the journal -------------------------------------------------------------------------------------------
+
+    def read(self, run: Run, node: int, kept: Kept) -> list[int]:
+        """Settle a node by what it gave before."""
+        ready = run.take_over(node, kept)
+        if kept.route is not None:
+            self.told.tell(run, RouteTaken(route=kept.route), node)
+        tokens = kept.spent.usage.total_tokens
+        self.told.tell(run, NodeFinished(output=kept.output, tokens=tokens, source="store"), node)
+        return ready
+
+    def write(self, run: Run, ready: list[int]) -> None:
+        """Go on from a node when what it gave is on disk; meanwhile its worker does something else."""
+        self.unwritten.append((run, ready))
+        if not self.is_writing:
+            self.is_writing = True
+            self.tasks.start_soon(self.guard, self.flush)
+
+    async def flush(self) -> None:
+        """Wait for the disk, for as long as nodes wait for it: all that have gathered meanwhile go on together."""
+        assert self.job.journal is not None, "else nothing is written"
+        while self.unwritten:
+            gathered, self.unwritten = self.unwritten, []
+            await self.job.journal.durable()
+            for each in gathered:
+                run, ready = self.advance(*each)
+                self.todo.extend((run, node) for node in ready)
+                if self.active[run.root] == 0:
+                    self.tasks.start_soon(self.guard, partial(self.end, run.root))  # whoever takes it may be slow
+            self.is_writing = bool(self.unwritten)
+            for _ in range(max(len(self.todo), 0 if self.is_writing else len(self.resting))):
+                self.rouse()
+
+    def rouse(self) -> None:
+        """Have one more worker look for something to do."""
+        if self.resting:
+            self.resting.pop().set()
+        else:
+            self.hire()
+
+    async def rest(self) -> None:
+        """Wait to be roused: a worker that stays is cheaper than a new one."""
+        roused = anyio.Event()
+        self.resting.append(roused)
+        await roused.wait()
+
+    async def keep(self, written: Awaitable[None]) -> None:
+        """Wait until something is on disk. Where that cannot be, the kickoff ends; what the node gave is not lost."""
+        try:
+            with anyio.CancelScope(shield=True):
+                await written
+        except StoreError as error:
+            self.crash = self.crash or error
+            self.tasks.cancel_scope.cancel()
+
+    # ---- ending ------------------------------------------------------------------------------------------------
+
+    def fail(self, run: Run, node: int, error: BaseException) -> None:
+        """A node failed: its run ends, its running siblings are cancelled."""
+        run.marks[node].ended = time.time()
+        end, reason = first(run.root.scope.endings)
+        if run.root.error is None and end <= monotonic():  # it may have noticed before the timer did
+            run.root.error = reason()
+        run.fail(node, error)
+        self.told.tell(run, NodeFailed(error=in_words(error)), node)
+        for scope in self.scopes[run.root]:
+            scope.cancel()
+
+    async def expire(self, run: Run, ending: Ending, timer: anyio.CancelScope) -> None:
+        """End a run when its time is up: its nodes at work are cancelled, those that wait are not begun."""
+        end, reason = ending
+        with timer:
+            await anyio.sleep(max(0.0, end - monotonic()))
+        if timer.cancel_called or run.error is not None:  # it has ended, or is about to
+            return
+        run.error = reason()
+        waiting = [each for each in self.todo if each[0].root is run]
+        self.todo = deque(each for each in self.todo if each[0].root is not run)
+        self.active[run] -= len(waiting)
+        for scope in self.scopes[run]:
+            scope.cancel()
+        if self.active[run] == 0:
+            await self.end(run)
+
+    async def end(self, run: Run) -> None:
+        """A run is through: report it, deliver it, forget it."""
+        timer = self.timers.pop(run, None)
+        if timer is not None:
+            timer.cancel()
+        self.scopes.pop(run, None)
+        self.told.ended(run, None if run.error is None else str(run.error))
+        run.note_end()
+        await self.job.deliver(run)
+        self.active.pop(run, None)
+        self.room.set()
+        if self.job.journal is not None:  # else a worker is here, and looks for the next input
+            self.hire()
+        if run.error is not None and self.job.fail_fast:
+            self.tasks.cancel_scope.cancel()

@@ -1,0 +1,60 @@
+"""What the observer of a kickoff is told while runs go on, and when they end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from crewgraph.engine.port import Job
+from crewgraph.engine.run import Run
+from crewgraph.frontier import SKIPPED
+from crewgraph.graph import Switch, Work
+from crewgraph.trace import Event, NodeSkipped, RunFailed, RunFinished
+
+__all__ = ["Told"]
+
+_log = logging.getLogger("crewgraph.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Tells the observer of a kickoff, if there is one."""
+
+    job: Job
+
+    def tell(self, run: Run, event: Event, node: int | None = None) -> None:
+        """Tell the observer; what it raises must not fail a run that was paid for."""
+        if self.job.observer is None:
+            return
+        name = None if node is None else run.plan.nodes[node].name
+        try:
+            self.job.observer(replace(event, run=run.index, node=name, at=time.time()))
+        except Exception:  # noqa: BLE001 - whatever the user's observer raises
+            _log.exception("the observer raised; the run goes on")
+
+    def by(self, run: Run, node: int) -> Callable[[Event], None] | None:
+        """Where a node reports its own events; without an observer, to whoever observes what this was called from."""
+        if self.job.observer is None:
+            return self.job.scope.emit
+        mark = run.marks[node]
+
+        def emit(event: Event) -> None:
+            if mark.ended is None:  # a thread may outlive its node; nobody hears of that any more
+                self.tell(run, event, node)
+
+        return emit
+
+    def ended(self, run: Run, error: str | None) -> None:
+        """Tell how a run ended, and of the nodes on routes that it did not take; nothing is summed up for nobody."""
+        if self.job.observer is None:
+            return
+        tokens = sum(usage.total_tokens for usage in run.usage().values())
+        if error is not None:
+            self.tell(run, RunFailed(error=error, tokens=tokens))
+            return
+        for node, state in enumerate(run.frontier.state):
+            if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
+                self.tell(run, NodeSkipped(), node)
+        self.tell(run, RunFinished(tokens=tokens))
