@@ -35,6 +35,7 @@ class Options(TypedDict, total=False):
         store: a file that keeps what each node gave. The same kickoff again reads it and runs what is left. Where it is
             not given the environment variable ``CREWGRAPH_STORE`` says; ``None`` keeps nothing.
         id_column: with a store, the key of the inputs whose value tells them apart; without it their content does.
+        batch: with a store, which batch of runs this is. The same inputs in another batch are other runs, and run again.
         key: what this pipeline is called in the store; its name where it is not given, else "pipeline".
     """
 
@@ -49,4 +50,5 @@ class Options(TypedDict, total=False):
     progress: bool | None
     store: str | PathLike[str] | None
     id_column: str | None
+    batch: str | None
     key: str | None

@@ -30,7 +30,7 @@ from crewgraph.project import Project
 from crewgraph.render.escape import clean
 from crewgraph.syntax import Pipeline, is_function, is_single
 
-__all__ = ["Target", "code_of", "load"]
+__all__ = ["Target", "code_of", "function_of", "load"]
 
 MAX_FRAMES = 4
 MAX_CANDIDATES = 12
@@ -93,6 +93,20 @@ def code_of(names: Sequence[str]) -> dict[str, Any]:
             raise TargetError(f"'{each}' is a {type(value).__name__}, not a module or a dict of names")
         code |= Names(value).things
     return code
+
+
+def function_of(name: str) -> Callable[..., Any]:
+    """The function that ``module:attribute`` names.
+
+    Raises:
+        TargetError: there is none, or importing it failed.
+    """
+    place, attribute = _split(name)
+    with contextlib.redirect_stdout(sys.stderr):
+        value = _attribute(_imported(place), place, attribute) if attribute else None
+    if not callable(value):
+        raise TargetError(f"'{name}' is no function; write module:function")
+    return value
 
 
 def _split(target: str) -> tuple[str, str]:

@@ -27,11 +27,13 @@ class Store:
     Attributes:
         path: the file.
         id_column: the key of the inputs whose value tells them apart.
+        batch: stands before the ids of its runs.
         key: what the pipeline is called there.
     """
 
     path: str
     id_column: str | None
+    batch: str | None
     key: str | None
 
     def opened(self, pipeline: Pipeline, plan: Plan) -> AbstractAsyncContextManager[FileJournal]:
@@ -46,6 +48,7 @@ class Store:
             pipeline=self.key or pipeline.name or "pipeline",
             beside=pipeline.input_model,
             id_column=self.id_column,
+            batch=self.batch,
         )
 
 
@@ -59,9 +62,8 @@ def store_of(options: Options) -> Store | None:
         TypeError: it is no path, or what belongs to a store is there without one.
     """
     path: Any = _named(options)
-    id_column, key = options.get("id_column"), options.get("key")
-    said: list[tuple[str, Any]] = [("id_column", id_column), ("key", key)]
-    for name, value in said:
+    said: dict[str, Any] = {name: options.get(name) for name in ("id_column", "batch", "key")}
+    for name, value in said.items():
         if value is not None and not (isinstance(value, str) and value.strip()):
             raise TypeError(f"{name} is a text, not {value!r}")
         if value is not None and path is None:
@@ -70,7 +72,7 @@ def store_of(options: Options) -> Store | None:
         return None
     if not isinstance(path, str | PathLike) or not fspath(path):
         raise TypeError(f"store is the path of a file, as in 'runs.sqlite', not {path!r}")
-    return Store(str(path), id_column, key)
+    return Store(str(path), **said)
 
 
 def _named(options: Options) -> object:

@@ -27,6 +27,7 @@
     │   └── CassetteMiss         a cassette holds no answer to this request
     ├── CacheError               the file of a response cache cannot be used
     ├── StoreError               the store of a kickoff cannot be used
+    ├── ScheduleError            a schedule cannot be made, found or served as it stands
     ├── ScriptEnded              a scripted test double was asked more often than it has answers
     ├── RealCallForbidden        a test would have called a real model
     ├── ModelError               a model call failed
@@ -98,6 +99,7 @@ from crewgraph.errors.working import (
     HumanInputUnavailable,
     OutputFileError,
     RealCallForbidden,
+    ScheduleError,
     ScriptEnded,
     StoreError,
     ToolError,
@@ -138,6 +140,7 @@ __all__ = [
     "PriceUnknown",
     "RealCallForbidden",
     "RenderError",
+    "ScheduleError",
     "ScriptEnded",
     "StoreError",
     "TargetError",

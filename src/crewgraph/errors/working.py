@@ -13,6 +13,7 @@ __all__ = [
     "HumanInputUnavailable",
     "OutputFileError",
     "RealCallForbidden",
+    "ScheduleError",
     "ScriptEnded",
     "StoreError",
     "ToolError",
@@ -74,6 +75,13 @@ class StoreError(CrewgraphError):
     def again(self) -> StoreError:
         """The same error anew: one store stops many nodes, and each has a traceback of its own."""
         return StoreError(self.path, self._said[0], hint=self._said[1])
+
+
+class ScheduleError(CrewgraphError):
+    """Raised when a schedule cannot be made, found or served as it stands: its time, its inputs, its name or its code."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{message}{f'. hint: {hint}' if hint else ''}")
 
 
 class RealCallForbidden(CrewgraphError):

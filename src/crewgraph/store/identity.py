@@ -25,11 +25,13 @@ class Identities:
     Args:
         where: the store, for messages.
         id_column: the key of the inputs whose value tells them apart; ``None`` for their content.
+        batch: stands before each of them.
     """
 
-    def __init__(self, where: str, id_column: str | None = None) -> None:
+    def __init__(self, where: str, id_column: str | None = None, batch: str | None = None) -> None:
         self._where = where
         self._id_column = id_column
+        self._before = f"{batch}/" if batch else ""
         self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._seen.execute("PRAGMA synchronous = OFF")
         self._seen.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID")
@@ -48,7 +50,7 @@ class Identities:
             plain = _plain(values, self._refused(index))
             content = digest(plain)
             count = self._count(content)
-            return Identity(content if count == 1 else f"{content}#{count}", content, json.dumps(plain))
+            return Identity(f"{self._before}{content}{f'#{count}' if count > 1 else ''}", content, json.dumps(plain))
         if self._id_column not in values:
             raise StoreError(self._where, f"input {index} has no '{self._id_column}', by which it would be known again")
         named = values[self._id_column]
@@ -56,7 +58,7 @@ class Identities:
         own = named if isinstance(named, str) else as_line(_plain(named, self._refused(index)))
         if self._count(own) > 1:
             raise StoreError(self._where, f"input {index} has the '{self._id_column}' of an earlier one: {own:.60}")
-        return Identity(own, digest(plain), json.dumps(plain))
+        return Identity(self._before + own, digest(plain), json.dumps(plain))
 
     def _count(self, own: str) -> int:
         """How often this one has come by now."""

@@ -72,6 +72,7 @@ class FileJournal:
         pipeline: str,
         beside: object = None,
         id_column: str | None = None,
+        batch: str | None = None,
     ) -> AsyncGenerator[FileJournal]:
         """Open a store to write to it, and close it at the end.
 
@@ -81,6 +82,7 @@ class FileJournal:
             pipeline: what the pipeline is called in the file.
             beside: what the pipeline says that decides about every node, such as the model of its inputs.
             id_column: the key of the inputs whose value tells them apart.
+            batch: stands before the ids of the runs.
 
         Raises:
             StoreError: it cannot be used.
@@ -92,7 +94,7 @@ class FileJournal:
             stack.callback(lock.release)
             if not looked_at(place):
                 make(place)
-            identities = Identities(str(path), id_column)
+            identities = Identities(str(path), id_column, batch)
             stack.callback(identities.close)
             reader = writable(place)
             stack.callback(reader.close)

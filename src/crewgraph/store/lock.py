@@ -28,18 +28,22 @@ def lock_of(path: Path) -> Path:
 class Lock:
     """The right to write to a store, from now until it is released.
 
+    Args:
+        path: the store, or what else only one process may do at a time.
+        doing: what whoever has it does, for the message.
+
     Raises:
         StoreError: somebody else has it; the message says who.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, doing: str = "writes to it already, and a store takes one writer at a time") -> None:
         self._file = lock_of(path)
         try:
             self._number = self._opened()
         except BlockingIOError:
             raise StoreError(
                 str(path),
-                f"{_told(self._file)} writes to it already, and a store takes one writer at a time",
+                f"{_told(self._file)} {doing}",
                 hint=HINT if IS_POSIX else f"{HINT}; if it is gone, delete {self._file.name}",
             ) from None
         except OSError as error:

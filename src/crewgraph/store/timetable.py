@@ -1,0 +1,166 @@
+"""The tables of schedules and ticks in a store: short transactions of their own, beside whatever kickoff writes to it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crewgraph.store.file import looked_at, make, translated, writable
+from crewgraph.store.lock import Lock, holder_of
+
+__all__ = ["TickRow", "Timetable"]
+
+
+class TickRow(NamedTuple):
+    """A tick that has begun.
+
+    Attributes:
+        schedule: the name of its schedule.
+        tick: the instant it stands for, as ISO 8601 in UTC.
+        status: "wanted", "running", "ok" or "failed".
+        error: what went wrong, in words.
+        began, ended: in seconds since the epoch.
+    """
+
+    schedule: str
+    tick: str
+    status: str
+    error: str | None
+    began: float
+    ended: float | None
+
+
+class Timetable:
+    """Schedules and ticks of one store; it is made where there is none.
+
+    Args:
+        path: the file.
+
+    Raises:
+        StoreError: it cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not looked_at(path):
+            lock = Lock(path)
+            try:
+                if not looked_at(path):
+                    make(path)
+            finally:
+                lock.release()
+
+    # ---- schedules ---------------------------------------------------------------------------------------------
+
+    def put(self, name: str, record: dict[str, Any]) -> bool:
+        """Add a schedule; false where there is one of this name."""
+        with self._writing() as store:
+            added = store.execute("INSERT OR IGNORE INTO schedules VALUES (?, ?, 0)", (name, json.dumps(record)))
+            return added.rowcount > 0
+
+    def schedules(self) -> dict[str, tuple[dict[str, Any], bool]]:
+        """By name the record of each schedule, and whether it is paused."""
+        with self._writing() as store:
+            rows = store.execute("SELECT name, record, is_paused FROM schedules ORDER BY name").fetchall()
+        return {name: (json.loads(record), bool(is_paused)) for name, record, is_paused in rows}
+
+    def change(self, name: str, record: dict[str, Any], *, is_paused: bool) -> bool:
+        """Write a schedule anew; false where there is none of this name."""
+        with self._writing() as store:
+            values = (json.dumps(record), is_paused, name)
+            return store.execute("UPDATE schedules SET record = ?, is_paused = ? WHERE name = ?", values).rowcount > 0
+
+    def remove(self, name: str) -> bool:
+        """Take a schedule away; its ticks stay, so that none of them runs twice. False where there is none."""
+        with self._writing() as store:
+            return store.execute("DELETE FROM schedules WHERE name = ?", (name,)).rowcount > 0
+
+    # ---- ticks -------------------------------------------------------------------------------------------------
+
+    def want(self, name: str, tick: str, now: float) -> bool:
+        """Ask for a tick; false where it was asked for, or has begun."""
+        with self._writing() as store:
+            values = (name, tick, now)
+            return (
+                store.execute("INSERT OR IGNORE INTO ticks VALUES (?, ?, 'wanted', NULL, ?, NULL)", values).rowcount > 0
+            )
+
+    def begin(self, name: str, tick: str, now: float) -> bool:
+        """Begin a tick, or go on with one; false where it is through: nobody may run it again."""
+        query = """INSERT INTO ticks VALUES (?, ?, 'running', NULL, ?, NULL)
+                   ON CONFLICT DO UPDATE SET status = 'running', error = NULL WHERE status IN ('wanted', 'running')"""
+        with self._writing() as store:
+            return store.execute(query, (name, tick, now)).rowcount > 0
+
+    def end(self, name: str, tick: str, status: str, error: str | None, now: float) -> None:
+        """Note how a tick ended."""
+        with self._writing() as store:
+            query = "UPDATE ticks SET status = ?, error = ?, ended = ? WHERE schedule = ? AND tick = ?"
+            store.execute(query, (status, error, now, name, tick))
+
+    def open_ticks(self) -> list[TickRow]:
+        """Those that are wanted, or were cut off, the earliest first."""
+        return self._ticks("WHERE status IN ('wanted', 'running') ORDER BY tick, schedule")
+
+    def last(self, name: str) -> TickRow | None:
+        """The latest tick of a schedule."""
+        return next(iter(self._ticks("WHERE schedule = ? ORDER BY tick DESC LIMIT 1", name)), None)
+
+    def _ticks(self, where: str, *values: Any) -> list[TickRow]:
+        with self._writing() as store:
+            query = f"SELECT schedule, tick, status, error, began, ended FROM ticks {where}"  # noqa: S608 - from above
+            return [TickRow(*row) for row in store.execute(query, values)]
+
+    # ---- what a tick was given ---------------------------------------------------------------------------------
+
+    def kept_rows(self, batch: str) -> Any:
+        """The inputs that were kept for a tick; ``None`` where there are none."""
+        with self._writing() as store:
+            found = store.execute("SELECT value FROM meta WHERE key = ?", (f"inputs:{batch}",)).fetchone()
+        return None if found is None else json.loads(found[0])
+
+    def keep_rows(self, batch: str, rows: Any) -> None:
+        """Keep the inputs of a tick, so that one that was cut off goes on with the same."""
+        with self._writing() as store:
+            store.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"inputs:{batch}", json.dumps(rows)))
+
+    def forget_rows(self, batch: str) -> None:
+        """The tick is through."""
+        with self._writing() as store:
+            store.execute("DELETE FROM meta WHERE key = ?", (f"inputs:{batch}",))
+
+    # ---- who is there ------------------------------------------------------------------------------------------
+
+    def writer(self) -> str | None:
+        """Who runs a kickoff on the store just now, in words."""
+        return holder_of(self.path)
+
+    def server(self) -> str | None:
+        """Who serves its schedules just now, in words."""
+        return holder_of(self._served)
+
+    @contextmanager
+    def serving(self) -> Generator[None]:
+        """Be the one who serves its schedules.
+
+        Raises:
+            StoreError: somebody else does.
+        """
+        lock = Lock(self._served, "serves the schedules already, and one process is enough")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def _served(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.schedules")
+
+    @contextmanager
+    def _writing(self) -> Generator[sqlite3.Connection]:
+        with translated(self.path), closing(writable(self.path, is_checked=True)) as store:
+            yield store
