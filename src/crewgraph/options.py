@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
 from crewgraph.policy import Budget, Policy
 from crewgraph.trace import Observer
 
-__all__ = ["Inputs", "OnError", "Options"]
+__all__ = ["Fork", "Inputs", "OnError", "Options", "StoredRuns"]
 
-Inputs = Mapping[str, Any] | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class StoredRuns:
+    """Runs that are in a store, given to a kickoff with that store in place of inputs: they go on where they were.
+
+    Attributes:
+        which: "unfinished" for those that were killed, cancelled, stopped by a budget, or that wait for a decision which is
+            there by now; "failed" for those that failed.
+        runs: their ids, or beginnings of them that fit one run only; ``None`` for all.
+    """
+
+    which: Literal["unfinished", "failed"] = "unfinished"
+    runs: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A new run that takes over what a run in a store gave, given to a kickoff with that store in place of inputs.
+
+    Attributes:
+        run: the id of that run, or a beginning of it that fits no other.
+        at: the node from which on everything runs anew; what lies above it keeps what it gave, whatever has changed since.
+            ``None`` for a run that reads what it would read in any kickoff.
+        inputs: values that are others in the new run.
+        id: of the new run; else that of the old one with ``~1``, ``~2`` … behind it.
+    """
+
+    run: str
+    at: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    id: str | None = None
+
+
+Inputs = Mapping[str, Any] | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]] | StoredRuns | Fork
 OnError = Literal["raise", "collect", "fail_fast"]
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
 
 from crewgraph.compiler import Plan
-from crewgraph.options import Options
-from crewgraph.store import FileJournal
+from crewgraph.engine.inputs import row_of
+from crewgraph.engine.port import Row
+from crewgraph.errors import StoreError
+from crewgraph.options import Fork, Options, StoredRuns
+from crewgraph.store import FileJournal, Identity, StoredInput
 from crewgraph.syntax import Pipeline
 
-__all__ = ["Store", "store_of"]
+__all__ = ["Store", "check_inputs", "store_of", "stored_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,15 @@ class Store:
     id_column: str | None
     key: str | None
 
-    def opened(self, pipeline: Pipeline, plan: Plan) -> AbstractAsyncContextManager[FileJournal]:
+    def opened(
+        self, pipeline: Pipeline, plan: Plan, *, must_exist: bool = False
+    ) -> AbstractAsyncContextManager[FileJournal]:
         """Open it for a kickoff of this pipeline, and close it at the end.
+
+        Args:
+            pipeline: what runs.
+            plan: of the pipeline.
+            must_exist: whether it is an error that there is none.
 
         Raises:
             StoreError: it cannot be used.
@@ -41,6 +52,7 @@ class Store:
             pipeline=self.key or pipeline.name or "pipeline",
             beside=pipeline.input_model,
             id_column=self.id_column,
+            must_exist=must_exist,
         )
 
 
@@ -63,3 +75,37 @@ def store_of(options: Options) -> Store | None:
     if not isinstance(path, str | PathLike) or not fspath(path):
         raise TypeError(f"store is the path of a file, as in 'runs.sqlite', not {path!r}")
     return Store(str(path), id_column, key)
+
+
+def check_inputs(inputs: object, store: Store | None) -> None:
+    """Refuse runs of a store where there is none, and what tells inputs apart where they are known already.
+
+    Raises:
+        TypeError: it is so.
+    """
+    if isinstance(inputs, StoredRuns | Fork):
+        if store is None:
+            raise TypeError("runs that go on are read from a store, and there is none. hint: store='runs.sqlite'")
+        if store.id_column is not None:
+            raise TypeError(
+                "id_column tells new inputs apart; runs in a store are known by their ids. hint: leave it out"
+            )
+
+
+def stored_rows(chosen: StoredRuns | Fork, journal: FileJournal, plan: Plan) -> Iterator[Row]:
+    """The inputs of runs in a store; one that cannot be read from there carries its error.
+
+    Raises:
+        StoreError: one that is named is not there, or cannot go on this way.
+    """
+    return (_stored_row(index, each, plan) for index, each in enumerate(journal.again(chosen)))
+
+
+def _stored_row(index: int, stored: StoredInput, plan: Plan) -> Row:
+    def identify(_index: int, _values: object) -> Identity:
+        return stored.identity
+
+    try:
+        return row_of(index, stored.values(), plan, identify)
+    except StoreError as error:
+        return Row(index, {}, error)
