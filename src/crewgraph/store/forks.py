@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crewgraph.compiler.plan import Plan
-from crewgraph.definition import digest_of
 from crewgraph.errors import StoreError
 from crewgraph.frontier import READY, Frontier
 from crewgraph.graph import ANY_ROUTE, Switch, Work
 from crewgraph.options import Fork
 from crewgraph.store.again import Found, StoredInput, found_run, refuse_nobody
+from crewgraph.store.chain import Chain, chain_of, lines_in
 from crewgraph.store.entries import Identity
 from crewgraph.store.identity import identity_of
-from crewgraph.store.log import ANY, UNKNOWN, Book, FileLog, Line, Pages
+from crewgraph.store.log import ANY, Line
 from crewgraph.store.source import Source
 
 __all__ = ["identity_of_fork", "parent_of", "taken_over"]
@@ -56,13 +56,12 @@ def identity_of_fork(source: Source, pipeline: str, parent: Found, fork: Fork) -
 
 
 def taken_over(
-    source: Source, book: Book, *, plan: Plan, own: Sequence[str], parent: Found, identity: Identity, at: str | None
+    source: Source, plan: Plan, own: Sequence[str], *, parent: Found, identity: Identity, at: str | None
 ) -> list[Line]:
     """The lines of a run that its fork begins with.
 
     Args:
         source: the store.
-        book: the journal.
         plan: what is run.
         own: for each node a digest of what it says itself.
         parent: the run that is forked.
@@ -72,14 +71,12 @@ def taken_over(
     Raises:
         StoreError: there is no such node, or the run did not come to it.
     """
-    query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended, item
-               FROM nodes WHERE run = ? AND status IN ('ok', 'not kept') ORDER BY attempt"""
-    lines = [Line(*row) for row in source.rows(query, parent.run)]
+    lines = lines_in(source, parent.run)
     if at is None:
         return [line for line in lines if line.status == "ok"]
     node = _number_of(source, plan, parent, lines, at)
     frontier = Frontier(plan.wiring)
-    before, now = (_chain(book, plan, own, frontier.state, each) for each in (parent.identity, identity))
+    before, now = (chain_of(plan, own, frontier.state, each) for each in (parent.identity, identity))
     walk = _Walk(plan, node, lines, frontier, before, now)
     walk.go()
     if frontier.state[node] != READY:
@@ -107,30 +104,6 @@ def _number_of(source: Source, plan: Plan, parent: Found, lines: Sequence[Line],
 # ---- above the node --------------------------------------------------------------------------------------------
 
 
-class _Chain(FileLog):
-    """The fingerprints of a run, by what its nodes gave."""
-
-    __slots__ = ()
-
-    def name(self, node: int) -> str:
-        """What a node is called in the store."""
-        return self._names[node]
-
-    def key(self, node: int) -> str:
-        """The fingerprint of a node that is ready."""
-        return self._key(node)
-
-    def gave_this(self, node: int, line: Line) -> None:
-        """Note what a node gave."""
-        given = UNKNOWN if line.status == "not kept" else line.output or line.route or ""
-        self._results[node] = digest_of(self._key(node), given)
-
-
-def _chain(book: Book, plan: Plan, own: Sequence[str], state: bytearray, identity: Identity) -> _Chain:
-    pages = Pages(book, 0, identity, 0, began=0.0)
-    return _Chain(pages, plan, own, state, basis=identity.content)
-
-
 @dataclass(slots=True)
 class _Walk:
     """The way of a run to a node: every node above it keeps what it gave, under the fingerprint that it has by now.
@@ -142,8 +115,8 @@ class _Walk:
     node: int
     lines: Sequence[Line]
     frontier: Frontier
-    before: _Chain
-    now: _Chain
+    before: Chain
+    now: Chain
     taken: list[Line] = field(default_factory=list[Line])
     lacking: list[int] = field(default_factory=list[int])
     routes: dict[int, str] = field(default_factory=dict[int, str])

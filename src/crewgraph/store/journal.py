@@ -166,7 +166,7 @@ class FileJournal:
         """Make a fork: the new run appears with all that it takes over, or not at all."""
         parent = parent_of(source, self.pipeline, fork)
         identity = identity_of_fork(source, self.pipeline, parent, fork)
-        lines = taken_over(source, self, plan=self.plan, own=self.own, parent=parent, identity=identity, at=fork.at)
+        lines = taken_over(source, self.plan, self.own, parent=parent, identity=identity, at=fork.at)
         run, now = self.next_run, time.time()
         self.next_run += 1
         row = (
