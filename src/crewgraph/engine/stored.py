@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
 
-from crewgraph.compiler import Plan
+from crewgraph.compiler import Plan, compile_pipeline
 from crewgraph.engine.inputs import row_of
 from crewgraph.engine.port import Row
 from crewgraph.errors import StoreError
 from crewgraph.options import Fork, Options, StoredRuns
 from crewgraph.store import FileJournal, Identity, StoredInput
+from crewgraph.store.again import count_of as count_in
+from crewgraph.store.left import Left, left_in
+from crewgraph.store.source import opened_source
+from crewgraph.store.versions import own_definitions
 from crewgraph.syntax import Pipeline
 
-__all__ = ["Store", "check_inputs", "store_of", "stored_rows"]
+__all__ = ["Store", "check_inputs", "count_of", "left_of", "store_of", "stored_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,51 @@ class Store:
         return FileJournal.opened(
             self.path,
             plan,
-            pipeline=self.key or pipeline.name or "pipeline",
+            pipeline=name_of(pipeline, self.key),
             beside=pipeline.input_model,
             id_column=self.id_column,
             must_exist=must_exist,
         )
+
+
+def name_of(pipeline: Pipeline, key: str | None) -> str:
+    """What a pipeline is called in a store."""
+    return key or pipeline.name or "pipeline"
+
+
+def count_of(
+    pipeline: Pipeline, store: str | PathLike[str], chosen: StoredRuns | Fork, *, key: str | None = None
+) -> int:
+    """How many runs of a store would go on.
+
+    Raises:
+        StoreError: there is no store, or one that is named is not there, or has nothing left to do.
+    """
+    if isinstance(chosen, Fork):
+        return 1
+    with opened_source(store) as source:
+        return count_in(source, name_of(pipeline, key), chosen)
+
+
+def left_of(
+    pipeline: Pipeline, store: str | PathLike[str], chosen: StoredRuns | Fork, *, key: str | None = None
+) -> Left:
+    """What runs in a store would read, and what would run, if they went on now; nothing is written.
+
+    Args:
+        pipeline: what would run.
+        store: the store.
+        chosen: which runs.
+        key: what the pipeline is called there, if not by its name.
+
+    Raises:
+        StoreError: there is no store, or one of the runs cannot go on.
+        PipelineInvalid: the checker found errors.
+    """
+    plan = compile_pipeline(pipeline)
+    own = own_definitions(plan, pipeline.input_model)
+    with opened_source(store) as source:
+        return left_in(source, plan, own, name_of(pipeline, key), chosen)
 
 
 def store_of(options: Options) -> Store | None:

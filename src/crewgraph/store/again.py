@@ -13,7 +13,7 @@ from crewgraph.options import StoredRuns
 from crewgraph.store.entries import Identity
 from crewgraph.store.source import Source
 
-__all__ = ["Found", "StoredInput", "found_run", "refuse_nobody", "stored_inputs", "told_of"]
+__all__ = ["Found", "StoredInput", "count_of", "found_run", "refuse_nobody", "stored_inputs", "told_of"]
 
 PAGE = 256
 """Runs that are read at a time: there may be any number of them."""
@@ -154,6 +154,20 @@ def found_run(source: Source, pipeline: str, name: str) -> Found:
 def _are_of(first: str, others: Sequence[Found]) -> bool:
     """Whether runs are forks of the first one, or have an input equal to its: they do not make its name ambiguous."""
     return len(others) < MAX_NAMED and all(each.id.startswith((f"{first}~", f"{first}#")) for each in others)
+
+
+def count_of(source: Source, pipeline: str, chosen: StoredRuns) -> int:
+    """How many runs go on.
+
+    Raises:
+        StoreError: the pipeline has no runs, or one that is named is not there, or has nothing left to do.
+    """
+    refuse_nobody(source, pipeline)
+    if chosen.runs is not None:
+        return len({_named(source, pipeline, name, chosen).run for name in chosen.runs})
+    query = f"SELECT count(*) FROM runs WHERE pipeline = ? AND {WANTED[chosen.which]}"  # noqa: S608 - of ours
+    ((count,),) = source.rows(query, pipeline)
+    return int(count)
 
 
 def told_of(source: Source, pipeline: str, chosen: StoredRuns) -> str:
