@@ -26,6 +26,14 @@ class StoredRuns:
     which: Literal["unfinished", "failed"] = "unfinished"
     runs: Sequence[str] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what names no runs."""
+        if self.which not in ("unfinished", "failed"):
+            raise ValueError(f'stored runs are "unfinished" or "failed", not {self.which!r}')
+        runs: Any = self.runs
+        if runs is not None and (isinstance(runs, str) or not all(isinstance(each, str) for each in runs)):
+            raise TypeError(f"runs is a list of ids, as in ['T-1'], not {runs!r:.80}")
+
 
 @dataclass(frozen=True, slots=True)
 class Fork:
@@ -43,6 +51,17 @@ class Fork:
     at: str | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no fork."""
+        texts: list[tuple[str, Any]] = [("run", self.run), ("at", self.at), ("id", self.id)]
+        for name, value in texts:
+            if not isinstance(value, str if name == "run" else str | None) or value == "":
+                what = {"run": "the id of a run", "at": "the name of a node", "id": "the id of the new run"}[name]
+                raise TypeError(f"{name} is {what}, not {value!r:.80}")
+        inputs: Any = self.inputs
+        if not isinstance(inputs, Mapping) or not all(isinstance(key, str) for key in inputs):
+            raise TypeError(f"inputs are the values that are others in the fork, as in {{'n': 7}}, not {inputs!r:.80}")
 
 
 Inputs = Mapping[str, Any] | Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]] | StoredRuns | Fork

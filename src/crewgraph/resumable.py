@@ -114,4 +114,4 @@ def _stored(which: Any, runs: Iterable[str] | str | None) -> StoredRuns:
 
 
 def _fork(run: str, at: str | None, inputs: Mapping[str, Any] | None, own: str | None) -> Fork:
-    return Fork(run, at, dict(inputs or {}), own)
+    return Fork(run, at, {} if inputs is None else inputs, own)

@@ -11,7 +11,7 @@ from typing import Any
 from crewgraph.compiler import Plan, compile_pipeline
 from crewgraph.engine.inputs import row_of
 from crewgraph.engine.port import Row
-from crewgraph.errors import StoreError
+from crewgraph.errors import InputError, StoreError
 from crewgraph.options import Fork, Options, StoredRuns
 from crewgraph.store import FileJournal, Identity, StoredInput
 from crewgraph.store.again import count_of as count_in
@@ -150,6 +150,11 @@ def _stored_row(index: int, stored: StoredInput, plan: Plan) -> Row:
         return stored.identity
 
     try:
-        return row_of(index, stored.values(), plan, identify)
+        row = row_of(index, stored.values(), plan, identify)
     except StoreError as error:
         return Row(index, {}, error)
+    if isinstance(row.error, InputError):  # the pipeline was edited since; nobody knows this run by a number
+        told = str(row.error).partition("\n")[0].removeprefix(f"input {index} ")
+        hint = "edit the pipeline, or fork the run with what it needs: fork(…, inputs={…})"
+        return Row(index, {}, StoreError(stored.where, f"the input of run '{stored.identity.id}' {told}", hint=hint))
+    return row

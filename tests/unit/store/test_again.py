@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from pydantic import BaseModel
 
 from crewgraph.errors import InputTypeError, KickoffError, StoreError
 from crewgraph.outputs import RunStatus
@@ -270,6 +271,83 @@ def test_wrong_options(some, pipeline) -> None:
         pipeline.retry(store=some, id_column="id")
     with pytest.raises(InputTypeError, match="a plan is made of inputs"):
         pipeline.plan(StoredRuns(), store=some)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: StoredRuns("ok"), 'stored runs are "unfinished" or "failed", not \'ok\''),  # type: ignore[arg-type]
+        (lambda: StoredRuns("failed", "T-1"), "runs is a list of ids, as in ['T-1'], not 'T-1'"),
+        (lambda: StoredRuns("failed", [1]), "runs is a list of ids"),  # type: ignore[list-item]
+        (lambda: Fork(7), "run is the id of a run, not 7"),  # type: ignore[arg-type]
+        (lambda: Fork(""), "run is the id of a run, not ''"),
+        (lambda: Fork("T", at=""), "at is the name of a node, not ''"),
+        (lambda: Fork("T", id=7), "id is the id of the new run, not 7"),  # type: ignore[arg-type]
+        (lambda: Fork("T", inputs=[1]), "inputs are the values that are others in the fork"),  # type: ignore[arg-type]
+        (lambda: Fork("T", inputs={1: 2}), "inputs are the values that are others in the fork"),  # type: ignore[dict-item]
+        (lambda: Pipeline([step(lambda: None)]).fork("T", inputs=3), "inputs are the values that are others"),
+    ],
+)
+def test_what_is_no_run_and_no_fork(make, message) -> None:
+    """It is refused where it is made, before any store is looked at."""
+    with pytest.raises((TypeError, ValueError)) as told:
+        make()
+    assert message in str(told.value)
+
+
+def test_inputs_that_do_not_fit_any_more(store, works) -> None:
+    """After an edit a run may lack a key; it is told by its id, and a fork brings what it needs."""
+    works.fails = {"b 1", "b 2"}
+    inputs = [{"n": 1, "id": "x"}, {"n": 2, "id": "y", "more": 5}]
+    started(Pipeline([works.step("b")], name="p"), inputs, store=store, id_column="id")
+    works.fails.clear()
+
+    @step
+    async def needs(more: int) -> int:
+        return more
+
+    edited = Pipeline([needs, works.step("b")], name="p")
+    with pytest.raises(
+        StoreError, match=r"the input of run 'x' lacks 'more' .*hint: edit the pipeline, or fork the run"
+    ):
+        edited.retry(store=store)
+    lacking, other = edited.retry(store=store, on_error="collect")
+    assert (type(lacking.error), other.ok) == (StoreError, True)
+    (fork,) = edited.fork("x", store=store, inputs={"more": 6})
+    assert fork.crews_outputs[0].raw == "6"
+
+
+def test_inputs_with_a_model(store, works) -> None:
+    """What is read is the input as it was given, and is validated as it was then."""
+
+    class Day(BaseModel):
+        n: int
+        day: dt.date
+
+    works.fails = {"a 1"}
+    pipeline = Pipeline([works.step("a")], inputs=Day, name="p")
+    started(pipeline, {"n": "1", "day": "2026-01-02"}, store=store)
+    works.fails.clear()
+    (run,) = pipeline.retry(store=store)
+    assert run.trace[0] == {"n": 1, "day": dt.date(2026, 1, 2)}
+
+
+@pytest.mark.anyio
+async def test_a_store_that_somebody_writes_to(store, works, pipeline) -> None:
+    """It is refused, and told who that is."""
+    await pipeline.kickoff_async([{"n": 1, "id": "T"}], store=store, id_column="id")
+
+    @step
+    async def inside() -> str:
+        for verb in (pipeline.resume_async, pipeline.retry_async):
+            with pytest.raises(StoreError, match="writes to it already"):
+                await verb(store=store)
+        with pytest.raises(StoreError, match="writes to it already"):
+            await pipeline.fork_async("T", store=store)
+        return "done"
+
+    (run,) = await Pipeline([inside]).kickoff_async({}, store=store)
+    assert run.raw == "done"
 
 
 @pytest.mark.parametrize("value", [dt.date(2026, 1, 1), (1, 2), {"b"}, b"x", float("inf")], ids=repr)
