@@ -73,7 +73,7 @@ def taken_over(
     """
     lines = lines_in(source, parent.run)
     if at is None:
-        return [line for line in lines if line.status == "ok"]
+        return lines
     node = _number_of(source, plan, parent, lines, at)
     frontier = Frontier(plan.wiring)
     before, now = (chain_of(plan, own, frontier.state, each) for each in (parent.identity, identity))
@@ -137,7 +137,7 @@ class _Walk:
             line = known.get((name, before.key(node))) or last.get(name)
             if line is not None:
                 is_blind = bool(self.opened & ancestors(self.plan, node))
-                self._take(line, ANY if is_blind else now.key(node))
+                self.taken.append(line._replace(fingerprint=ANY if is_blind else now.key(node)))
                 before.gave_this(node, line)
                 now.gave_this(node, line)
                 self.routes[node] = line.route or ""
@@ -147,17 +147,12 @@ class _Walk:
             else:
                 self.lacking.append(node)
 
-    def _take(self, line: Line, fingerprint: str) -> None:
-        if line.status == "ok":  # else it runs again: nobody knows what it gave
-            self.taken.append(line._replace(fingerprint=fingerprint))
-
     def _is_open(self, node: int, name: str) -> bool:
         """Whether a router came up with a pipeline of its own; it is asked again, and what is inside keeps what it gave."""
         if not isinstance(self.plan.nodes[node], Switch):
             return False
         inside = {line.node: line for line in self.lines if not line.item and line.node.startswith(f"{name}{INSIDE}")}
-        for line in inside.values():
-            self._take(line, ANY)
+        self.taken += [line._replace(fingerprint=ANY) for line in inside.values()]
         self.opened.add(node)
         return bool(inside)
 
@@ -194,5 +189,5 @@ def _beside(plan: Plan, node: int, lines: Sequence[Line]) -> Iterator[Line]:
     below = {place for place in range(len(plan.nodes)) if place == node or node in ancestors(plan, place)}
     gone = {plan.nodes[place].name for place in below | ancestors(plan, node)}
     for line in lines:
-        if line.status == "ok" and line.node.partition(INSIDE)[0] not in gone:
+        if line.node.partition(INSIDE)[0] not in gone:
             yield line

@@ -12,6 +12,7 @@ import anyio
 import pytest
 from pydantic import BaseModel
 
+from crewgraph.engine.stored import left_of
 from crewgraph.errors import InputTypeError, KickoffError, StoreError
 from crewgraph.outputs import RunStatus
 from crewgraph.policy import Budget
@@ -581,3 +582,45 @@ def test_forks_and_new_runs_do_not_collide(store, works, pipeline, rows) -> None
     pipeline.fork("T", store=store, at="b")
     pipeline.kickoff([{"n": 2, "id": "V"}], store=store, id_column="id")
     assert rows("SELECT run, id, status FROM runs") == [(1, "T", "ok"), (2, "T~1", "ok"), (3, "V", "ok")]
+
+
+# ---- what is left --------------------------------------------------------------------------------------------------
+
+
+def left(pipeline: Pipeline, store: Any, chosen: Any) -> dict[str, tuple[int, int, int]]:
+    told = left_of(pipeline, store, chosen)
+    return {name: (node.read, node.runs, node.may_run) for name, node in told.nodes.items()}
+
+
+def test_what_is_left_is_what_then_runs(store, works) -> None:
+    """Nodes that are read, that run, and that may run after them; what is not kept runs, and what lies below is read."""
+    pipeline = Pipeline([works.step("a"), works.step("b", object()), works.step("c"), works.step("d")], name="p")
+    works.fails = {"c 1", "a 2"}
+    started(pipeline, [{"n": n, "id": f"T-{n}"} for n in range(3)], store=store, id_column="id")
+    before = store.read_bytes()
+    assert left(pipeline, store, StoredRuns("failed")) == {
+        "a": (1, 1, 0),
+        "b": (0, 1, 1),
+        "c": (0, 1, 1),
+        "d": (0, 0, 2),
+    }
+    assert left(pipeline, store, Fork("T-0")) == {"a": (1, 0, 0), "b": (0, 1, 0), "c": (1, 0, 0), "d": (1, 0, 0)}
+    assert left(pipeline, store, Fork("T-0", at="d")) == {
+        "a": (1, 0, 0),
+        "b": (0, 1, 0),
+        "c": (1, 0, 0),
+        "d": (0, 1, 0),
+    }
+    assert store.read_bytes() == before
+    works.since()
+    pipeline.fork("T-0", at="d", store=store)
+    assert works.since() == ["b 0", "d 0"]
+
+
+def test_runs_that_cannot_be_read_are_told_of_beforehand(store, works) -> None:
+    """Whoever asks what is left hears what will be refused."""
+    works.fails = {"a 1"}
+    pipeline = Pipeline([works.step("a")], name="p")
+    started(pipeline, {"n": 1, "when": dt.date(2026, 1, 1)}, store=store)
+    with pytest.raises(StoreError, match="JSON does not give back"):
+        left_of(pipeline, store, StoredRuns("failed"))
