@@ -178,4 +178,6 @@ def test_every_option_is_on_the_page_of_the_command_line() -> None:
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 option = max(parameter.opts, key=len)
-                assert f"`{option}" in above + told.get(name, ""), f"{name} {option}"
+                section = told.get(name, "")
+                shared = told["run"] if "the options of `run`" in section else ""
+                assert f"`{option}" in above + section + shared, f"{name} {option}"

@@ -20,6 +20,7 @@ from crewgraph.node import is_node
 from crewgraph.options import Inputs, OnError, Options
 from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
 from crewgraph.policy import Policy
+from crewgraph.resumable import Resumable
 from crewgraph.runtime import verb
 from crewgraph.trace import Event
 
@@ -148,7 +149,7 @@ def _misfits(stage: Any, path: str) -> Iterator[str]:
         yield f"CG103 {NOT_A_STAGE.format(type(stage))} ({path})"
 
 
-class Pipeline(BaseModel, Stage, Drawable):
+class Pipeline(BaseModel, Stage, Drawable, Resumable):
     """Stages, one after the other; a list is a parallel stage, a pipeline without a name as a stage is spliced flat.
 
     Each crew is handed the run's inputs, updated with the structured output of every crew upstream.
@@ -275,8 +276,7 @@ class Pipeline(BaseModel, Stage, Drawable):
 
         Args:
             inputs: one dict for one run, or an iterable of dicts for many.
-            **options: by keyword, as :class:`Options` describes them: ``max_concurrency``, ``on_error``, ``observer``,
-                ``text``, ``policy``, ``budget``, ``input_budget``, ``engine``, ``progress``, ``store``, ``id_column``, ``key``.
+            **options: by keyword, as :class:`Options` describes them: ``max_concurrency``, ``on_error``, ``store``, ….
 
         Returns:
             A :class:`PipelineKickoffResult`: by input, then one result for each branch of the final stage.

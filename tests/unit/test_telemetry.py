@@ -667,6 +667,12 @@ def test_ends_without_a_beginning_are_nothing(traced):
     assert traced.spans == ()
 
 
+def test_a_task_that_was_read_says_so(traced):
+    """Nobody worked at it this time."""
+    tell(traced.telemetry(), TaskStarted(**HERE), TaskFinished(**HERE, source="store"))
+    assert traced.one("invoke_agent g").attributes["crewgraph.source"] == "store"
+
+
 def test_a_recorded_answer_says_so_and_is_not_measured(traced):
     """Nobody was called."""
     telemetry = traced.telemetry()

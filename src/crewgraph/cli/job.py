@@ -83,6 +83,7 @@ class Job:
     recording: str | None = None
     store: str | None = None
     id_column: str | None = None
+    key: str | None = None
     watch: Watch | None = None
     is_interrupted: bool = False
     lost: list[Run] = field(default_factory=list[Run])
@@ -163,6 +164,7 @@ class Job:
             input_budget=self.input_budget,
             store=self.store,
             id_column=self.id_column,
+            key=self.key,
         )
         async with aclosing(stream_) as results:
             try:

@@ -25,14 +25,14 @@ class Options:
 
     target: str
     names: tuple[str, ...] = ()
-    file: str | None
-    inputs_file: str | None
-    given: tuple[str, ...]
-    limit: int | None
+    file: str | None = None
+    inputs_file: str | None = None
+    given: tuple[str, ...] = ()
+    limit: int | None = None
     max_concurrency: int
     on_error: Literal["collect", "fail_fast"]
     model: str | None
-    max_usd: float | None
+    max_usd: float | None = None
     budget: tuple[str, ...]
     input_budget: tuple[str, ...]
     retries: int | None
@@ -41,7 +41,8 @@ class Options:
     record: str | None
     replay: str | None
     store: str | None
-    id_column: str | None
+    id_column: str | None = None
+    key: str | None
     output_root: str | None
     out: str
     trace: str | None
@@ -101,6 +102,7 @@ def check_options(options: Options) -> None:
 
 
 def _check_contradictions(options: Options) -> None:
+    _check_store(options)
     if options.file and options.inputs_file:
         raise Mistake(f"the inputs are named twice: '{options.file}' and '{options.inputs_file}'")
     if options.follow and options.quiet:
@@ -112,13 +114,17 @@ def _check_contradictions(options: Options) -> None:
             f"--max-usd wants to know the inputs before anything runs, and '{options.source}' is read as it comes. "
             "hint: --budget usd=N stops when the money is spent"
         )
-    if options.id_column and not options.store:
-        raise Mistake("--id-column is about a store, and there is none. hint: --store runs.sqlite")
     if options.trace == "-":
         raise Mistake("--trace needs a file; standard output is for the results")
     if options.picture and Path(options.picture).suffix.lower() not in PICTURES:
         told = f"--picture draws {', '.join(PICTURES)}, and '{options.picture}' is named otherwise"
         raise Mistake(f"{told}. hint: end it with .svg")
+
+
+def _check_store(options: Options) -> None:
+    for option, value in (("--id-column", options.id_column), ("--key", options.key)):
+        if value and not options.store:
+            raise Mistake(f"{option} is about a store, and there is none. hint: --store runs.sqlite")
 
 
 def _is_known_before(source: str) -> bool:

@@ -20,6 +20,8 @@ def result_record(result: Result, *, reason: str | None = None) -> dict[str, Any
         reason: why the run failed, where that is better known here than to the engine.
     """
     record: dict[str, Any] = {"index": result.index, "id": str(result.id), "status": str(result.status)}
+    if result.forked_from is not None:
+        record["forked_from"] = result.forked_from
     if not result.ok:
         record["error"] = reason or reason_of(result)
     answer = result.pydantic if result.pydantic is not None else result.json_dict

@@ -20,6 +20,7 @@ import anyio
 import anyio.to_thread
 
 from crewgraph.cli.trouble import Mistake
+from crewgraph.options import Fork, StoredRuns
 
 __all__ = ["Inputs", "Unreadable", "one_row", "read_file", "read_stream"]
 
@@ -47,13 +48,13 @@ class Inputs:
 
     Attributes:
         label: where they come from, in words.
-        rows: what a kickoff takes; a file's are read again, lazily, and a stream's as they come.
+        rows: what a kickoff takes; a file's are read again, lazily, a stream's as they come, and those of a store from there.
         total: how many there are, where that is known.
         unreadable: by number of the input, why it could not be read; filled while a stream is read.
     """
 
     label: str
-    rows: Iterable[Any] | AsyncIterator[Any]
+    rows: Iterable[Any] | AsyncIterator[Any] | StoredRuns | Fork
     total: int | None = None
     unreadable: dict[int, str] = field(default_factory=dict[int, str])
 

@@ -184,8 +184,8 @@ class Story:
         who, task = self._who(event, event.agent), _short(event.task)
         self._tasks.add((event.run, event.node))
         match event:
-            case TaskFinished(tokens=tokens):
-                return Line(who, f"✓ {task}{_tokens(tokens)}", "green")
+            case TaskFinished(tokens=tokens, source=source):
+                return Line(who, f"✓ {task}{_tokens(tokens)}{' · read from the store' if source else ''}", "green")
             case TaskFailed(error=error):
                 return Line(who, f"✗ {task}: {_short(error)}", "red")
             case TaskSkipped():

@@ -19,6 +19,7 @@ from crewgraph.errors import ConditionError, InputError, InputTypeError
 from crewgraph.forecast import Forecast, ForecastRow
 from crewgraph.graph import Switch, Work
 from crewgraph.node import forecast_of
+from crewgraph.options import Fork, StoredRuns
 from crewgraph.outlook import ZERO, Ask, Load, Outlook, Range, Sight
 from crewgraph.policy import Policy
 from crewgraph.router import Router
@@ -49,6 +50,10 @@ def plan(pipeline: Pipeline, inputs: Inputs | None = None, **options: Unpack[Opt
     kickoff = prepared(pipeline, {} if inputs is None else inputs, options)
     if isinstance(kickoff.inputs, AsyncIterable):
         raise InputTypeError("a plan reads its inputs at once and cannot wait for them. hint: give it a list of dicts")
+    if isinstance(kickoff.inputs, StoredRuns | Fork):
+        raise InputTypeError(
+            "a plan is made of inputs, not of runs in a store. hint: `crewgraph resume … --dry-run` tells what they have left"
+        )
     every, lacking = list[Mapping[str, Any]](), set[str]()
     compiled = compile_pipeline(pipeline)
     for row in rows(kickoff.inputs, compiled):

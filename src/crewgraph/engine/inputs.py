@@ -9,9 +9,10 @@ from typing import Any
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Row
 from crewgraph.errors import InputError, InputTypeError
+from crewgraph.options import Fork, StoredRuns
 from crewgraph.store import Identity
 
-__all__ = ["arows", "complete", "rows", "unrolled"]
+__all__ = ["arows", "complete", "row_of", "rows", "unrolled"]
 
 HINT = "add the keys to the inputs, or declare them as the output of an earlier crew; {{…}} are literal braces"
 MISFIT_HINT = "correct the values; `crewgraph show` lists what the inputs must be"
@@ -21,14 +22,16 @@ PROCEDURE_HINT = (
 )
 
 
-def unrolled(inputs: Any) -> Iterable[Any] | AsyncIterable[Any]:
-    """The inputs as an iterable of rows.
+def unrolled(inputs: Any) -> Iterable[Any] | AsyncIterable[Any] | StoredRuns | Fork:
+    """The inputs as an iterable of rows; runs that are in a store stay what they are.
 
     Raises:
         InputTypeError: they are neither a dict nor an iterable of something.
     """
     if isinstance(inputs, Mapping):
         return [inputs]
+    if isinstance(inputs, StoredRuns | Fork):
+        return inputs
     if isinstance(inputs, str | bytes) or not isinstance(inputs, Iterable | AsyncIterable):
         kind = type(inputs).__name__
         raise InputTypeError(
@@ -44,7 +47,7 @@ Identify = Callable[[int, Mapping[str, Any]], Identity]
 def rows(inputs: Iterable[Any], plan: Plan, identify: Identify | None = None) -> Iterator[Row]:
     """Number the rows; a row that cannot run carries its error."""
     for index, values in enumerate(inputs):
-        yield _row(index, values, plan, identify)
+        yield row_of(index, values, plan, identify)
 
 
 async def arows(inputs: AsyncIterable[Any], plan: Plan, identify: Identify | None = None) -> AsyncGenerator[Row, None]:
@@ -52,7 +55,7 @@ async def arows(inputs: AsyncIterable[Any], plan: Plan, identify: Identify | Non
     index = 0
     try:
         async for values in inputs:
-            yield _row(index, values, plan, identify)
+            yield row_of(index, values, plan, identify)
             index += 1
     finally:  # a generator left unfinished would be closed by whoever collects the garbage
         if isinstance(inputs, AsyncGenerator):
@@ -82,7 +85,8 @@ def _hint(plan: Plan) -> str:
     return PROCEDURE_HINT if plan.graph.is_procedure else HINT
 
 
-def _row(index: int, values: Any, plan: Plan, identify: Identify | None) -> Row:
+def row_of(index: int, values: Any, plan: Plan, identify: Identify | None = None) -> Row:
+    """One row; where it cannot run it carries its error."""
     try:
         row = _checked_row(index, values, plan)
         return row if identify is None or row.error is not None else replace(row, identity=identify(index, values))

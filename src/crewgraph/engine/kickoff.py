@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,21 +17,23 @@ from crewgraph.bridge import run_or_pend
 from crewgraph.budget import Meter
 from crewgraph.compiler import Plan, compile_pipeline
 from crewgraph.engine.background import Background
-from crewgraph.engine.inputs import Identify, arows, complete, rows, unrolled
+from crewgraph.engine.inputs import arows, complete, rows, unrolled
 from crewgraph.engine.named import VARIABLE, engine_named
 from crewgraph.engine.port import Engine, Job, Journal, Rows
 from crewgraph.engine.results import kickoff_result, results_of
 from crewgraph.engine.run import Run
-from crewgraph.engine.stored import Store, store_of
+from crewgraph.engine.stored import Store, check_inputs, store_of, stored_rows
 from crewgraph.engine.watched import counting, shown
 from crewgraph.errors import KickoffError, KickoffInterrupted
 from crewgraph.errors.root import MAX_NAMED
 from crewgraph.listeners import listening
 from crewgraph.node import check_prices
+from crewgraph.options import Fork, StoredRuns
 from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult, RunStatus
 from crewgraph.policy import UNDECLARED, Budget, Policy
 from crewgraph.progress.shown import Progress, progress_for
 from crewgraph.scope import Scope, budgeted, current, is_within
+from crewgraph.store import FileJournal
 from crewgraph.syntax import Inputs, OnError, Options, Pipeline
 from crewgraph.threads import Home, is_async
 from crewgraph.trace import Event, Observer
@@ -89,8 +91,9 @@ class _Kickoff:
         if self.store is None:
             source = self._source(plan, is_stream=is_stream)
             return await self._over(source, plan, self._job(plan, deliver, salvage, not_begun))
-        async with self.store.opened(self.pipeline, plan) as journal:
-            source = self._source(plan, journal.identify, is_stream=is_stream)
+        is_again = isinstance(self.inputs, StoredRuns | Fork)
+        async with self.store.opened(self.pipeline, plan, must_exist=is_again) as journal:
+            source = self._source(plan, journal, is_stream=is_stream)
             return await self._over(source, plan, self._job(plan, deliver, salvage, not_begun, journal))
 
     def _job(
@@ -108,13 +111,18 @@ class _Kickoff:
             surroundings, self.input_budget, self.declared, not_begun, journal,
         )  # fmt: skip
 
-    def _source(self, plan: Plan, identify: Identify | None = None, *, is_stream: bool) -> Rows:
+    def _source(self, plan: Plan, journal: FileJournal | None = None, *, is_stream: bool) -> Rows:
         """The inputs, checked as far as they are known before anything runs."""
+        identify = None if journal is None else journal.identify
         if isinstance(self.inputs, AsyncIterable):
             return arows(self.inputs, plan, identify)
+        given: Iterable[Any] = self.inputs
+        every = rows(given, plan, identify)
+        if isinstance(self.inputs, StoredRuns | Fork) and journal is not None:
+            every = stored_rows(self.inputs, journal, plan)
         if is_stream:  # of results, over inputs that may have no end
-            return rows(self.inputs, plan, identify)
-        source = list(rows(self.inputs, plan, identify))  # an iterator that raises does so before anything is paid for
+            return every
+        source = list(every)  # an iterator that raises does so before anything is paid for
         if self.on_error != "collect":
             complete(source, plan)
         return source
@@ -217,7 +225,8 @@ def prepared(pipeline: Pipeline, inputs: Inputs, options: Options, *, is_watched
     _check("policy", options.get("policy"), Policy)
     _check("budget", options.get("budget"), Budget)
     _check("input_budget", options.get("input_budget"), Budget)
-    declared = options.get("policy") or UNDECLARED
+    declared, store = options.get("policy") or UNDECLARED, store_of(options)
+    check_inputs(inputs, store)
     name = pipeline.name or "pipeline"
     watched = None if is_within() else progress_for(progress, name, is_default=is_watched)  # the outer one shows it
     return _Kickoff(
@@ -233,7 +242,7 @@ def prepared(pipeline: Pipeline, inputs: Inputs, options: Options, *, is_watched
         options.get("budget"),
         options.get("input_budget"),
         watched,
-        store_of(options),
+        store,
     )
 
 
@@ -242,11 +251,20 @@ def _check(option: str, value: object, kind: type) -> None:
         raise TypeError(f"{option} is a {kind.__name__}, as in {kind.__name__}(…), not {value!r}")
 
 
-def kickoff(pipeline: Pipeline, inputs: Inputs, **options: Unpack[Options]) -> Any:
-    """Run now, or hand back an awaitable where an event loop runs; see :meth:`Pipeline.kickoff`."""
+def kickoff(
+    pipeline: Pipeline, inputs: Inputs, *, label: str = "pipeline.kickoff(…)", **options: Unpack[Options]
+) -> Any:
+    """Run now, or hand back an awaitable where an event loop runs; see :meth:`Pipeline.kickoff`.
+
+    Args:
+        pipeline: what runs.
+        inputs: over what.
+        label: how the call is written, for the awaitable.
+        options: of the kickoff.
+    """
     job, runs = prepared(pipeline, inputs, options, is_watched=True), list[Run]()
     try:
-        return run_or_pend(lambda: job.collect(runs), "pipeline.kickoff(…)")
+        return run_or_pend(lambda: job.collect(runs), label)
     except KeyboardInterrupt:
         result = kickoff_result(runs)
         raise KickoffInterrupted(result, usage=result.usage) from None

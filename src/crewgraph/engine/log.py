@@ -17,6 +17,11 @@ __all__ = ["Log"]
 class Log(Protocol):
     """What is kept of one run. Nodes are told by their numbers in its plan, and once they are ready."""
 
+    @property
+    def origin(self) -> str | None:
+        """What the run was forked from, as JSON; ``None`` for what an input made."""
+        ...
+
     def attempt(self, node: int) -> int:
         """Which attempt the next one of a node is, counted from 1."""
         ...

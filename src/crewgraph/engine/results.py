@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -45,6 +46,7 @@ def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | Pr
         "usage": UsageMetrics.sum(usage.values()),
         "status": run.status,
         "error": run.error,
+        "forked_from": _forked_from(run),
         "trace": [run.inputs, *way],
         "crews_outputs": [outputs[name] for name in _names(way) if name in outputs],
         "raw": final.raw,
@@ -60,6 +62,11 @@ def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | Pr
         result = PipelineRunResult(**record, token_usage=usage)
     result.look_back(lambda: list(spans_of(run)), run)
     return result
+
+
+def _forked_from(run: Run) -> dict[str, Any] | None:
+    origin = run.log.origin if run.log is not None else None
+    return None if origin is None else dict(json.loads(origin))
 
 
 def spans_of(run: Run) -> Iterator[Span]:

@@ -38,6 +38,7 @@ class _RunRecord(BaseModel):
         trace: the journey, as in ``[input, "c1", ["c2", "c3"], {"route_taken": "high"}, "c4"]``.
         crews_outputs: outputs of all nodes on the way to this result, in the order of the text.
         error: why the run failed, else ``None``.
+        forked_from: of a fork the id of the run that it was made of, and the node: ``{"run": …, "from": …}``.
         usage: the tokens of the whole run, what failed nodes had spent included.
     """
 
@@ -47,6 +48,7 @@ class _RunRecord(BaseModel):
     index: int = 0
     status: RunStatus = RunStatus.OK
     error: SkipValidation[BaseException | None] = Field(default=None, exclude=True, repr=False)
+    forked_from: dict[str, Any] | None = Field(default=None, repr=False)
     trace: list[Any] = Field(default_factory=list[Any])
     usage: UsageMetrics = Field(default_factory=UsageMetrics, repr=False)
     crews_outputs: list[CrewOutput] = Field(default_factory=list[CrewOutput], repr=False)

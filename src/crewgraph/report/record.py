@@ -30,6 +30,7 @@ class Record:
         error: why it failed, in words.
         inputs: what it was given.
         spans: one for each node, in the order of the text.
+        forked_from: of a fork the run that it was made of, and the node.
     """
 
     index: int
@@ -38,6 +39,7 @@ class Record:
     error: str | None
     inputs: Mapping[str, Any]
     spans: Sequence[Span]
+    forked_from: Mapping[str, Any] | None = None
 
 
 def record_of(result: RunResult, *, reason: str | None = None) -> Record:
@@ -49,7 +51,10 @@ def record_of(result: RunResult, *, reason: str | None = None) -> Record:
     """
     error = None if result.ok else reason or reason_of(result)
     inputs = result.trace[0] if result.trace and isinstance(result.trace[0], dict) else {}
-    return Record(result.index, str(result.id), str(result.status), error, inputs, result.spans)
+    forked_from = result.forked_from
+    return Record(
+        result.index, str(result.id), str(result.status), error, inputs, result.spans, forked_from=forked_from
+    )
 
 
 def trace_line(record: Record) -> dict[str, Any]:
@@ -59,6 +64,7 @@ def trace_line(record: Record) -> dict[str, Any]:
         "id": record.id,
         "status": record.status,
         "error": record.error,
+        **({} if record.forked_from is None else {"forked_from": dict(record.forked_from)}),
         "inputs": plain(record.inputs),
         "spans": [_span_line(span) for span in record.spans],
     }
@@ -83,7 +89,11 @@ def record_read(line: Any) -> Record:
         inputs, error = dict(line["inputs"]), line["error"]
         spans = [_span_read(each) for each in line["spans"]]
         told = None if error is None else str(error)
-        return Record(int(line["index"]), str(line["id"]), str(line["status"]), told, inputs, spans)
+        origin = line.get("forked_from")
+        forked_from = None if origin is None else dict(origin)
+        return Record(
+            int(line["index"]), str(line["id"]), str(line["status"]), told, inputs, spans, forked_from=forked_from
+        )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

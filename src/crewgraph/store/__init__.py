@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from crewgraph.options import Fork, StoredRuns
+from crewgraph.store.again import StoredInput
 from crewgraph.store.entries import Identity, Kept
 from crewgraph.store.journal import FileJournal
 from crewgraph.store.overview import Overview, PipelineRuns, overview_of
 
-__all__ = ["FileJournal", "Identity", "Kept", "Overview", "PipelineRuns", "overview_of"]
+__all__ = [
+    "FileJournal",
+    "Fork",
+    "Identity",
+    "Kept",
+    "Overview",
+    "PipelineRuns",
+    "StoredInput",
+    "StoredRuns",
+    "overview_of",
+]

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from crewgraph.outputs import CrewOutput, UsageMetrics
 from crewgraph.usage import Call
 
-__all__ = ["Identity", "Kept", "Spent"]
+__all__ = ["INEXACT", "Identity", "Kept", "Spent"]
+
+INEXACT = "~"
+"""Marks the content of an input that JSON would not give back as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +20,22 @@ class Identity:
 
     Attributes:
         id: of its run: what stands in the id column, else made of the content.
-        content: a short name for what is in it.
+        content: a short name for what is in it; it begins with ``~`` where JSON would not give back the input as it was.
         text: the input as JSON.
+        place: the number of its input, where it was read from a store.
+        origin: what it was forked from, as JSON; ``None`` for what an input made.
     """
 
     id: str
     content: str
     text: str
+    place: int | None = None
+    origin: str | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the text is the input, and not only something by which it is known again."""
+        return not self.content.startswith(INEXACT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ CREATE TABLE ticks (
 """What a store holds.
 
 * *meta*: under ``definition:NAME`` what a pipeline was when runs were made, its graph among it.
-* *runs*: one for each input; ``place`` is its number in the kickoff that ran it last, ``origin`` what it was forked from.
+* *runs*: one for each input, whose ``content`` begins with ``~`` where JSON would not give it back as it was; ``place`` is its number in the kickoff that ran it last, ``origin`` what it was forked from.
 * *nodes*: one for each attempt of a node; ``item`` is 0 for the node and counts the tasks inside of it from 1.
 * *decisions*: what somebody decided about a node that waits for that.
 * *schedules* and *ticks*: what runs when, and what of it has run.

@@ -11,9 +11,10 @@ from pydantic_core import to_jsonable_python
 
 from crewgraph.definition import as_line, digest
 from crewgraph.errors import StoreError
-from crewgraph.store.entries import Identity
+from crewgraph.store.entries import INEXACT, Identity
+from crewgraph.store.plain import misfit
 
-__all__ = ["Identities"]
+__all__ = ["Identities", "identity_of"]
 
 
 class Identities:
@@ -48,9 +49,10 @@ class Identities:
         """
         if self._id_column is None:
             plain = _plain(values, self._refused(index))
-            content = digest(plain)
-            count = self._count(content)
-            return Identity(f"{self._before}{content}{f'#{count}' if count > 1 else ''}", content, json.dumps(plain))
+            name = digest(plain)
+            count = self._count(name)
+            own = name if count == 1 else f"{name}#{count}"
+            return Identity(self._before + own, content_of(values, plain), json.dumps(plain))
         if self._id_column not in values:
             raise StoreError(self._where, f"input {index} has no '{self._id_column}', by which it would be known again")
         named = values[self._id_column]
@@ -58,7 +60,7 @@ class Identities:
         own = named if isinstance(named, str) else as_line(_plain(named, self._refused(index)))
         if self._count(own) > 1:
             raise StoreError(self._where, f"input {index} has the '{self._id_column}' of an earlier one: {own:.60}")
-        return Identity(self._before + own, digest(plain), json.dumps(plain))
+        return Identity(self._before + own, content_of(values, plain), json.dumps(plain))
 
     def _count(self, own: str) -> int:
         """How often this one has come by now."""
@@ -77,6 +79,20 @@ class Identities:
             )
 
         return refuse
+
+
+def content_of(values: Mapping[str, Any], plain: Any) -> str:
+    """A short name for what is in an input, with a mark where JSON would not give it back as it was."""
+    name = digest(plain)
+    return name if misfit(dict(values), "") is None else f"{INEXACT}{name}"
+
+
+def identity_of(
+    values: Mapping[str, Any], *, own: str, place: int | None = None, origin: str | None = None
+) -> Identity:
+    """The identity of an input whose run is called by a name of its own."""
+    plain = _plain(values, _class_of)
+    return Identity(own, content_of(values, plain), json.dumps(plain), place, origin)
 
 
 def _class_of(value: Any) -> Any:

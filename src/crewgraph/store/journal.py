@@ -11,7 +11,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from os import PathLike
@@ -20,13 +20,18 @@ from typing import Any
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest
+from crewgraph.errors import StoreError
 from crewgraph.errors.root import counted
 from crewgraph.graph_record import graph_record
+from crewgraph.options import Fork, StoredRuns
+from crewgraph.store.again import StoredInput, stored_inputs, told_of
 from crewgraph.store.entries import Identity
 from crewgraph.store.file import looked_at, make, translated, writable
+from crewgraph.store.forks import identity_of_fork, parent_of, taken_over
 from crewgraph.store.identity import Identities
 from crewgraph.store.lock import Lock
 from crewgraph.store.log import FileLog, Line, Pages
+from crewgraph.store.source import FileSource
 from crewgraph.store.versions import Version, changes, own_definitions, version_of
 from crewgraph.store.writer import Writer
 
@@ -73,6 +78,7 @@ class FileJournal:
         beside: object = None,
         id_column: str | None = None,
         batch: str | None = None,
+        must_exist: bool = False,
     ) -> AsyncGenerator[FileJournal]:
         """Open a store to write to it, and close it at the end.
 
@@ -83,13 +89,15 @@ class FileJournal:
             beside: what the pipeline says that decides about every node, such as the model of its inputs.
             id_column: the key of the inputs whose value tells them apart.
             batch: stands before the ids of the runs.
+            must_exist: whether a file that is not there is refused.
 
         Raises:
             StoreError: it cannot be used.
         """
         place = Path(path)
         async with contextlib.AsyncExitStack() as stack:
-            looked_at(place)  # before anything is made beside it
+            if not looked_at(place) and must_exist:  # before anything is made beside it
+                raise StoreError(str(path), "there is no store")
             lock = Lock(place)
             stack.callback(lock.release)
             if not looked_at(place):
@@ -143,6 +151,43 @@ class FileJournal:
         """By what an input is known again."""
         return self.identities(index, values)
 
+    def again(self, chosen: StoredRuns | Fork) -> Iterator[StoredInput]:
+        """The inputs of runs that are in the store and go on, or of a new one that is forked from one of them.
+
+        Raises:
+            StoreError: one that is named is not there, or cannot go on this way.
+        """
+        source = FileSource(self.path, self.reader)
+        if isinstance(chosen, Fork):
+            return iter([StoredInput(str(self.path), self._forked(source, chosen))])
+        inputs = stored_inputs(source, self.pipeline, chosen)
+        _log.info("%s: %s", self.path, told_of(source, self.pipeline, chosen))
+        return inputs
+
+    def _forked(self, source: FileSource, fork: Fork) -> Identity:
+        """Make a fork: the new run appears with all that it takes over, or not at all."""
+        parent = parent_of(source, self.pipeline, fork)
+        identity = identity_of_fork(source, self.pipeline, parent, fork)
+        lines = taken_over(source, self.plan, self.own, parent=parent, identity=identity, at=fork.at)
+        run, now = self.next_run, time.time()
+        self.next_run += 1
+        row = (
+            run, self.pipeline, identity.id, identity.content, identity.text, self.definition, parent.place,
+            identity.origin, "running", None, now, None,
+        )  # fmt: skip
+        nodes = [
+            (run, line.node, line.item, line.attempt, line.status, line.fingerprint, line.output, line.route, line.spent,
+             None, line.started, line.ended)
+            for line in lines
+        ]  # fmt: skip
+        with translated(self.path), self.reader:
+            self.reader.execute("BEGIN IMMEDIATE")
+            self.reader.execute(f"INSERT INTO runs VALUES ({', '.join('?' * 12)})", row)  # noqa: S608 - question marks
+            self.reader.executemany(f"INSERT INTO nodes VALUES ({', '.join('?' * 12)})", nodes)  # noqa: S608
+        kept = counted(len({line.node for line in lines}), "node")
+        _log.info("%s: run '%s' is forked from '%s' and takes over %s", self.path, identity.id, parent.id, kept)
+        return identity
+
     def begin(self, identity: Identity, place: int, state: bytearray) -> FileLog:
         """The log of a run that begins, with what is known of it from before.
 
@@ -154,6 +199,7 @@ class FileJournal:
         Raises:
             StoreError: the file cannot be read.
         """
+        place = place if identity.place is None else identity.place
         pages = self._found(identity, place) if self.known else None
         if pages is None:
             pages = Pages(self, self.next_run, identity, place, began=time.time())
@@ -167,7 +213,7 @@ class FileJournal:
             if found is None:
                 return None
             run, began, origin, status = found
-            query = """SELECT node, item, attempt, status, fingerprint, output, route, spent, started, ended
+            query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended, item
                        FROM nodes WHERE run = ? ORDER BY attempt"""
             lines = [Line(*each) for each in self.reader.execute(query, (run,))]
         return Pages(self, run, identity, place, began=began, origin=origin, status=status, lines=lines)

@@ -23,8 +23,10 @@ from crewgraph.store.versions import own_definitions
 from crewgraph.store.writer import Writer
 from crewgraph.usage import Account
 
-__all__ = ["FileLog", "Line", "Pages"]
+__all__ = ["ANY", "UNKNOWN", "FileLog", "Line", "Pages"]
 
+ANY = "*"
+"""Stands for a fingerprint of which nobody knows what it would be: what it was given to is read whatever led to it."""
 UNKNOWN = "?"
 """Stands for what a node gave that is not kept: it is taken to give the same again."""
 
@@ -33,7 +35,6 @@ class Line(NamedTuple):
     """A row of the table of nodes."""
 
     node: str
-    item: int
     attempt: int
     status: str
     fingerprint: str
@@ -42,6 +43,7 @@ class Line(NamedTuple):
     spent: str | None
     started: float
     ended: float
+    item: int = 0
 
 
 class Book(Protocol):
@@ -164,7 +166,7 @@ class FileLog:
     def recall(self, node: int) -> Kept | None:
         """What a node gave before; ``None`` where it has to run."""
         name, key = self._names[node], self._key(node)
-        line = self._pages.known.get((name, key))
+        line = self._pages.known.get((name, key)) or self._pages.known.get((name, ANY))
         if line is None:
             return None
         try:
@@ -216,6 +218,11 @@ class FileLog:
         self._pages.line(
             self._names[node], status, self._key(node), started, ended, output=output, route=route, spent=spent, error=error
         )  # fmt: skip
+
+    @property
+    def origin(self) -> str | None:
+        """What the run was forked from, as JSON; ``None`` for what an input made."""
+        return self._pages.origin
 
     def tasks(self, node: int) -> FileTasks:
         """The log of the tasks inside of a node."""

@@ -175,8 +175,8 @@ class Spans:
     def _note_task(self, event: TaskStarted) -> None:
         key = ("task", event.run, event.node, event.crew, event.task, event.agent)
         match event:
-            case TaskFinished():
-                self._end(key, event)
+            case TaskFinished(source=source):
+                self._end(key, event, {names.SOURCE: source} if source else None)
             case TaskFailed(error=error):
                 self._end(key, event, error=error)
             case TaskSkipped():

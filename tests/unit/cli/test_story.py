@@ -140,6 +140,7 @@ CALL = {**HERE, "call": 1, "tool": "search"}
         (TaskStarted(**HERE), "▶ task 'look'"),
         (TaskFinished(**HERE, tokens=1204), "✓ task 'look' · 1,204 tokens"),
         (TaskFinished(**HERE), "✓ task 'look'"),
+        (TaskFinished(**HERE, source="store"), "✓ task 'look' · read from the store"),
         (TaskFailed(**HERE, error="ModelTimeout: late"), "✗ task 'look': ModelTimeout: late"),
         (TaskSkipped(**HERE), "- task 'look': its condition is not met"),
     ],

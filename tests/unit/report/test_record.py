@@ -34,6 +34,16 @@ def test_a_line_that_is_read_back_is_written_the_same(index) -> None:
     assert encoded_line(trace_line(record_read(json.loads(written)))) == written
 
 
+def test_a_fork_as_a_record(tmp_path) -> None:
+    """It says what it was made of, as a line and read back."""
+    pipeline = Pipeline([step(lambda n: n)])
+    pipeline.kickoff([{"n": 1, "id": "T"}], store=tmp_path / "runs.sqlite", id_column="id")
+    (fork,) = pipeline.fork("T", store=tmp_path / "runs.sqlite", inputs={"n": 2})
+    line = trace_line(record_of(fork))
+    assert line["forked_from"] == {"run": "T", "from": None}
+    assert record_read(line).forked_from == {"run": "T", "from": None}
+
+
 def test_a_result_as_a_record() -> None:
     """Which input, what it was given, how it ended and why."""
     good, bad = Pipeline([halve]).kickoff([{"n": 2}, {"n": 3}], on_error="collect")

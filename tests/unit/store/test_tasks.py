@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import anyio
@@ -336,3 +338,40 @@ def test_nothing_is_told_where_nothing_is_amiss(store, clerk, caplog) -> None:
     caplog.set_level(logging.WARNING, "crewgraph.store")
     Pipeline([crew(clerk, *five())]).kickoff({"n": 1}, store=store)
     assert lines(caplog) == []
+
+
+def test_a_fork_from_a_crew_asks_all_of_its_tasks(store, clerk) -> None:
+    """Also those that are kept; where the fork begins elsewhere they are read."""
+    from crewgraph.step import step
+
+    @step
+    async def other() -> str:
+        return "other"
+
+    pipeline = Pipeline([[crew(clerk, *five()), other]])
+    clerk.fails = {"do-4"}
+    broken(pipeline, store=store)
+    (run,) = ids(store)
+    clerk.fails.clear()
+    clerk.since()
+    pipeline.fork(run, at="other", store=store)
+    assert clerk.since() == ["do-4", "do-5"]
+    pipeline.fork(run, at="office", store=store)
+    assert clerk.since() == ["do-1", "do-2", "do-3", "do-4", "do-5"]
+
+
+def test_a_retry_goes_on_with_the_next_task(store, clerk) -> None:
+    """Without the inputs, as the same kickoff again does."""
+    pipeline = Pipeline([crew(clerk, *five())])
+    clerk.fails = {"do-4"}
+    broken(pipeline, store=store)
+    clerk.fails.clear()
+    clerk.since()
+    (run,) = pipeline.retry(store=store)
+    assert clerk.since() == ["do-4", "do-5"]
+    assert [task.raw for task in run.tasks_output] == [f"done do-{number}" for number in range(1, 6)]
+
+
+def ids(store) -> list[str]:
+    with closing(sqlite3.connect(store)) as connection:
+        return [name for (name,) in connection.execute("SELECT id FROM runs")]

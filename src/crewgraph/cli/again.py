@@ -1,0 +1,148 @@
+"""``crewgraph resume``, ``retry`` and ``fork``: runs that a store holds go on, and their inputs come from there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+import click
+
+from crewgraph.cli.options import Options, pair
+from crewgraph.cli.rows import Inputs
+from crewgraph.cli.running import execute, running_options
+from crewgraph.cli.target import Target, load
+from crewgraph.compiler import Plan
+from crewgraph.engine.stored import count_of, left_of
+from crewgraph.errors.root import counted
+from crewgraph.options import Fork, StoredRuns
+from crewgraph.render.escape import clean
+from crewgraph.store.left import Left, NodeLeft
+
+__all__ = ["fork", "resume", "retry"]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+RESUME = """\b
+Examples:
+  crewgraph resume inbox.py --store runs.sqlite --out results.jsonl
+  crewgraph resume inbox.py T-17 T-18 --store runs.sqlite
+  crewgraph resume inbox.py --store runs.sqlite --dry-run
+"""
+RETRY = """\b
+Examples:
+  crewgraph retry inbox.py --store runs.sqlite --out results.jsonl
+  crewgraph retry inbox.py T-17 --store runs.sqlite --retries 5
+"""
+FORK = """\b
+Examples:
+  crewgraph fork inbox.py T-17 --from answer --store runs.sqlite
+  crewgraph fork inbox.py T-17 --from answer --input tone=friendly --input count:=3 --store runs.sqlite
+"""
+
+
+def store_options(command: C) -> C:
+    """Give a command the options that are about the store."""
+    for option in (
+        running_options,
+        click.option("--dry-run", is_flag=True, help="Only show what would be read and what would run."),
+        click.option(
+            "--store",
+            metavar="FILE",
+            required=True,
+            envvar="CREWGRAPH_STORE",
+            help="Where the runs are. Also CREWGRAPH_STORE.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=RESUME)
+@click.argument("target")
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@store_options
+def resume(runs: tuple[str, ...], **options: Any) -> None:
+    """Go on with runs that have not ended: killed, cancelled, stopped by a budget, or waiting for what is decided by now.
+
+    RUN is the id of a run or the beginning of one; without any, all that have not ended go on. Results and exit codes
+    are those of run, for these runs only.
+    """
+    _go_on(StoredRuns("unfinished", runs or None), **options)
+
+
+@click.command(epilog=RETRY)
+@click.argument("target")
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@store_options
+def retry(runs: tuple[str, ...], **options: Any) -> None:
+    """Try runs that failed once more: what failed runs again, and everything that is kept is read.
+
+    RUN is the id of a run or the beginning of one; without any, all that failed are tried again. Results and exit codes
+    are those of run, for these runs only.
+    """
+    _go_on(StoredRuns("failed", runs or None), **options)
+
+
+@click.command(epilog=FORK)
+@click.argument("target")
+@click.argument("run")
+@click.option(
+    "--from", "at", metavar="NODE", help="The node from which on everything runs anew; else what does not fit."
+)
+@click.option(
+    "--input",
+    "given",
+    multiple=True,
+    metavar="KEY=TEXT",
+    help="Another value in the new run; KEY:=JSON for other than text.",
+)
+@click.option("--id", "own", metavar="NEW", help="The id of the new run; else RUN~1, RUN~2 and so on.")
+@store_options
+def fork(run: str, *, at: str | None, given: tuple[str, ...], own: str | None, **options: Any) -> None:
+    """Make a new run of RUN, with other inputs or after an edit; the old one stays as it is.
+
+    What lies above NODE keeps what it gave, whatever has changed since; NODE and what lies below it run anew. Results and
+    exit codes are those of run.
+    """
+    _go_on(Fork(run, at, dict(map(pair, given)), own), **options)
+
+
+def _go_on(chosen: StoredRuns | Fork, *, dry_run: bool, **options: Any) -> None:
+    """Run, or show what would run."""
+    said = Options(**options)
+    if not dry_run:
+        execute(said, partial(_inputs, said, chosen))
+    target = load(said.target, names=said.names)
+    for line in _told(left_of(target.pipeline, said.store or "", chosen, key=said.key), chosen):
+        click.echo(line)
+
+
+def _inputs(
+    options: Options, chosen: StoredRuns | Fork, target: Target, _plan: Plan, _files: contextlib.ExitStack
+) -> Inputs:
+    total = count_of(target.pipeline, options.store or "", chosen, key=options.key)
+    return Inputs(f"runs in {options.store}", chosen, total)
+
+
+def _told(left: Left, chosen: StoredRuns | Fork) -> Iterator[str]:
+    """What runs have left to do, as lines."""
+    if not left.runs:
+        yield "nothing is left to do"
+        return
+    verbs = {"unfinished": ("goes on", "go on"), "failed": ("is tried again", "are tried again")}
+    verb = ("is forked", "") if isinstance(chosen, Fork) else verbs[chosen.which]
+    yield f"{counted(left.runs, 'run')} {verb[left.runs != 1]}"
+    width = max(len(clean(name)) for name in left.nodes)
+    for name, node in left.nodes.items():
+        yield f"  {clean(name).ljust(width)}  {_of_node(node)}"
+
+
+def _of_node(node: NodeLeft) -> str:
+    parts = [
+        f"is read in {node.read:,}" if node.read else "",
+        f"runs in {node.runs:,}" if node.runs else "",
+        f"may run in {node.may_run:,}" if node.may_run else "",
+    ]
+    return ", ".join(filter(None, parts)) or "does not run"
