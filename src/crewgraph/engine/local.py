@@ -197,6 +197,7 @@ class _Pool:
                 for node, mark in inner.marks.items():
                     if mark.ended is None:
                         mark.ended = time.time()
+                        inner.note_stop(node)
                         self.emit(inner, NodeFailed(error="cancelled", is_cancelled=True), node)
             if run.cancelled:
                 self.emit_end(run, "cancelled")
@@ -249,10 +250,11 @@ class _Pool:
         else:
             mark.ended = time.time()
             if isinstance(root.error, NodeError):
+                run.note_stop(node)
                 self.emit(run, NodeFailed(error="cancelled: another node of the run failed", is_cancelled=True), node)
             else:
                 assert root.error is not None, "a run is stopped for a reason"
-                mark.error = root.error  # the time of the run is up
+                run.note_failure(node, root.error)  # the time of the run is up
                 self.emit(run, NodeFailed(error=in_words(root.error)), node)
         return run, []
 

@@ -16,6 +16,16 @@ __all__ = ["Log"]
 class Log(Protocol):
     """What is kept of one run. Nodes are told by their numbers in its plan, and once they are ready."""
 
+    @property
+    def pipeline(self) -> str:
+        """What the pipeline is called where it is kept."""
+        ...
+
+    @property
+    def run_id(self) -> str:
+        """What the run is called there."""
+        ...
+
     def attempt(self, node: int) -> int:
         """Which attempt the next one of a node is, counted from 1."""
         ...
@@ -44,8 +54,12 @@ class Log(Protocol):
         """Note that a node failed."""
         ...
 
-    def inside(self, router: int, route: str, plan: Plan, state: bytearray) -> Self:
-        """The log of a run of the pipeline that a router came up with."""
+    def stopped(self, node: int, account: Account | None, *, started: float, ended: float) -> None:
+        """Note that a node was at work when something else ended its run."""
+        ...
+
+    def inside(self, router: int, route: str, plan: Plan, state: bytearray, *, started: float, ended: float) -> Self:
+        """The log of a run of the pipeline that a router came up with; which one that is is kept, to be looked at."""
         ...
 
     def adopt(self, router: int, inner: Self, exits: Iterable[int]) -> None:

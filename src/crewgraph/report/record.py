@@ -30,6 +30,7 @@ class Record:
         error: why it failed, in words.
         inputs: what it was given.
         spans: one for each node, in the order of the text.
+        run_id: what the run is called in the store; ``None`` where there is none.
     """
 
     index: int
@@ -38,6 +39,7 @@ class Record:
     error: str | None
     inputs: Mapping[str, Any]
     spans: Sequence[Span]
+    run_id: str | None = None
 
 
 def record_of(result: RunResult, *, reason: str | None = None) -> Record:
@@ -49,7 +51,7 @@ def record_of(result: RunResult, *, reason: str | None = None) -> Record:
     """
     error = None if result.ok else reason or reason_of(result)
     inputs = result.trace[0] if result.trace and isinstance(result.trace[0], dict) else {}
-    return Record(result.index, str(result.id), str(result.status), error, inputs, result.spans)
+    return Record(result.index, str(result.id), str(result.status), error, inputs, result.spans, result.run_id)
 
 
 def trace_line(record: Record) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def trace_line(record: Record) -> dict[str, Any]:
     return {
         "index": record.index,
         "id": record.id,
+        **({} if record.run_id is None else {"run_id": record.run_id}),
         "status": record.status,
         "error": record.error,
         "inputs": plain(record.inputs),
@@ -82,8 +85,8 @@ def record_read(line: Any) -> Record:
     try:
         inputs, error = dict(line["inputs"]), line["error"]
         spans = [_span_read(each) for each in line["spans"]]
-        told = None if error is None else str(error)
-        return Record(int(line["index"]), str(line["id"]), str(line["status"]), told, inputs, spans)
+        told, run_id = (None if each is None else str(each) for each in (error, line.get("run_id")))
+        return Record(int(line["index"]), str(line["id"]), str(line["status"]), told, inputs, spans, run_id)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
