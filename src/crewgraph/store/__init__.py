@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from crewgraph.store.definitions import Definition, Definitions, definition_of
 from crewgraph.store.entries import Identity, Kept
 from crewgraph.store.journal import FileJournal
 from crewgraph.store.overview import Overview, PipelineRuns, overview_of
+from crewgraph.store.runs import StoredRun, pipeline_in, run_in, runs_in, stored_runs
+from crewgraph.store.source import Source, opened_source
 
-__all__ = ["FileJournal", "Identity", "Kept", "Overview", "PipelineRuns", "overview_of"]
+__all__ = [
+    "Definition",
+    "Definitions",
+    "FileJournal",
+    "Identity",
+    "Kept",
+    "Overview",
+    "PipelineRuns",
+    "Source",
+    "StoredRun",
+    "definition_of",
+    "opened_source",
+    "overview_of",
+    "pipeline_in",
+    "run_in",
+    "runs_in",
+    "stored_runs",
+]
