@@ -1,4 +1,4 @@
-"""The command line: check, convert, draw, explain, plan, report, run, show, status and watch.
+"""The command line: check, convert, draw, explain, gc, plan, report, run, show, status, trace and watch.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from crewgraph.cli import check, convert, draw, explain, plan, report, run, show, status, watch
+from crewgraph.cli import check, convert, draw, explain, gc, plan, report, run, show, status, trace, watch
 from crewgraph.cli.trouble import TroubleGroup
 from crewgraph.cli.version import crewgraph_version
 
@@ -37,11 +37,13 @@ for command in (
     convert.convert,
     draw.draw,
     explain.explain,
+    gc.gc,
     plan.plan,
     report.report,
     run.run,
     show.show,
     status.status,
+    trace.trace,
     watch.watch,
 ):
     cli.add_command(command)

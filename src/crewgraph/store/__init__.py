@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from crewgraph.store.collect import ENDED, Collected, collect
 from crewgraph.store.definitions import Definition, Definitions, definition_of
 from crewgraph.store.entries import Identity, Kept
 from crewgraph.store.journal import FileJournal
 from crewgraph.store.overview import Overview, PipelineRuns, overview_of
 from crewgraph.store.runs import StoredRun, pipeline_in, run_in, runs_in, stored_runs
-from crewgraph.store.source import Source, opened_source
+from crewgraph.store.source import Source, is_store, opened_source
 
 __all__ = [
+    "ENDED",
+    "Collected",
     "Definition",
     "Definitions",
     "FileJournal",
@@ -19,7 +22,9 @@ __all__ = [
     "PipelineRuns",
     "Source",
     "StoredRun",
+    "collect",
     "definition_of",
+    "is_store",
     "opened_source",
     "overview_of",
     "pipeline_in",

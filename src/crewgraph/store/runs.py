@@ -11,11 +11,10 @@ from typing import Any
 
 from crewgraph.errors import StoreError
 from crewgraph.errors.root import MAX_NAMED, counted
-from crewgraph.store.definitions import broken
 from crewgraph.store.log import Line
 from crewgraph.store.source import Source, opened_source
 
-__all__ = ["StoredRun", "lines_of", "pipeline_in", "run_in", "runs_in", "stored_runs"]
+__all__ = ["UNENDED", "StoredRun", "lines_of", "newest_definition", "pipeline_in", "run_in", "runs_in", "stored_runs"]
 
 COLUMNS = "run, pipeline, id, status, error, place, began, ended, origin, definition, content, input"
 UNENDED = ("running", "waiting")
@@ -90,13 +89,31 @@ def stored_runs(
 
 
 def runs_in(
-    source: Source, *, key: str | None = None, status: Collection[str] | str | None = None, order: str = "place, run"
+    source: Source,
+    *,
+    key: str | None = None,
+    status: Collection[str] | str | None = None,
+    number: int | None = None,
+    newest: bool = False,
+    most: int | None = None,
 ) -> Iterator[StoredRun]:
-    """The same, of a store that is open. Only their numbers are held, so that there may be any number of them."""
+    """The same, of a store that is open. Only their numbers are held, so that there may be any number of them.
+
+    Args:
+        source: the store.
+        key: of which pipeline.
+        status: which of them, by how they ended.
+        number: only the one with this number in the store.
+        newest: begin with those that began last, instead of going by the numbers of their inputs.
+        most: no more than so many.
+    """
     wanted, values = _where(key, status)
-    query = f"SELECT run FROM runs {wanted} ORDER BY {order}"  # noqa: S608 - of ours
-    for number in array("q", (run for (run,) in source.rows(query, *values))):
-        found = next(source.rows(f"SELECT {COLUMNS} FROM runs WHERE run = ?", number), None)  # noqa: S608
+    order = "began DESC, run DESC" if newest else "place, run"
+    query = f"SELECT run FROM runs {wanted} ORDER BY {order} LIMIT ?"  # noqa: S608 - of ours
+    limit = 2**62 if most is None else most
+    numbers = [number] if number is not None else array("q", (run for (run,) in source.rows(query, *values, limit)))
+    for each in numbers:
+        found = next(source.rows(f"SELECT {COLUMNS} FROM runs WHERE run = ?", each), None)  # noqa: S608
         if found is not None:  # else it was removed meanwhile
             yield StoredRun(*found)
 
@@ -108,6 +125,20 @@ def _where(key: str | None, status: Collection[str] | str | None) -> tuple[str, 
     if status is not None:
         parts.append(f"status IN ({', '.join('?' * len(states)) or 'NULL'})")
     return (f"WHERE {' AND '.join(parts)}" if parts else ""), [*([] if key is None else [key]), *states]
+
+
+def newest_definition(source: Source, pipeline: str) -> str:
+    """What a pipeline was when a run of it was made last.
+
+    Raises:
+        StoreError: there are no runs of it.
+    """
+    query = "SELECT definition FROM runs WHERE pipeline = ? ORDER BY coalesce(ended, began) DESC, run DESC LIMIT 1"
+    found = next(source.rows(query, pipeline), None)
+    if found is None:
+        raise StoreError(source.where, f"there are no runs of '{pipeline}' in it")
+    name: str = found[0]
+    return name
 
 
 def lines_of(source: Source, run: int) -> list[Line]:
@@ -154,13 +185,3 @@ def run_in(source: Source, name: str, key: str | None = None) -> StoredRun:
             hint = f"say which, as in key='{found[0].pipeline}' or --key" if several else "write more of it"
             raise StoreError(source.where, f"{what}{' and more' if len(found) > 5 else ''}", hint=hint)  # noqa: PLR2004
     raise StoreError(source.where, f"there is no run '{name}' in it", hint="crewgraph status … --runs lists them")
-
-
-def inputs_of(source: Source, run: StoredRun) -> Mapping[str, Any]:
-    """The input of a run.
-
-    Raises:
-        StoreError: it is broken.
-    """
-    with broken(source.where, f"the input of run '{run.id}'"):
-        return run.inputs

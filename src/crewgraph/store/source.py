@@ -9,10 +9,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
 
-from crewgraph.store.file import read_only, translated
+from crewgraph.store.file import MAGIC, read_only, translated
 from crewgraph.store.lock import holder_of
 
-__all__ = ["Source", "opened_source"]
+__all__ = ["Source", "is_store", "opened_source"]
 
 
 class Source(Protocol):
@@ -66,3 +66,14 @@ def opened_source(where: str | PathLike[str]) -> Generator[Source]:
     path = Path(where)
     with closing(read_only(path)) as connection:
         yield FileSource(path, connection)
+
+
+def is_store(where: str | PathLike[str]) -> bool:
+    """Whether something is an address or a database, by what is in it, so that a store is looked for there."""
+    if "://" in str(where):
+        return True
+    try:
+        with Path(where).open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
