@@ -111,7 +111,8 @@ def removals(until: float, status: Collection[str], key: str | None) -> tuple[Re
         key: of which pipeline; of all where it is ``None``.
     """
     states = tuple(status)
-    ended = f"ended < ? AND status IN ({', '.join('?' * len(states)) or 'NULL'})"
+    chosen = f"status IN ({', '.join('?' * len(states))})" if states else "1 = 0"
+    ended = f"ended < ? AND {chosen}"
     ended += "" if key is None else " AND pipeline = ?"
     values = (until, *states, *(() if key is None else (key,)))
     gone = f"SELECT run FROM runs WHERE {ended}"  # noqa: S608 - of ours

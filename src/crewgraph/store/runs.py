@@ -123,7 +123,7 @@ def _where(key: str | None, status: Collection[str] | str | None) -> tuple[str, 
     states = [status] if isinstance(status, str) else list(status or ())
     parts = ["pipeline = ?"] if key is not None else []
     if status is not None:
-        parts.append(f"status IN ({', '.join('?' * len(states)) or 'NULL'})")
+        parts.append(f"status IN ({', '.join('?' * len(states))})" if states else "1 = 0")
     return (f"WHERE {' AND '.join(parts)}" if parts else ""), [*([] if key is None else [key]), *states]
 
 
