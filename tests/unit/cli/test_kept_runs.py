@@ -238,6 +238,10 @@ def test_calls_are_told():
         'b: {"c": 1}',
     ]
     assert list(account.nodes(Record(0, "", "ok", None, {}, ()))) == []
+    odd = good.spans[0].model_copy(update={"output": "text", "ended": None, "status": "waiting"})
+    (head, answer) = account.nodes(Record(0, "", "ok", None, {}, [odd]), has_answers=True)
+    assert "not ended, waits for a decision" in head
+    assert answer.strip() == "→ text"
 
 
 # ---- gc ----------------------------------------------------------------------------------------------------------------

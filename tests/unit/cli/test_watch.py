@@ -87,6 +87,7 @@ def test_a_store_is_served_until_ctrl_c(crewgraph, trace, waits, monkeypatch):
     assert done.stderr == f"waiting for runs.sqlite\nwatch it at {opened[0]}\n"
     assert "1 of 1 runs" in pages[0]
     assert "2 of 2 runs" in pages[1]
+    assert "watch it at" in crewgraph("watch", "runs.sqlite").stderr
 
 
 def test_a_port_that_is_taken_is_told(crewgraph, trace):

@@ -333,6 +333,73 @@ def test_a_broken_row_is_a_failed_result(store, statement, message) -> None:
         raise broken.error
 
 
+def test_what_no_longer_fits_is_shown_as_it_was_written(store) -> None:
+    """As where a class is gone whose name the definition does not know."""
+
+    @step(inline=True)
+    def make(n: int) -> Verdict:
+        return Verdict(text="x", score=n)
+
+    pipeline = Pipeline([make])
+    pipeline.kickoff({"n": 1}, store=store)
+    change(store, "UPDATE nodes SET output = replace(output, 'Verdict', 'Gone')")
+    (run,) = stored_results(store, pipeline)
+    assert (run.status, run.pydantic.model_dump()) == ("ok", {"text": "x", "score": 1})
+
+
+def test_pipelines_do_not_go_too_deep(store, monkeypatch) -> None:
+    """In a file that somebody has made."""
+    pipeline = Pipeline([Finder(default=giving("z"), deep=3, name="f")])
+    pipeline.kickoff({"n": 1}, store=store)
+    monkeypatch.setattr("crewgraph.engine.replayed.MAX_NESTING", 2)
+    (run,) = stored_results(store)
+    assert "goes 2 pipelines deep into itself" in str(run.error)
+
+
+def test_a_budget_behind_another_error(store) -> None:
+    """The run was stopped by a budget, whatever the node made of it."""
+    clerk = Agent(role="Clerk", llm=ScriptedLLM("one", "two"))
+    one, two = (Crew(name=name, agents=[clerk], tasks=[Task(description=name)]) for name in "ab")
+
+    @step
+    async def wrapped(n: int) -> str:
+        try:
+            await one.kickoff_async({})
+            await two.kickoff_async({})
+        except BudgetExceeded as error:
+            raise RuntimeError("no more") from error
+        return "done"
+
+    first = Pipeline([wrapped]).kickoff({"n": 1}, store=store, budget=Budget(calls=1), on_error="collect")
+    results = list(stored_results(store))
+    assert results[0].status == first[0].status == "over_budget"
+    assert [span.status for span in results[0].spans] == [span.status for span in first[0].spans] == ["over_budget"]
+
+
+def test_the_first_failure_is_that_of_the_run(store) -> None:
+    """Where several failed together."""
+    gate = anyio.Event()
+
+    @step
+    async def early(n: int) -> None:
+        await gate.wait()
+        raise ValueError("early")
+
+    @step
+    async def late(n: int) -> None:
+        try:
+            gate.set()
+            await anyio.sleep_forever()
+        finally:
+            raise KeyError("late")
+
+    first = Pipeline([giving("a"), [late, early]]).kickoff({"n": 1}, store=store, on_error="collect")
+    assert told(stored_results(store)) == told(first)
+    assert first[0].error.node == "early"
+    change(store, "UPDATE nodes SET ended = 0 WHERE node = 'late'")
+    assert told(stored_results(store))[0][1]["error"] == str(first[0].error)
+
+
 def test_a_broken_definition(store) -> None:
     """Is a failed result too, whatever is wrong with it."""
     Pipeline([giving("a")]).kickoff({"n": 1}, store=store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from crewgraph.report.fold import Fold
 from crewgraph.router import Route, Router
 from crewgraph.step import step
 from crewgraph.syntax import Pipeline
+from crewgraph.watch import Board
 
 
 @step
@@ -267,9 +269,26 @@ def test_runs_that_end_once_more_are_told_again(store) -> None:
     follower.news(taken)
     ended = sorted((record.index, record.status) for record in taken.records)
     assert ended == [(0, "ok"), (1, "failed"), (1, "failed")]
+    change(store, "UPDATE runs SET status = 'waiting', ended = ended + 1")
+    follower.news(taken)
+    assert len(taken.records) == 3
 
 
 def test_an_empty_store_is_waited_for(store) -> None:
     """There is nothing to be drawn yet."""
     kickoff(store, [])
     assert Follower(store).graph() is None
+
+
+def test_runs_under_way_are_on_the_board(store) -> None:
+    """In place of those that were there before, with the nodes that have finished."""
+    kickoff(store, INPUTS[:1])
+    with opened_runs(store) as runs, Board(runs.graph) as board:
+        (record,) = runs.records
+        board.look([(0.0, record)], 7)
+        told, _ = board.under_way(1.0)
+        (row,) = json.loads(told)["rows"]
+        assert (row[0], row[1], row[2], len(row[7])) == (0, "a long one", "running", 5)
+        assert board.facts()["total"] == 7
+        board.look([], 7)
+        assert json.loads(board.under_way(1.0)[0])["rows"] == []

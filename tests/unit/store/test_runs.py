@@ -8,7 +8,7 @@ import pytest
 
 from crewgraph.errors import StoreError
 from crewgraph.step import step
-from crewgraph.store import opened_source, runs_in, stored_runs
+from crewgraph.store import is_store, opened_source, runs_in, stored_runs
 from crewgraph.store.definitions import MAX_KNOWN, Definitions
 from crewgraph.store.runs import newest_definition
 from crewgraph.syntax import Pipeline
@@ -74,3 +74,34 @@ def test_definitions_are_kept_at_hand(store, monkeypatch) -> None:
         assert newest_definition(source, "p") == names[0]
         with pytest.raises(StoreError, match="there are no runs of 'q' in it"):
             newest_definition(source, "q")
+
+
+def test_a_store_that_is_written_to_while_it_is_open(store) -> None:
+    """Is read as it is: before somebody came, while he is there, and after he has left."""
+    pipeline = Pipeline([echo], name="p")
+    pipeline.kickoff({"n": 1}, store=store)
+    seen = list[int]()
+    with opened_source(store) as source:
+
+        @step(inline=True)
+        def look(n: int) -> int:
+            seen.append(len(list(runs_in(source))))
+            return n
+
+        seen.append(len(list(runs_in(source))))
+        Pipeline([echo, look], name="q").kickoff([{"n": 2}, {"n": 3}], store=store, max_concurrency=1)
+        seen.append(len(list(runs_in(source))))
+        pipeline.kickoff([{"n": n} for n in range(500)], store=store)
+        seen.append(len(list(runs_in(source))))
+    assert seen == [1, 2, 3, 3, 502]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"SQLite", b"{}"])
+def test_what_is_no_store(tmp_path, content) -> None:
+    """Is told by what is in it."""
+    path = tmp_path / "x"
+    if content is not None:
+        path.write_bytes(content)
+    assert not is_store(path)
+    assert not is_store(tmp_path)
+    assert is_store("postgresql://host/name")
