@@ -77,7 +77,7 @@ def _ended(source: Source, pipeline: str) -> Iterator[StoredRun]:
 
 
 def _count(source: Source, pipeline: str) -> int:
-    (count,) = next(source.rows("SELECT count(*) FROM runs WHERE pipeline = ?", pipeline))
+    ((count,),) = source.rows("SELECT count(*) FROM runs WHERE pipeline = ?", pipeline)
     return int(count)
 
 
@@ -109,7 +109,7 @@ class Follower:
             StoreError: it cannot be read, or there are several pipelines.
         """
         with opened_source(self._where) as source:
-            if next(source.rows("SELECT run FROM runs LIMIT 1"), None) is None:
+            if not list(source.rows("SELECT run FROM runs LIMIT 1")):
                 return None
             pipeline = self._key = pipeline_in(source, self._key)
             return Definitions(source)(newest_definition(source, pipeline)).plan.graph, _count(source, pipeline)

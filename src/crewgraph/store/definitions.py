@@ -14,7 +14,7 @@ from crewgraph.errors import StoreError
 from crewgraph.graph import Graph
 from crewgraph.graph_record import graph_of
 from crewgraph.inputs import InputSpec
-from crewgraph.store.source import Source
+from crewgraph.store.source import Source, one_row
 from crewgraph.store.versions import own_definitions, version_of
 
 __all__ = [
@@ -112,7 +112,7 @@ class Definitions:
         if known is not None:
             return known
         where, what = self._source.where, f"the definition {name[:12]}"
-        found = next(self._source.rows("SELECT value FROM meta WHERE key = ?", f"definition:{name}"), None)
+        found = one_row(self._source, "SELECT value FROM meta WHERE key = ?", f"definition:{name}")
         if found is None:
             raise StoreError(where, f"{what} is not there, so that nobody knows which nodes there were")
         with broken(where, what):

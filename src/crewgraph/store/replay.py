@@ -18,6 +18,9 @@ from crewgraph.store.writer import Writer
 
 __all__ = ["StoredLog", "stored_log"]
 
+ANY = "*"
+"""The fingerprint of what a fork took over, which is read whatever led to it."""
+
 
 @dataclass(slots=True)
 class _Closed:
@@ -70,7 +73,8 @@ class StoredLog(FileLog):
 
     def line(self, node: int) -> Line | None:
         """What was noted last of a node that is ready, with everything that led to it; ``None`` where nothing was."""
-        return self._last.get((self._names[node], self._key(node)))
+        name = self._names[node]
+        return self._last.get((name, self._key(node))) or self._last.get((name, ANY))
 
     def kept(self, node: int, line: Line) -> Kept:
         """What a node gave.

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
 from crewgraph.errors import StoreError
 from crewgraph.errors.root import MAX_NAMED, counted
+from crewgraph.store.definitions import broken
 from crewgraph.store.log import Line
-from crewgraph.store.source import Source, opened_source
+from crewgraph.store.source import Source, one_row, opened_source
 
 __all__ = ["UNENDED", "StoredRun", "lines_of", "newest_definition", "pipeline_in", "run_in", "runs_in", "stored_runs"]
 
@@ -113,9 +114,21 @@ def runs_in(
     limit = 2**62 if most is None else most
     numbers = [number] if number is not None else array("q", (run for (run,) in source.rows(query, *values, limit)))
     for each in numbers:
-        found = next(source.rows(f"SELECT {COLUMNS} FROM runs WHERE run = ?", each), None)  # noqa: S608
+        found = one_row(source, f"SELECT {COLUMNS} FROM runs WHERE run = ?", each)  # noqa: S608
         if found is not None:  # else it was removed meanwhile
-            yield StoredRun(*found)
+            yield _run_of(source, found)
+
+
+def _run_of(source: Source, row: tuple[Any, ...]) -> StoredRun:
+    """The run that stands in a row.
+
+    Raises:
+        StoreError: something of another kind stands there.
+    """
+    run = StoredRun(*row)
+    with broken(source.where, f"what is noted of run '{run.id}'"):
+        ended = None if run.ended is None else float(run.ended)
+        return replace(run, place=int(run.place), began=float(run.began), ended=ended)
 
 
 def _where(key: str | None, status: Collection[str] | str | None) -> tuple[str, list[str]]:
@@ -134,7 +147,7 @@ def newest_definition(source: Source, pipeline: str) -> str:
         StoreError: there are no runs of it.
     """
     query = "SELECT definition FROM runs WHERE pipeline = ? ORDER BY coalesce(ended, began) DESC, run DESC LIMIT 1"
-    found = next(source.rows(query, pipeline), None)
+    found = one_row(source, query, pipeline)
     if found is None:
         raise StoreError(source.where, f"there are no runs of '{pipeline}' in it")
     name: str = found[0]
@@ -143,9 +156,10 @@ def newest_definition(source: Source, pipeline: str) -> str:
 
 def lines_of(source: Source, run: int) -> list[Line]:
     """What was noted of the nodes of a run, in the order of their attempts."""
-    query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended, error
-               FROM nodes WHERE run = ? AND item = 0 ORDER BY attempt, started"""
-    return [Line(*each) for each in source.rows(query, run)]
+    query = f"SELECT {', '.join(Line._fields)} FROM nodes WHERE run = ? AND item = 0 ORDER BY attempt, started"  # noqa: S608
+    lines = [Line(*each) for each in source.rows(query, run)]
+    with broken(source.where, f"what is noted of run {run}"):
+        return [line._replace(started=float(line.started), ended=float(line.ended)) for line in lines]
 
 
 def pipeline_in(source: Source, key: str | None = None) -> str:
@@ -175,7 +189,7 @@ def run_in(source: Source, name: str, key: str | None = None) -> StoredRun:
     wanted, values = _where(key, None)
     query = f"SELECT {COLUMNS} FROM runs {wanted or 'WHERE 1 = 1'}"  # noqa: S608
     for match, value in (("id = ?", [name]), ("substr(id, 1, ?) = ?", [len(name), name])):
-        found = [StoredRun(*row) for row in source.rows(f"{query} AND {match} LIMIT 6", *values, *value)]
+        found = [_run_of(source, row) for row in source.rows(f"{query} AND {match} LIMIT 6", *values, *value)]
         if len(found) == 1:
             return found[0]
         if found:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from crewgraph.store.file import MAGIC, log_of, read_only, translated
 from crewgraph.store.lock import holder_of
 
-__all__ = ["Source", "is_store", "opened_source"]
+__all__ = ["Source", "is_store", "one_row", "opened_source"]
 
 
 class Source(Protocol):
@@ -43,13 +43,17 @@ class FileSource:
 
     A file at rest is read as one that nobody changes, which leaves nothing beside it. So before each query it is looked
     whether somebody has begun to write since it was opened; then it is opened anew.
+
+    Args:
+        path: the file.
+        connection: to it, where there is one already.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection | None = None) -> None:
         self.where = str(path)
         self._path = path
-        self._stamp = _stamp(path)
-        self._connection = read_only(path)
+        self._stamp = _stamp(path) if connection is None else None
+        self._connection = read_only(path) if connection is None else connection
 
     def rows(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, read as they are asked for."""
@@ -91,6 +95,12 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
             now = path.stat()
             return now.st_ino, now.st_mtime_ns, now.st_size
     return None
+
+
+def one_row(source: Source, query: str, *values: Any) -> tuple[Any, ...] | None:
+    """The row of a query that has one at most; ``None`` where it has none. It is read to its end."""
+    rows = list(source.rows(query, *values))
+    return rows[0] if rows else None
 
 
 def is_store(where: str | PathLike[str]) -> bool:

@@ -430,6 +430,25 @@ def test_nodes_that_nobody_knows_are_left_out(store) -> None:
     assert told(stored_results(store)) == told(first)
 
 
+def test_what_a_fork_took_over_is_read_whatever_led_to_it(store) -> None:
+    """Its fingerprint says so."""
+    first = Pipeline([giving("a"), giving("b"), giving("c")]).kickoff({"n": 1}, store=store)
+    change(store, "UPDATE nodes SET fingerprint = '*'")
+    assert told(stored_results(store)) == told(first)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE runs SET began = 'x'", "UPDATE runs SET ended = 'x'", "UPDATE nodes SET started = 'x'"],
+)
+def test_what_is_of_another_kind(store, statement) -> None:
+    """Is told with the run."""
+    Pipeline([giving("a")]).kickoff({"n": 1}, store=store)
+    change(store, statement)
+    with pytest.raises(StoreError, match=r"what is noted of run .* is broken: ValueError: could not convert"):
+        list(stored_results(store))
+
+
 @pytest.mark.parametrize("noted", [None, "something else"])
 def test_errors_that_no_node_explains(store, noted) -> None:
     """What was noted of the run counts."""
