@@ -119,13 +119,22 @@ def _told(source: Source, run: StoredRun, record: Record, lines: Iterable[Line])
     state = "under way" if run.status == "running" and state is None else state
     told = account.head(record) if state is None else state
     yield f"{click.style(shortened(run.id, MAX_ID), bold=True)}  {told}"
-    origin = f", forked from {shortened(run.origin, MAX_ID)}" if run.origin else ""
+    origin = "" if run.origin is None else f", {_forked(run.origin)}"
     yield f"  {shortened(run.pipeline, MAX_ID)}, input {run.place}, began {_when(run.began)} UTC{origin}"
     yield from (f"  {line}" for line in account.inputs(record))
     error = record.error if record.status not in ("ok", "cancelled", "waiting") else None
     yield from [f"  {shortened(error, 2 * MAX_ERROR)}"] if error else []
     yield from (f"  {line}" for line in account.nodes(record, has_answers=True))
     yield from (f"  {line}" for line in _earlier(lines))
+
+
+def _forked(origin: str) -> str:
+    """Of which run a fork was made, and at which node."""
+    try:
+        told = json.loads(origin)
+        return f"forked from {shortened(str(told['run']), MAX_ID)} at {shortened(str(told['from']), MAX_ID)}"
+    except (ValueError, TypeError, LookupError):  # somebody else's words
+        return f"forked from {shortened(origin, MAX_ID)}"
 
 
 def _earlier(lines: Iterable[Line]) -> Iterator[str]:

@@ -146,6 +146,6 @@ def stored_log(source: Source, run: StoredRun, definition: Definition, state: by
     """
     lines = lines_of(source, run.number)
     identity = Identity(run.id, run.content, run.text)
-    pages = Pages(_Closed(run.pipeline), run.number, identity, run.place, began=run.began, status=run.status)
+    pages = Pages(_Closed(run.pipeline), run.number, identity, run.place, began=run.began, origin=run.origin)
     last = {(line.node, line.fingerprint): line for line in lines}
     return StoredLog(pages, definition, state, where=source.where, basis=run.content, last=last)

@@ -164,6 +164,8 @@ def test_what_was_not_kept_is_told(crewgraph, folder):
     assert "'odd' is not kept: 'x' is a set, which JSON does not know" in shown
     assert ", forked from another\n" in shown
     assert len(shown) < 1_000
+    change("""UPDATE runs SET origin = '{"run": "T-1", "from": "judge"}'""")
+    assert ", forked from T-1 at judge\n" in crewgraph("show", "", "--store", "runs.sqlite").stdout
 
 
 def test_show_is_about_one_thing(crewgraph, flow, store):
