@@ -24,6 +24,8 @@ def graph_record(graph: Graph) -> dict[str, Any]:
         "nodes": [_node_record(node) for node in graph.nodes.values()],
         "edges": [[edge.source, edge.target, edge.route] for edge in graph.edges],
         "shape": _shape_record(graph.shape),
+        "is_procedure": graph.is_procedure,
+        "merge_json": graph.merge_json,
     }
 
 
@@ -35,7 +37,8 @@ def graph_of(record: Mapping[str, Any]) -> Graph:
     """
     nodes = [_node_of(each) for each in record["nodes"]]
     edges = [Edge(source, target, route) for source, target, route in record["edges"]]
-    return Graph(nodes, edges, shape=_shape_of(record["shape"]), name=record["name"])
+    ways = {name: bool(record[name]) for name in ("is_procedure", "merge_json") if name in record}
+    return Graph(nodes, edges, shape=_shape_of(record["shape"]), name=record["name"], **ways)
 
 
 def _node_record(node: GraphNode) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from crewgraph.engine.replayed import stored_results
 from crewgraph.outputs import CrewOutput, UsageMetrics
+from crewgraph.report import plain
 from crewgraph.router import Route, Router
 from crewgraph.step import step
 from crewgraph.syntax import Pipeline, Procedure, Stage
@@ -252,6 +254,18 @@ def test_row_with_a_store(row: Row, tmp_path: Path) -> None:
         spans = [span.model_copy(update={"source": None}) for span in other.spans]
         assert spans == one.spans
         assert {span.source for span in other.spans if span.status == "ok"} == {"store"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+@pytest.mark.parametrize("has_pipeline", [True, False], ids=["pipeline", "no code"])
+def test_row_out_of_a_store(row: Row, tmp_path: Path, has_pipeline: bool) -> None:
+    """The results of a store are those of the kickoff, spans and times included; no node runs for that."""
+    pipeline = row.build(Cast())
+    first = pipeline.kickoff(row.inputs, store=tmp_path / "runs.sqlite")
+    results = list(stored_results(tmp_path / "runs.sqlite", row.build(Cast()) if has_pipeline else None))
+    assert [plain(run.model_dump()) for run in results] == [plain(run.model_dump()) for run in first]
+    for one, other in zip(first, results, strict=True):
+        assert [plain(span.model_dump()) for span in other.spans] == [plain(span.model_dump()) for span in one.spans]
 
 
 @pytest.mark.anyio

@@ -9,8 +9,11 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from crewgraph.report import stored_results
 
 RUNS = 150
 TRIALS = 20
@@ -73,6 +76,22 @@ def durable(store: Path) -> set[str]:
         return {name for (name,) in connection.execute(query)}
 
 
+def printed(run: Any) -> str:
+    """A result as the process prints it."""
+    usages = {name: dict(usage) for name, usage in run.token_usage.items()}
+    return f"{run.trace} {run.to_dict()} {usages}"
+
+
+def looked_at(store: Path) -> set[str]:
+    """What results out of the store tell of nodes that have run; runs that were cut off are cancelled."""
+    if not store.exists():
+        return set()
+    results = list(stored_results(store))
+    assert {run.status for run in results} <= {"ok", "cancelled"}
+    every = [(span, run.trace[0]["i"]) for run in results for span in run.spans]
+    return {f"{span.node} {i}" for span, i in every if span.status == "ok" and span.kind == "step"}
+
+
 def noted(ran: Path) -> list[str]:
     return ran.read_text().splitlines() if ran.exists() else []
 
@@ -97,6 +116,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
                 kills += process.poll() is None
                 process.kill()
             assert durable(store) >= kept
+            assert looked_at(store) == durable(store)
             assert not kept & set(noted(ran)[before:])
         kept, before = durable(store), len(noted(ran))
         with started(store, ran) as process:
@@ -105,3 +125,4 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         assert resumed == undisturbed
         assert not kept & set(noted(ran)[before:])
         assert len(durable(store)) == 4 * RUNS
+        assert [printed(run) for run in stored_results(store)] == lines[1:]

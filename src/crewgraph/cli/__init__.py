@@ -1,4 +1,4 @@
-"""The command line: check, convert, draw, explain, fork, plan, report, resume, retry, run, schedule, show, status, watch.
+"""The command line: one module for each command, and what they share.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
@@ -11,7 +11,22 @@ import sys
 
 import click
 
-from crewgraph.cli import again, check, convert, draw, explain, plan, report, run, schedule, show, status, watch
+from crewgraph.cli import (
+    again,
+    check,
+    convert,
+    draw,
+    explain,
+    gc,
+    plan,
+    report,
+    run,
+    schedule,
+    show,
+    status,
+    trace,
+    watch,
+)
 from crewgraph.cli.trouble import TroubleGroup
 from crewgraph.cli.version import crewgraph_version
 
@@ -40,12 +55,14 @@ for command in (
     convert.convert,
     draw.draw,
     explain.explain,
+    gc.gc,
     plan.plan,
     report.report,
     run.run,
     schedule.schedule,
     show.show,
     status.status,
+    trace.trace,
     watch.watch,
 ):
     cli.add_command(command)

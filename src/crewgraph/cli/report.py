@@ -1,4 +1,4 @@
-"""``crewgraph report``: the page, the picture and the Chrome trace of runs whose trace was kept."""
+"""``crewgraph report``: the page, the picture and the Chrome trace of runs that were kept, in a store or in a trace."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from pathlib import Path
 
 import click
 
+from crewgraph.cli.choice import key_option
 from crewgraph.cli.kept import Kept, kept_files
 from crewgraph.cli.options import check_apart
-from crewgraph.report import opened_trace
+from crewgraph.report import opened_runs
 
 __all__ = ["report"]
 
 
 @click.command()
-@click.argument("trace", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the page goes; beside TRACE otherwise.")
+@click.argument("source", envvar="CREWGRAPH_STORE")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the page goes; beside SOURCE otherwise.")
 @click.option(
     "--picture",
     type=click.Path(path_type=Path),
@@ -25,24 +26,28 @@ __all__ = ["report"]
 )
 @click.option("--chrome-trace", type=click.Path(path_type=Path), help="Also write a trace for Perfetto and Chrome.")
 @click.option("--title", help="Stands on the page; the name of the pipeline otherwise.")
+@key_option
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
 def report(
-    trace: Path,
+    source: str,
     *,
     output: Path | None,
     picture: Path | None,
     chrome_trace: Path | None,
     title: str | None,
+    key: str | None,
     is_opened: bool,
 ) -> None:
-    """Make the report of runs from TRACE, which crewgraph run … --trace TRACE has written.
+    """Make the report of the runs in SOURCE: a store, or what crewgraph run … --trace FILE has written.
 
     The report is one page that needs no network: graph, timeline, the trace of every run, errors, and cost.
     """
-    page = output or trace.with_suffix(".html")
-    check_apart({"the trace": trace, "the report": page, "--picture": picture, "--chrome-trace": chrome_trace})
+    is_address = "://" in source
+    page = output or (Path("report.html") if is_address else Path(source).with_suffix(".html"))
+    kept_in = None if is_address else Path(source)
+    check_apart({"the runs": kept_in, "the report": page, "--picture": picture, "--chrome-trace": chrome_trace})
     with ExitStack() as files:
-        runs = files.enter_context(opened_trace(trace))
+        runs = files.enter_context(opened_runs(source, key=key))
         written = kept_files(
             runs.graph, files, report=page, picture=picture, chrome_trace=chrome_trace, title=title, total=runs.total
         )

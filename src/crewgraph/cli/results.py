@@ -19,7 +19,8 @@ def result_record(result: Result, *, reason: str | None = None) -> dict[str, Any
         result: of a run, or of one branch of its final stage.
         reason: why the run failed, where that is better known here than to the engine.
     """
-    record: dict[str, Any] = {"index": result.index, "id": str(result.id), "status": str(result.status)}
+    record: dict[str, Any] = {"index": result.index, "id": str(result.id)}
+    record |= ({} if result.run_id is None else {"run_id": result.run_id}) | {"status": str(result.status)}
     if result.forked_from is not None:
         record["forked_from"] = result.forked_from
     if not result.ok:

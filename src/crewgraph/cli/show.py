@@ -1,4 +1,4 @@
-"""``crewgraph show``: what a pipeline is, and which inputs it needs."""
+"""``crewgraph show``: what a pipeline is, and which inputs it needs; or what is kept of a run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import json
 
 import click
 
+from crewgraph.cli.choice import key_option
 from crewgraph.cli.files import names_option
 from crewgraph.cli.findings import counted, echo_findings
 from crewgraph.cli.inputs import groups_of
+from crewgraph.cli.runs import echo_run
 from crewgraph.cli.target import Target, load
+from crewgraph.cli.trouble import Mistake
 from crewgraph.compiler import analyse
 from crewgraph.edges import Graph as HandMade
 from crewgraph.errors import PipelineInvalid
@@ -24,9 +27,24 @@ __all__ = ["show"]
 @click.command()
 @click.argument("target")
 @click.option("--schema", is_flag=True, help="Print nothing but the JSON Schema of the inputs.")
+@click.option(
+    "--store", metavar="STORE", help="Show what is kept of a run there: TARGET is its id, or how that begins."
+)
+@key_option
+@click.option("--json", "is_json", is_flag=True, help="With --store: print it whole, as one JSON object.")
 @names_option
-def show(target: str, *, schema: bool, names: tuple[str, ...]) -> None:
-    """Show what a pipeline is: stages, crews and steps, routes, the inputs it needs, and what the checker found."""
+def show(
+    target: str, *, schema: bool, store: str | None, key: str | None, is_json: bool, names: tuple[str, ...]
+) -> None:
+    """Show what a pipeline is: stages, crews and steps, routes, the inputs it needs, and what the checker found.
+
+    With --store show one run instead: what it was given, what each node did, gave and took, and what failed.
+    """
+    if store is not None:
+        echo_run(store, target, key=key, is_json=is_json)
+        return
+    if key is not None or is_json:
+        raise Mistake("--key and --json are about a run in a store. hint: add --store runs.sqlite")
     loaded = load(target, names=names, projects="one")
     if schema:
         click.echo(json.dumps(loaded.pipeline.inputs.json_schema(), ensure_ascii=False, indent=2))

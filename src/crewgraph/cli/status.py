@@ -8,26 +8,53 @@ from dataclasses import asdict
 
 import click
 
+from crewgraph.cli.account import WORDS
+from crewgraph.cli.choice import key_option
+from crewgraph.cli.runs import echo_runs
+from crewgraph.cli.trouble import Mistake
 from crewgraph.errors.root import counted
 from crewgraph.render.escape import clean
-from crewgraph.store import PipelineRuns, overview_of
+from crewgraph.store import ENDED, Overview, PipelineRuns, overview_of
 
 __all__ = ["status"]
 
-ORDER = ("ok", "failed", "over_budget", "cancelled", "running")
-WORDS = {"over_budget": "stopped by a budget", "running": "not finished"}
+ORDER = STATES = (*ENDED, "waiting", "running")
 
 
 @click.command()
-@click.argument("file")
+@click.argument("store", envvar="CREWGRAPH_STORE")
 @click.option("--nodes", "has_nodes", is_flag=True, help="Also count, for each node, the runs that have kept it.")
-@click.option("--json", "is_json", is_flag=True, help="Print the same as one JSON object.")
-def status(file: str, *, has_nodes: bool, is_json: bool) -> None:
-    """Show what is in the store FILE: for each pipeline how many runs there are, and how they ended."""
-    overview = overview_of(file)
+@click.option("--runs", "has_runs", is_flag=True, help="List the runs instead, those that began last first.")
+@click.option(
+    "--status", "states", type=click.Choice(STATES), multiple=True, help="With --runs: only these. Repeatable."
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="With --runs: no more than so many.")
+@key_option
+@click.option("--json", "is_json", is_flag=True, help="Print the same as one JSON object; with --runs as one for each.")
+def status(
+    store: str,
+    *,
+    has_nodes: bool,
+    has_runs: bool,
+    states: tuple[str, ...],
+    limit: int | None,
+    key: str | None,
+    is_json: bool,
+) -> None:
+    """Show what is in STORE: for each pipeline how many runs there are, and how they ended."""
+    if has_runs:
+        echo_runs(store, key=key, status=states, limit=limit, is_json=is_json)
+        return
+    if states or limit or key:
+        raise Mistake("--status, --limit and --key choose among runs. hint: add --runs")
+    overview = overview_of(store)
     if is_json:
         click.echo(json.dumps(asdict(overview), ensure_ascii=False, indent=2))
-        return
+    else:
+        _echo(overview, has_nodes=has_nodes)
+
+
+def _echo(overview: Overview, *, has_nodes: bool) -> None:
     for pipeline in overview.pipelines:
         click.echo(f"{click.style(clean(pipeline.name), bold=True)}  {_runs(pipeline)}")
         if has_nodes:

@@ -22,6 +22,16 @@ class Log(Protocol):
         """What the run was forked from, as JSON; ``None`` for what an input made."""
         ...
 
+    @property
+    def pipeline(self) -> str:
+        """What the pipeline is called where it is kept."""
+        ...
+
+    @property
+    def run_id(self) -> str:
+        """What the run is called there."""
+        ...
+
     def attempt(self, node: int) -> int:
         """Which attempt the next one of a node is, counted from 1."""
         ...
@@ -46,8 +56,12 @@ class Log(Protocol):
         """The log of the tasks inside of a node; keeping one raises a StoreError where it cannot be written."""
         ...
 
-    def inside(self, router: int, route: str, plan: Plan, state: bytearray) -> Self:
-        """The log of a run of the pipeline that a router came up with."""
+    def stopped(self, node: int, account: Account | None, *, started: float, ended: float) -> None:
+        """Note that a node was at work when something else ended its run."""
+        ...
+
+    def inside(self, router: int, route: str, plan: Plan, state: bytearray, *, started: float, ended: float) -> Self:
+        """The log of a run of the pipeline that a router came up with; which one that is is kept, to be looked at."""
         ...
 
     def adopt(self, router: int, inner: Self, exits: Iterable[int]) -> None:

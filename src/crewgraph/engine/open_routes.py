@@ -36,6 +36,9 @@ def run_inside(run: Run, node: int, switch: Switch, route: str, pipeline: Any) -
     taken = {name for inner in run.root.family() for name in inner.plan.graph.nodes}
     subrun = Run(compile_pipeline(target, taken=taken), run.index, run.values(node), parent=(run, node))
     if run.log is not None:
-        subrun.log = run.log.inside(node, route, subrun.plan, subrun.frontier.state)
+        mark = run.marks[node]
+        started, ended = mark.started, mark.ended or mark.started
+        state = subrun.frontier.state
+        subrun.log = run.log.inside(node, route, subrun.plan, state, started=started, ended=ended)
     run.subruns[node] = subrun
     return subrun

@@ -181,6 +181,7 @@ class Pool:
                 for node, mark in inner.marks.items():
                     if mark.ended is None:
                         mark.ended = time.time()
+                        inner.note_stop(node)
                         self.told.tell(inner, NodeFailed(error="cancelled", is_cancelled=True), node)
             if run in self.scopes:
                 self.told.ended(run, "cancelled" if run.cancelled else None)
@@ -241,12 +242,13 @@ class Pool:
         else:
             mark.ended = time.time()
             if isinstance(root.error, NodeError):
+                run.note_stop(node)
                 self.told.tell(
                     run, NodeFailed(error="cancelled: another node of the run failed", is_cancelled=True), node
                 )
             else:
                 assert root.error is not None, "a run is stopped for a reason"
-                mark.error = root.error  # the time of the run is up
+                run.note_failure(node, root.error)  # the time of the run is up
                 self.told.tell(run, NodeFailed(error=in_words(root.error)), node)
         return run, []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from crewgraph.engine.run import Mark, Run
 from crewgraph.errors.running import budget_behind
@@ -22,6 +23,9 @@ from crewgraph.trace import Journey, Shape, Span, journey, journeys, moment
 
 __all__ = ["kickoff_result", "results_of", "spans_of"]
 
+NAMESPACE = uuid5(NAMESPACE_URL, "crewgraph:run")
+"""Of the ids of results that a store keeps."""
+
 
 def kickoff_result(runs: Iterable[Run]) -> PipelineKickoffResult:
     """The results of several runs, by input."""
@@ -34,10 +38,13 @@ def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
     shape, did = run.plan.graph.shape, _journey(run)
     if run.status is not RunStatus.OK:
         return [_result(run, journey(shape, did), None)]
-    return [_result(run, way, end) for way, end in journeys(shape, did)]
+    ways = list(journeys(shape, did))
+    return [_result(run, way, end, is_branch=len(ways) > 1) for way, end in ways]
 
 
-def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | ProcedureRunResult:
+def _result(
+    run: Run, way: list[Any], end: str | None, *, is_branch: bool = False
+) -> PipelineRunResult | ProcedureRunResult:
     outputs = {inner.plan.nodes[node].name: output for inner in run.family() for node, output in inner.outputs.items()}
     usage = run.usage()
     final = outputs[end] if end is not None else CrewOutput()
@@ -52,6 +59,7 @@ def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | Pr
         "raw": final.raw,
         "pydantic": final.pydantic,
         "json_dict": final.json_dict,
+        **_identity(run, end if is_branch else None),
     }
     result: PipelineRunResult | ProcedureRunResult
     if run.plan.graph.is_procedure:
@@ -67,6 +75,17 @@ def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | Pr
 def _forked_from(run: Run) -> dict[str, Any] | None:
     origin = run.log.origin if run.log is not None else None
     return None if origin is None else dict(json.loads(origin))
+
+
+def _identity(run: Run, branch: str | None) -> dict[str, Any]:
+    """Where a store keeps the run, the same ids each time: of the run, and of a branch of its final stage."""
+    if run.log is None:
+        return {}
+    return {"run_id": run.log.run_id, "id": _id_of(run.log.pipeline, run.log.run_id, branch)}
+
+
+def _id_of(*names: str | None) -> UUID:
+    return uuid5(NAMESPACE, json.dumps(names))
 
 
 def spans_of(run: Run) -> Iterator[Span]:

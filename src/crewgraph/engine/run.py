@@ -139,12 +139,22 @@ class Run:
 
     def fail(self, node: int, cause: BaseException) -> None:
         """Note that a node failed, and with it the whole run."""
-        self.marks[node].error = cause
         if self.root.error is None:
             self.root.error = NodeError(self.plan.nodes[node].name, cause)
+        self.note_failure(node, cause)
+
+    def note_failure(self, node: int, cause: BaseException) -> None:
+        """Note of a node that it failed, also where the run did so before it."""
         mark = self.marks[node]
+        mark.error = cause
         if self.log is not None:
             self.log.failed(node, cause, mark.account, started=mark.started, ended=mark.ended or mark.started)
+
+    def note_stop(self, node: int) -> None:
+        """Note in the log that a node was stopped, because of something that ended the run."""
+        mark = self.marks[node]
+        if self.log is not None:
+            self.log.stopped(node, mark.account, started=mark.started, ended=mark.ended or mark.started)
 
     def note_end(self) -> None:
         """Note in the log how the run ended."""

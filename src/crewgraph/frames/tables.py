@@ -26,15 +26,15 @@ _SPENT = {
 _WHEN = {"started": _MOMENT, "seconds": _NUMBER}
 FIXED: Mapping[str, Mapping[str, Kind]] = {
     "runs": {
-        "index": _WHOLE, "branch": _WHOLE, "status": _TEXT, "route": _TEXT, **_WHEN, **_SPENT, "error": _TEXT,
+        "index": _WHOLE, "run_id": _TEXT, "branch": _WHOLE, "status": _TEXT, "route": _TEXT, **_WHEN, **_SPENT, "error": _TEXT,
         "answer": _TEXT,
     },
     "nodes": {
-        "index": _WHOLE, "node": _TEXT, "kind": _TEXT, "status": _TEXT, "route": _TEXT, **_WHEN, **_SPENT,
+        "index": _WHOLE, "run_id": _TEXT, "node": _TEXT, "kind": _TEXT, "status": _TEXT, "route": _TEXT, **_WHEN, **_SPENT,
         "model": _TEXT, "error": _TEXT,
     },
     "usage": {
-        "index": _WHOLE, "node": _TEXT, "crew": _TEXT, "agent": _TEXT, "model": _TEXT, **_SPENT,
+        "index": _WHOLE, "run_id": _TEXT, "node": _TEXT, "crew": _TEXT, "agent": _TEXT, "model": _TEXT, **_SPENT,
         "failed_requests": _WHOLE, "cached_prompt_tokens": _WHOLE,
     },
 }  # fmt: skip
@@ -81,6 +81,7 @@ def _runs(results: Iterable[RunResult]) -> Iterator[dict[str, Any]]:
         branch = branches[id(run.origin)] = branches.get(id(run.origin), -1) + 1
         yield {
             "index": run.index,
+            "run_id": _name(run),
             "branch": branch,
             "status": str(run.status),
             "route": ", ".join(map(plain_text, _routes(run.trace[1:]))) or None,
@@ -91,6 +92,11 @@ def _runs(results: Iterable[RunResult]) -> Iterator[dict[str, Any]]:
             **_under("answer", _structured(run)),
             **_under("input", run.trace[0] if run.trace else {}),
         }
+
+
+def _name(run: RunResult) -> str | None:
+    """What a run is called in the store, where there is one."""
+    return None if run.run_id is None else plain_text(run.run_id)
 
 
 def _routes(way: Iterable[Any]) -> Iterator[str]:
@@ -135,6 +141,7 @@ def _nodes(results: Iterable[RunResult]) -> Iterator[dict[str, Any]]:
         for span in run.spans:
             yield {
                 "index": run.index,
+                "run_id": _name(run),
                 "node": plain_text(span.node),
                 "kind": span.kind,
                 "status": span.status,
@@ -159,6 +166,7 @@ def _usage(results: Iterable[RunResult]) -> Iterator[dict[str, Any]]:
             named = {"node": node, "crew": crew, "agent": agent, "model": model}
             yield {
                 "index": run.index,
+                "run_id": _name(run),
                 **{name: plain_text(value) or None for name, value in named.items()},
                 **_spent(usage),
                 "failed_requests": usage.failed_requests,

@@ -34,6 +34,8 @@ class _RunRecord(BaseModel):
     """What is known of a run beside its answer.
 
     Attributes:
+        id: where a store keeps the run the same for each kickoff that resumes it, else another one each time.
+        run_id: what the run is called in the store; ``None`` where there is none.
         index: which input, counted from 0.
         trace: the journey, as in ``[input, "c1", ["c2", "c3"], {"route_taken": "high"}, "c4"]``.
         crews_outputs: outputs of all nodes on the way to this result, in the order of the text.
@@ -45,6 +47,7 @@ class _RunRecord(BaseModel):
     model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True)
 
     id: UUID = Field(default_factory=uuid4, frozen=True)
+    run_id: str | None = Field(default=None, repr=False)
     index: int = 0
     status: RunStatus = RunStatus.OK
     error: SkipValidation[BaseException | None] = Field(default=None, exclude=True, repr=False)

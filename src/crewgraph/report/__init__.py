@@ -5,16 +5,19 @@ Nothing here runs anything: a report is folded from results, or from the file of
 
 from __future__ import annotations
 
+from crewgraph.engine.replayed import stored_results
 from crewgraph.report.book import Report, chrome_trace_of, report_of
 from crewgraph.report.chrome import ChromeTrace
 from crewgraph.report.fold import Fold
 from crewgraph.report.lines import counts, encoded_line, plain
 from crewgraph.report.record import Record, record_of, trace_line
+from crewgraph.report.stored import Follower, opened_runs, stored_record
 from crewgraph.report.trace_file import Trace, TraceFile, opened_trace
 
 __all__ = [
     "ChromeTrace",
     "Fold",
+    "Follower",
     "Record",
     "Report",
     "Trace",
@@ -22,9 +25,12 @@ __all__ = [
     "chrome_trace_of",
     "counts",
     "encoded_line",
+    "opened_runs",
     "opened_trace",
     "plain",
     "record_of",
     "report_of",
+    "stored_record",
+    "stored_results",
     "trace_line",
 ]

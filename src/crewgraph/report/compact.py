@@ -83,6 +83,7 @@ class Compact:
         """Everything that is known of a run; texts by their place in ``texts``."""
         texts = _Texts()
         return {
+            **({} if record.run_id is None else {"run": record.run_id}),
             "error": None if record.error is None else texts.note(record.error),
             "inputs": texts.notes(record.inputs),
             "spans": [self._details(span, texts) for span in record.spans],

@@ -30,6 +30,7 @@ class Record:
         error: why it failed, in words.
         inputs: what it was given.
         spans: one for each node, in the order of the text.
+        run_id: what the run is called in the store; ``None`` where there is none.
         forked_from: of a fork the run that it was made of, and the node.
     """
 
@@ -39,6 +40,7 @@ class Record:
     error: str | None
     inputs: Mapping[str, Any]
     spans: Sequence[Span]
+    run_id: str | None = None
     forked_from: Mapping[str, Any] | None = None
 
 
@@ -51,9 +53,8 @@ def record_of(result: RunResult, *, reason: str | None = None) -> Record:
     """
     error = None if result.ok else reason or reason_of(result)
     inputs = result.trace[0] if result.trace and isinstance(result.trace[0], dict) else {}
-    forked_from = result.forked_from
     return Record(
-        result.index, str(result.id), str(result.status), error, inputs, result.spans, forked_from=forked_from
+        result.index, str(result.id), str(result.status), error, inputs, result.spans, result.run_id, result.forked_from
     )
 
 
@@ -62,6 +63,7 @@ def trace_line(record: Record) -> dict[str, Any]:
     return {
         "index": record.index,
         "id": record.id,
+        **({} if record.run_id is None else {"run_id": record.run_id}),
         "status": record.status,
         "error": record.error,
         **({} if record.forked_from is None else {"forked_from": dict(record.forked_from)}),
@@ -88,12 +90,11 @@ def record_read(line: Any) -> Record:
     try:
         inputs, error = dict(line["inputs"]), line["error"]
         spans = [_span_read(each) for each in line["spans"]]
-        told = None if error is None else str(error)
+        told, run_id = (None if each is None else str(each) for each in (error, line.get("run_id")))
         origin = line.get("forked_from")
         forked_from = None if origin is None else dict(origin)
-        return Record(
-            int(line["index"]), str(line["id"]), str(line["status"]), told, inputs, spans, forked_from=forked_from
-        )
+        index, own = int(line["index"]), str(line["id"])
+        return Record(index, own, str(line["status"]), told, inputs, spans, run_id, forked_from)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

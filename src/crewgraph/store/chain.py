@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest_of
+from crewgraph.store.closed import Closed
 from crewgraph.store.entries import Identity
 from crewgraph.store.log import UNKNOWN, FileLog, Line, Pages
 from crewgraph.store.source import Source
-from crewgraph.store.writer import Writer
 
 __all__ = ["Chain", "chain_of", "lines_in"]
-
-
-@dataclass(slots=True)
-class _Closed:
-    """Stands for the journal of a log into which nothing is written."""
-
-    writer: Writer = field(init=False)
-    read: int = 0
-
-    def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None:
-        """Nothing is noted."""
-
-    def complain(self, node: str, reason: str, then: str) -> None:
-        """Nobody is told."""
 
 
 class Chain(FileLog):
@@ -57,7 +42,7 @@ def chain_of(plan: Plan, own: Sequence[str], state: bytearray, identity: Identit
         state: of its nodes, as the frontier keeps it.
         identity: of its input.
     """
-    pages = Pages(_Closed(), 0, identity, 0, began=0.0)
+    pages = Pages(Closed(), 0, identity, 0, began=0.0)
     return Chain(pages, plan, own, state, basis=identity.content)
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from crewgraph.definition import named
 from crewgraph.node import Interface
@@ -48,8 +48,12 @@ def encoded(output: CrewOutput, face: Interface) -> str:
     return as_json({key: value for key, value in record.items() if value})
 
 
-def decoded(text: str, face: Interface) -> CrewOutput:
+def decoded(text: str, face: Interface | None) -> CrewOutput:
     """The output that was written.
+
+    Args:
+        text: the JSON.
+        face: what the node says of itself; ``None`` where nobody knows, then values stay as JSON has them.
 
     Raises:
         ValueError: it does not fit the types that are declared now; the text says why.
@@ -72,11 +76,12 @@ def _answer(output: CrewOutput | TaskOutput, face: Interface) -> dict[str, Any]:
     return record
 
 
-def _answer_read(record: Mapping[str, Any], face: Interface) -> dict[str, Any]:
+def _answer_read(record: Mapping[str, Any], face: Interface | None) -> dict[str, Any]:
     keys, model = dict(record.get("keys", {})), record.get("value")
-    for key in record.get("typed", ()):
-        keys[key] = _adapter(face, key).validate_json(as_json(keys[key]))
-    _check(keys, face)
+    if face is not None:
+        for key in record.get("typed", ()):
+            keys[key] = _adapter(face, key).validate_json(as_json(keys[key]))
+        _check(keys, face)
     return {
         "raw": record.get("raw", ""),
         "json_dict": keys if "has_keys" in record else None,
@@ -161,8 +166,16 @@ def _model(value: Any, face: Interface) -> list[Any]:
     return [name, record]
 
 
-def _model_read(written: Sequence[Any], face: Interface) -> BaseModel:
+class Fields(BaseModel):
+    """The fields of a model whose class is not known."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+def _model_read(written: Sequence[Any], face: Interface | None) -> BaseModel:
     name, record = written
+    if face is None:
+        return Fields.model_construct(**{str(key): value for key, value in record.items()})
     kind = _class_of(name, face)
     if kind is None:
         raise NotPlain(f"there is no {name} any more")
@@ -216,11 +229,11 @@ def _task(task: TaskOutput, face: Interface) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value}
 
 
-def _task_read(record: Mapping[str, Any], face: Interface) -> TaskOutput:
+def _task_read(record: Mapping[str, Any], face: Interface | None) -> TaskOutput:
     words = {name: record[name] for name in _WORDS if name in record}
     file = record.get("output_file")
     return TaskOutput.model_construct(
-        **_answer_read(record, _models_only(face)),
+        **_answer_read(record, None if face is None else _models_only(face)),
         **words,
         output_format=OutputFormat(record["output_format"]),
         output_file=None if file is None else Path(file),

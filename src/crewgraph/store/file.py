@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crewgraph.errors import StoreError
 
-__all__ = ["APPLICATION", "VERSION", "looked_at", "make", "read_only", "translated", "writable"]
+__all__ = ["APPLICATION", "VERSION", "log_of", "looked_at", "make", "read_only", "translated", "writable"]
 
 APPLICATION = 1668442732  # "crjl" in bytes
 """Marks a file of SQLite as a store of crewgraph."""
@@ -150,6 +150,11 @@ def writable(path: Path, *, is_checked: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def log_of(path: Path) -> Path:
+    """The log that SQLite keeps beside a file while it is written to."""
+    return path.with_name(f"{path.name}-wal")
+
+
 def read_only(path: Path) -> sqlite3.Connection:
     """A connection that reads, also while somebody writes, and leaves nothing beside the file.
 
@@ -158,7 +163,7 @@ def read_only(path: Path) -> sqlite3.Connection:
     """
     if not looked_at(path):
         raise StoreError(str(path), "there is no store")
-    is_at_rest = not path.with_name(f"{path.name}-wal").exists()  # then nobody writes, and nothing waits beside it
+    is_at_rest = not log_of(path).exists()  # then nobody writes, and nothing waits beside it
     with translated(path):
         name = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_at_rest else ''}"
         return sqlite3.connect(name, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)

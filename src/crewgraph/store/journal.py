@@ -208,15 +208,20 @@ class FileJournal:
 
     def _found(self, identity: Identity, place: int) -> Pages | None:
         with translated(self.path):
-            query = "SELECT run, began, origin, status FROM runs WHERE pipeline = ? AND id = ?"
-            found = self.reader.execute(query, (self.pipeline, identity.id)).fetchone()
+            query = """SELECT run, began, origin, status, ended, place = ? AND definition = ?
+                       FROM runs WHERE pipeline = ? AND id = ?"""
+            values = (place, self.definition, self.pipeline, identity.id)
+            found = self.reader.execute(query, values).fetchone()
             if found is None:
                 return None
-            run, began, origin, status = found
+            run, began, origin, status, ended, is_same = found
             query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended, item
                        FROM nodes WHERE run = ? ORDER BY attempt"""
             lines = [Line(*each) for each in self.reader.execute(query, (run,))]
-        return Pages(self, run, identity, place, began=began, origin=origin, status=status, lines=lines)
+        return Pages(
+            self, run, identity, place, began=began, origin=origin, status=status, ended=ended, is_moved=not is_same,
+            lines=lines,
+        )  # fmt: skip
 
     async def durable(self) -> None:
         """Wait until everything that logs kept so far is on disk.

@@ -13,13 +13,15 @@ from crewgraph.definition import digest_of
 from crewgraph.errors.root import in_words
 from crewgraph.frontier import DONE
 from crewgraph.graph import Work
+from crewgraph.graph_record import graph_record
 from crewgraph.node import Interface
 from crewgraph.outputs import CrewOutput
 from crewgraph.store.codec import NotPlain, decoded, encoded, read_spent, written_spent
 from crewgraph.store.entries import Identity, Kept, Spent
 from crewgraph.store.own_names import own_names
+from crewgraph.store.plain import as_json
 from crewgraph.store.tasks import FileTasks
-from crewgraph.store.versions import own_definitions
+from crewgraph.store.versions import own_definitions, version_of
 from crewgraph.store.writer import Writer
 from crewgraph.usage import Account
 
@@ -29,6 +31,8 @@ ANY = "*"
 """Stands for a fingerprint of which nobody knows what it would be: what it was given to is read whatever led to it."""
 UNKNOWN = "?"
 """Stands for what a node gave that is not kept: it is taken to give the same again."""
+PASSING = frozenset({"cancelled", "opened"})
+"""Of rows that are there to be looked at, and make way for what comes next: they count as no attempt."""
 
 
 class Line(NamedTuple):
@@ -44,11 +48,13 @@ class Line(NamedTuple):
     started: float
     ended: float
     item: int = 0
+    error: str | None = None
 
 
 class Book(Protocol):
     """The journal that a log is part of."""
 
+    pipeline: str
     writer: Writer
     read: int
 
@@ -68,6 +74,8 @@ class Pages:
         began: when it was begun first, in seconds since the epoch.
         origin: what it was forked from; ``None`` for what an input made.
         status: how it had ended; ``None`` where it is new.
+        ended: when that was.
+        is_moved: whether it now has another place, or the pipeline another definition.
         lines: what is known of it from before.
     """
 
@@ -78,6 +86,8 @@ class Pages:
     began: float
     origin: str | None = None
     status: str | None = None
+    ended: float | None = None
+    is_moved: bool = False
     lines: Sequence[Line] = ()
     known: dict[tuple[str, str], Line] = field(default_factory=dict[tuple[str, str], Line])
     """By node and fingerprint the last line that can be read."""
@@ -85,16 +95,20 @@ class Pages:
     """How often each node was noted so far."""
     task_attempts: Counter[tuple[str, int]] = field(default_factory=Counter)
     """How often each task inside of a node was noted so far."""
+    opened: dict[tuple[str, str], str | None] = field(default_factory=dict[tuple[str, str], "str | None"])
+    """By router and fingerprint the pipeline that it came up with."""
     is_noted: bool = False
 
     def __post_init__(self) -> None:
         for line in self.lines:
             if line.item:
                 self.task_attempts[line.node, line.item] = line.attempt
-            else:
+            elif line.status not in PASSING:
                 self.attempts[line.node] = line.attempt
             if line.status == "ok":
                 self.known[line.node, line.fingerprint] = line
+            if line.status == "opened":
+                self.opened[line.node, line.fingerprint] = line.output
 
     def note(self) -> None:
         """Note that the run is under way, before anything else of it is."""
@@ -118,7 +132,8 @@ class Pages:
         if item:
             attempt = self.task_attempts[node, item] = self.task_attempts[node, item] + 1
         else:
-            attempt = self.attempts[node] = self.attempts[node] + 1
+            attempt = self.attempts[node] + 1
+            self.attempts[node] = attempt - (status in PASSING)
         told = [said.get(column) for column in ("output", "route", "spent", "error")]
         self.book.writer.put("nodes", (self.run, node, item, attempt, status, fingerprint, *told, started, ended))
 
@@ -156,6 +171,16 @@ class FileLog:
         self._names: Sequence[str] = own_names(plan, within) if within else [node.name for node in plan.nodes]
         self._keys = dict[int, str]()
         self._results = dict[int, str]()
+
+    @property
+    def pipeline(self) -> str:
+        """What the pipeline is called in the file."""
+        return self._pages.book.pipeline
+
+    @property
+    def run_id(self) -> str:
+        """What the run is called there."""
+        return self._pages.identity.id
 
     # ---- reading -----------------------------------------------------------------------------------------------
 
@@ -206,10 +231,18 @@ class FileLog:
         spent = written_spent(account.usage, account.calls) if account is not None else None
         self._line(node, "failed", started, ended, spent=spent, error=in_words(error))
 
+    def stopped(self, node: int, account: Account | None, *, started: float, ended: float) -> None:
+        """Note that a node was at work when something else ended its run, and what it had spent."""
+        spent = written_spent(account.usage, account.calls) if account is not None else None
+        self._line(node, "cancelled", started, ended, spent=spent)
+
     def end(self, status: str, error: str | None) -> None:
         """Note how the run ended, if that is news."""
-        if self._pages.is_noted or self._pages.status != status:
-            self._pages.book.note_run(self._pages, status=status, error=error, ended=time.time())
+        pages = self._pages
+        if pages.is_noted or pages.status != status:
+            pages.book.note_run(pages, status=status, error=error, ended=time.time())
+        elif pages.is_moved:
+            pages.book.note_run(pages, status=status, error=error, ended=pages.ended)
 
     def _line(
         self, node: int, status: str, started: float, ended: float, *, output: str | None = None, route: str | None = None,
@@ -230,12 +263,16 @@ class FileLog:
 
     # ---- runs inside of this one -------------------------------------------------------------------------------
 
-    def inside(self, router: int, route: str, plan: Plan, state: bytearray) -> FileLog:
-        """The log of a run of the pipeline that an open router came up with; such a router is asked again each time."""
-        name = self._names[router]
-        return FileLog(
-            self._pages, plan, own_definitions(plan), state, basis=digest_of(self._key(router), route), within=(name,)
-        )
+    def inside(self, router: int, route: str, plan: Plan, state: bytearray, *, started: float, ended: float) -> FileLog:
+        """The log of a run of the pipeline that an open router came up with.
+
+        Such a router is asked again each time. What it came up with is kept to be looked at.
+        """
+        name, own = self._names[router], own_definitions(plan)
+        text = as_json({"graph": graph_record(plan.graph), "own": version_of(plan, own).own})
+        if self._pages.opened.get((name, self._key(router))) != text:
+            self._line(router, "opened", started, ended, output=text, route=route)
+        return FileLog(self._pages, plan, own, state, basis=digest_of(self._key(router), route), within=(name,))
 
     def adopt(self, router: int, inner: FileLog, exits: Iterable[int]) -> None:
         """Note that the run inside of a router is through."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
 
-from crewgraph.store.file import read_only, translated
+from crewgraph.store.file import MAGIC, log_of, read_only, translated
 from crewgraph.store.lock import holder_of
 
-__all__ = ["Source", "opened_source"]
+__all__ = ["Source", "is_store", "one_row", "opened_source"]
 
 
 class Source(Protocol):
@@ -39,17 +39,38 @@ class Source(Protocol):
 
 
 class FileSource:
-    """A file of SQLite, open for reading."""
+    """A file of SQLite, open for reading.
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    A file at rest is read as one that nobody changes, which leaves nothing beside it. So before each query it is looked
+    whether somebody has begun to write since it was opened; then it is opened anew.
+
+    Args:
+        path: the file.
+        connection: to it, where there is one already.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection | None = None) -> None:
         self.where = str(path)
         self._path = path
-        self._connection = connection
+        self._stamp = _stamp(path) if connection is None else None
+        self._connection = read_only(path) if connection is None else connection
 
     def rows(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, read as they are asked for."""
         with translated(self._path):
-            yield from self._connection.execute(query, values)
+            yield from self._current().execute(query, values)
+
+    def _current(self) -> sqlite3.Connection:
+        """A connection that sees what is there."""
+        if self._stamp is not None and (now := _stamp(self._path)) != self._stamp:
+            self._connection.close()
+            self._stamp = now
+            self._connection = read_only(self._path)
+        return self._connection
+
+    def close(self) -> None:
+        """Nothing more is read."""
+        self._connection.close()
 
     def writer(self) -> str | None:
         """Who writes to it just now, in words."""
@@ -63,6 +84,31 @@ def opened_source(where: str | PathLike[str]) -> Generator[Source]:
     Raises:
         StoreError: it is none, or it is damaged.
     """
-    path = Path(where)
-    with closing(read_only(path)) as connection:
-        yield FileSource(path, connection)
+    with closing(FileSource(Path(where))) as source:
+        yield source
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Tells one state of a file at rest from another; ``None`` where somebody writes, or has left a log beside it."""
+    with suppress(OSError):
+        if not log_of(path).exists():
+            now = path.stat()
+            return now.st_ino, now.st_mtime_ns, now.st_size
+    return None
+
+
+def one_row(source: Source, query: str, *values: Any) -> tuple[Any, ...] | None:
+    """The row of a query that has one at most; ``None`` where it has none. It is read to its end."""
+    rows = list(source.rows(query, *values))
+    return rows[0] if rows else None
+
+
+def is_store(where: str | PathLike[str]) -> bool:
+    """Whether something is an address or a database, by what is in it, so that a store is looked for there."""
+    if "://" in str(where):
+        return True
+    try:
+        with Path(where).open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False

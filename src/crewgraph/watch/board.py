@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -93,6 +94,18 @@ class Board(Fold):
             self._places.append(self._details.tell())
             self._rows.append(row)
             self._open.pop(record.index, None)
+
+    def look(self, records: Iterable[tuple[float, Record]], total: int) -> None:
+        """Take the runs that are under way as somebody else sees them, in place of those that were told before.
+
+        Args:
+            records: when each began, in seconds since the epoch, and how it stands.
+            total: how many runs there are.
+        """
+        now = {record.index: _open_of(began, record) for began, record in records}
+        with self._lock:
+            self._open = now
+            self.sheet.total = total
 
     def observe(self, event: Event) -> None:
         """Take an event: an observer of a kickoff."""
@@ -183,3 +196,18 @@ class Board(Fold):
             for node, bar in run.bars.items()
         ]
         return [index, run.label, "running", None, origin, round((now - run.started) * MILLI), None, bars]
+
+
+def _open_of(began: float, record: Record) -> _Open:
+    bars = {
+        span.node: _Bar(
+            span.started.timestamp(),
+            span.ended.timestamp() if span.ended else None,
+            span.status,
+            span.usage.total_tokens if span.usage else 0,
+            span.route,
+        )
+        for span in record.spans
+        if span.started
+    }
+    return _Open(label_of(record), began, bars)

@@ -6,11 +6,13 @@ import socket
 import sys
 import threading
 import webbrowser
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
 from crewgraph.cli import job, watch
+from crewgraph.store.file import make
 
 
 @pytest.fixture
@@ -63,6 +65,29 @@ def test_a_trace_that_is_not_there_yet_is_waited_for(crewgraph, trace, waits, fo
     done = crewgraph("watch", "later.jsonl")
     assert (done.exit_code, done.stderr.splitlines()[0]) == (0, "waiting for later.jsonl")
     assert "watch it at http://127.0.0.1:" in done.stderr
+
+
+def test_a_store_is_served_until_ctrl_c(crewgraph, trace, waits, monkeypatch):
+    """Runs that end later are on the page too, and those under way with what they have done; an empty one is waited for."""
+    opened, pages = [], []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    line = ("run", "flow.py", "--store", "runs.sqlite", "--input")
+
+    def look():
+        with urlopen(opened[0], timeout=10) as answer:
+            pages.append(answer.read().decode())
+
+    waits.append(lambda: make(Path("runs.sqlite")))
+    waits.append(lambda: crewgraph(*line, "n=1"))
+    waits.append(look)
+    waits.append(lambda: crewgraph(*line, "n=2"))
+    waits.append(look)
+    done = crewgraph("watch", "runs.sqlite", "--open", "--key", "Flow")
+    assert done.exit_code == 0
+    assert done.stderr == f"waiting for runs.sqlite\nwatch it at {opened[0]}\n"
+    assert "1 of 1 runs" in pages[0]
+    assert "2 of 2 runs" in pages[1]
+    assert "watch it at" in crewgraph("watch", "runs.sqlite").stderr
 
 
 def test_a_port_that_is_taken_is_told(crewgraph, trace):

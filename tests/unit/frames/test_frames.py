@@ -17,6 +17,7 @@ from crewgraph.frames import records, to_pandas, to_polars
 from crewgraph.frames.tables import FIXED
 from crewgraph.llm import OfflineLLM
 from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, RunStatus, UsageMetrics
+from crewgraph.report import stored_results
 from crewgraph.router import Route, Router
 from crewgraph.step import step
 from crewgraph.syntax import Pipeline
@@ -277,3 +278,16 @@ def test_a_library_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, name: 
     with pytest.raises(ImportError, match=rf"needs {name}, .* hint: pip install 'crewgraph\[{name}\]'") as caught:
         result.to_pandas() if name == "pandas" else result.to_polars()
     assert isinstance(caught.value, LibraryMissing)
+
+
+def test_runs_of_a_store_have_their_names(tmp_path):
+    """In each table, and the same as those of the kickoff."""
+
+    @step(inline=True)
+    def echo(n: int) -> int:
+        return n
+
+    result = Pipeline([echo]).kickoff([{"n": 1, "id": "x"}, {"n": 2, "id": "y"}], store=tmp_path / "s", id_column="n")
+    for table in ("runs", "nodes"):
+        assert [each["run_id"] for each in records(result, table)] == ["1", "2"]
+        assert list(records(stored_results(tmp_path / "s"), table)) == list(records(result, table))

@@ -69,6 +69,7 @@ async function showRun(run, key, remember, isStill = false) {
   const details = await detailsOf(run);
   if (ticket !== trace.ticket) return; // somebody has selected another one meanwhile
   trace.details = details;
+  if (details.run !== undefined) by("trace-hint").textContent = `${title(run)} · ${details.run}`; // what a store calls it
   trace.items = treeOf(details);
   const wanted = trace.items.findIndex((item) => item.key === key);
   showItem(wanted >= 0 ? wanted : worst(), remember, isStill);

@@ -1,0 +1,158 @@
+"""What of a store nobody needs any more, and how it is removed."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crewgraph.errors import StoreError
+from crewgraph.store.file import looked_at, read_only, translated, writable
+from crewgraph.store.lock import Lock
+
+__all__ = ["ENDED", "Collected", "Removal", "collect", "removals"]
+
+ENDED = ("ok", "failed", "over_budget", "cancelled")
+"""How runs may have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was removed from a store, or would be.
+
+    Attributes:
+        runs: how many of each status.
+        attempts: of runs that stay, how many attempts of nodes that a later one has replaced.
+        definitions: how many versions of pipelines of which there are no runs.
+        before, after: bytes of the file; the same where nothing was removed.
+    """
+
+    runs: Mapping[str, int]
+    attempts: int
+    definitions: int
+    before: int
+    after: int
+
+    def __bool__(self) -> bool:
+        return bool(self.runs or self.attempts or self.definitions)
+
+
+class Removal(NamedTuple):
+    """A condition on the rows of a table, which both databases take.
+
+    Attributes:
+        table: the table.
+        condition: behind WHERE, with values as ``?``.
+        values: for it.
+    """
+
+    table: str
+    condition: str
+    values: tuple[Any, ...]
+
+
+def collect(
+    where: str | PathLike[str],
+    *,
+    older: timedelta,
+    status: Collection[str] = ENDED,
+    key: str | None = None,
+    dry_run: bool = False,
+) -> Collected:
+    """Remove what has ended long ago from a store, and give the space back.
+
+    Runs go with everything that is kept of them. Those that have not ended, or that wait, stay however old they are. Of
+    runs that stay, failed attempts go that a later one has replaced; and versions of pipelines of which no run is left.
+
+    Args:
+        where: the store.
+        older: how long ago it must have ended.
+        status: only runs that ended so.
+        key: only runs of the pipeline of this name.
+        dry_run: remove nothing, and say what would be.
+
+    Raises:
+        StoreError: it is none, or somebody writes to it.
+        ValueError: a run that has ended cannot have that status, or the time lies ahead.
+    """
+    unknown = sorted(set(status) - set(ENDED))
+    if unknown:
+        raise ValueError(f"a run does not end as '{unknown[0]}'. hint: {', '.join(ENDED)}")
+    if older < timedelta(0):
+        raise ValueError(f"older is how long ago a run must have ended, and {older} lies ahead")
+    path = Path(where)
+    if not looked_at(path):
+        raise StoreError(str(path), "there is no store")
+    planned = removals(time.time() - older.total_seconds(), status, key)
+    before = path.stat().st_size
+    with contextlib.ExitStack() as stack:
+        if not dry_run:
+            stack.callback(Lock(path).release)
+        connection = stack.enter_context(contextlib.closing(read_only(path) if dry_run else writable(path)))
+        with translated(path):
+            collected = _counted(connection, planned, before)
+            if collected and not dry_run:
+                _remove(connection, planned)
+    return Collected(collected.runs, collected.attempts, collected.definitions, before, path.stat().st_size)
+
+
+def removals(until: float, status: Collection[str], key: str | None) -> tuple[Removal, ...]:
+    """What is to be removed: runs, attempts and definitions, in this order, and what belongs to the runs before them.
+
+    Args:
+        until: what ended before this goes, in seconds since the epoch.
+        status: of the runs.
+        key: of which pipeline; of all where it is ``None``.
+    """
+    states = tuple(status)
+    chosen = f"status IN ({', '.join('?' * len(states))})" if states else "1 = 0"
+    ended = f"ended < ? AND {chosen}"
+    ended += "" if key is None else " AND pipeline = ?"
+    values = (until, *states, *(() if key is None else (key,)))
+    gone = f"SELECT run FROM runs WHERE {ended}"  # noqa: S608 - of ours
+    of_key = "" if key is None else " AND pipeline = ?"
+    staying = f"SELECT run FROM runs WHERE ended IS NOT NULL AND status <> 'waiting'{of_key}"  # noqa: S608
+    replaced = f"""nodes.status IN ('failed', 'cancelled') AND nodes.ended < ? AND nodes.run IN ({staying})
+        AND EXISTS (SELECT 1 FROM nodes AS later WHERE later.run = nodes.run AND later.node = nodes.node
+                    AND later.item = nodes.item AND later.attempt > nodes.attempt)"""  # noqa: S608
+    unused = "substr(key, 1, 11) = 'definition:' AND substr(key, 12) NOT IN (SELECT definition FROM runs"
+    return (
+        Removal("decisions", f"run IN ({gone})", values),
+        Removal("nodes", f"run IN ({gone})", values),
+        Removal("runs", ended, values),
+        Removal("nodes", replaced, (until, *(() if key is None else (key,)))),
+        Removal("meta", f"{unused})", ()),
+    )
+
+
+def _counted(connection: sqlite3.Connection, planned: tuple[Removal, ...], size: int) -> Collected:
+    """What would be removed; definitions that only the runs that go have used are among it."""
+    _, _, runs, attempts, definitions = planned
+    by_status = f"SELECT status, count(*) FROM runs WHERE {runs.condition} GROUP BY 1 ORDER BY 1"  # noqa: S608
+    counts: dict[str, int] = dict(connection.execute(by_status, runs.values).fetchall())
+    query = f"SELECT count(*) FROM nodes WHERE {attempts.condition} AND run NOT IN (SELECT run FROM runs WHERE {runs.condition})"  # noqa: S608
+    (of_nodes,) = connection.execute(query, (*attempts.values, *runs.values)).fetchone()
+    left = f"{definitions.condition[:-1]} WHERE NOT ({runs.condition}) OR ended IS NULL)"
+    (of_meta,) = connection.execute(f"SELECT count(*) FROM meta WHERE {left}", runs.values).fetchone()  # noqa: S608
+    return Collected(counts, of_nodes, of_meta, size, size)
+
+
+def _remove(connection: sqlite3.Connection, planned: tuple[Removal, ...]) -> None:
+    """All of it or nothing; then the file becomes as small as what is left."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for table, condition, values in planned:
+            connection.execute(f"DELETE FROM {table} WHERE {condition}", values)  # noqa: S608
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
