@@ -1,4 +1,4 @@
-"""The command line: check, convert, draw, explain, plan, report, run, show, status and watch.
+"""The command line: approve, check, convert, draw, explain, plan, reject, report, run, show, status, waiting and watch.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from crewgraph.cli import check, convert, draw, explain, plan, report, run, show, status, watch
+from crewgraph.cli import approve, check, convert, draw, explain, plan, report, run, show, status, watch
 from crewgraph.cli.trouble import TroubleGroup
 from crewgraph.cli.version import crewgraph_version
 
@@ -33,6 +33,9 @@ def cli(*, debug: bool) -> None:
 
 
 for command in (
+    approve.approve,
+    approve.reject,
+    approve.waiting,
     check.check,
     convert.convert,
     draw.draw,

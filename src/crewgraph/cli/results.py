@@ -20,7 +20,9 @@ def result_record(result: Result, *, reason: str | None = None) -> dict[str, Any
         reason: why the run failed, where that is better known here than to the engine.
     """
     record: dict[str, Any] = {"index": result.index, "id": str(result.id), "status": str(result.status)}
-    if not result.ok:
+    if result.waiting:
+        record["waiting"] = [_asked(each) for each in result.waiting]
+    elif not result.ok:
         record["error"] = reason or reason_of(result)
     answer = result.pydantic if result.pydantic is not None else result.json_dict
     return record | {
@@ -31,6 +33,12 @@ def result_record(result: Result, *, reason: str | None = None) -> dict[str, Any
         "usage": counts(result.usage),
         "cost": result.cost,
     }
+
+
+def _asked(question: Waiting) -> dict[str, Any]:
+    """What a person is asked."""
+    until = None if question.until is None else question.until.isoformat()
+    return {"node": question.node, "ask": question.ask, "since": question.since.isoformat(), "until": until}
 
 
 def _spent(result: Result) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from crewgraph.store import PipelineRuns, overview_of
 
 __all__ = ["status"]
 
-ORDER = ("ok", "failed", "over_budget", "cancelled", "running")
-WORDS = {"over_budget": "stopped by a budget", "running": "not finished"}
+ORDER = ("ok", "failed", "over_budget", "cancelled", "waiting", "running")
+WORDS = {"over_budget": "stopped by a budget", "waiting": "waiting for a person", "running": "not finished"}
 
 
 @click.command()

@@ -23,13 +23,15 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
+from crewgraph.approval import Approval
 from crewgraph.compiler.plan import Plan
+from crewgraph.engine.approvals import answered, parked
 from crewgraph.engine.open_routes import declares, run_inside
 from crewgraph.engine.port import Job, Row, Rows
 from crewgraph.engine.run import Mark, Run
+from crewgraph.engine.told import last_events
 from crewgraph.errors import NodeError, StoreError
 from crewgraph.errors.root import in_words
-from crewgraph.frontier import SKIPPED
 from crewgraph.graph import Switch, Work
 from crewgraph.handoff import isolated
 from crewgraph.node import call, surroundings
@@ -39,11 +41,8 @@ from crewgraph.trace import (
     Event,
     NodeFailed,
     NodeFinished,
-    NodeSkipped,
     NodeStarted,
     RouteTaken,
-    RunFailed,
-    RunFinished,
     RunStarted,
 )
 
@@ -195,7 +194,7 @@ class _Pool:
             run.cancelled = run.unsettled > 0
             for inner in run.family():
                 for node, mark in inner.marks.items():
-                    if mark.ended is None:
+                    if mark.ended is None and mark.waiting is None:
                         mark.ended = time.time()
                         self.emit(inner, NodeFailed(error="cancelled", is_cancelled=True), node)
             if run.cancelled:
@@ -272,10 +271,16 @@ class _Pool:
             around = replace(around, policy=self.job.policy.over(kind.policy).over(around.policy))
         scope = surroundings(kind.node, kind.name, around, emit=self.emitter(run, node))
         mark.account = scope.account
-        output = await call(kind.node, run.handoff(node), scope=scope)
-        mark.ended = time.time()
+        if run.log is not None and isinstance(kind.node, Approval) and kind.node.decides is None:
+            output = await answered(run, node, kind.node, keep=self.keep)
+            if output is None:
+                self.emit(run, parked(mark), node)
+                return run, []
+        else:
+            output = await call(kind.node, run.handoff(node), scope=scope)
+            mark.ended = time.time()
         if run.log is not None:
-            await self.keep(run.log.gave(node, output, started=mark.started, ended=mark.ended))
+            await self.keep(run.log.gave(node, output, started=mark.started, ended=mark.ended or time.time()))
         ready = run.settle(node, output=output)
         self.emit(run, NodeFinished(output=output, tokens=output.token_usage.total_tokens), node)
         return run, ready
@@ -387,11 +392,5 @@ class _Pool:
         """Tell how a run ended, and of the nodes on routes that it did not take; nothing is summed up for nobody."""
         if self.job.observer is None:
             return
-        tokens = sum(usage.total_tokens for usage in run.usage().values())
-        if error is not None:
-            self.emit(run, RunFailed(error=error, tokens=tokens))
-            return
-        for node, state in enumerate(run.frontier.state):
-            if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
-                self.emit(run, NodeSkipped(), node)
-        self.emit(run, RunFinished(tokens=tokens))
+        for event, node in last_events(run, error):
+            self.emit(run, event, node)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Protocol, Self
 
 from crewgraph.compiler.plan import Plan
-from crewgraph.outputs import CrewOutput
-from crewgraph.store import Kept
+from crewgraph.outputs import CrewOutput, Waiting
+from crewgraph.store import Asked, Kept
 from crewgraph.usage import Account
 
 __all__ = ["Log"]
@@ -34,6 +34,18 @@ class Log(Protocol):
 
     async def took(self, node: int, route: str, *, started: float, ended: float) -> None:
         """Keep which route a router took; it is on disk when this returns.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        ...
+
+    def asked(self, node: int) -> Asked | None:
+        """What an approval has asked already about just this; ``None`` where it has not."""
+        ...
+
+    async def ask(self, node: int, question: Waiting) -> None:
+        """Keep what a person is asked; it is on disk when this returns.
 
         Raises:
             StoreError: it cannot be written.

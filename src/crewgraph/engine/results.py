@@ -45,6 +45,7 @@ def _result(run: Run, way: list[Any], end: str | None) -> PipelineRunResult | Pr
         "usage": UsageMetrics.sum(usage.values()),
         "status": run.status,
         "error": run.error,
+        "waiting": run.questions,
         "trace": [run.inputs, *way],
         "crews_outputs": [outputs[name] for name in _names(way) if name in outputs],
         "raw": final.raw,
@@ -97,6 +98,8 @@ def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Spa
 def _status(run: Run, number: int, mark: Mark) -> str:
     if mark.error is not None:
         return "over_budget" if budget_behind(mark.error) else "failed"
+    if mark.waiting is not None:
+        return "waiting"
     has_chosen = mark.route is not None  # a router that came up with a pipeline is done, whatever becomes of that
     return "ok" if has_chosen or run.frontier.state[number] == DONE else "cancelled"
 

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from crewgraph.store.entries import Identity, Kept
+from crewgraph.store.decisions import WaitingRun, decide, waiting
+from crewgraph.store.entries import Asked, Identity, Kept
 from crewgraph.store.journal import FileJournal
 from crewgraph.store.overview import Overview, PipelineRuns, overview_of
 
-__all__ = ["FileJournal", "Identity", "Kept", "Overview", "PipelineRuns", "overview_of"]
+__all__ = [
+    "Asked",
+    "FileJournal",
+    "Identity",
+    "Kept",
+    "Overview",
+    "PipelineRuns",
+    "WaitingRun",
+    "decide",
+    "overview_of",
+    "waiting",
+]

@@ -27,6 +27,7 @@ from crewgraph.store.file import looked_at, make, translated, writable
 from crewgraph.store.identity import Identities
 from crewgraph.store.lock import Lock
 from crewgraph.store.log import FileLog, Line, Pages
+from crewgraph.store.questions import ANSWERS, answers_of
 from crewgraph.store.versions import Version, changes, own_definitions, version_of
 from crewgraph.store.writer import Writer
 
@@ -168,7 +169,10 @@ class FileJournal:
             query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended
                        FROM nodes WHERE run = ? ORDER BY attempt"""
             lines = [Line(*each) for each in self.reader.execute(query, (run,))]
-        return Pages(self, run, identity, place, began=began, origin=origin, status=status, lines=lines)
+            decisions = answers_of(self.reader.execute(f"{ANSWERS} WHERE run = ?", (run,)))
+        return Pages(
+            self, run, identity, place, began=began, origin=origin, status=status, lines=lines, decisions=decisions
+        )
 
     def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None:
         """Note that a run is under way, or how it ended."""

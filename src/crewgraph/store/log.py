@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -14,16 +14,19 @@ from crewgraph.errors.root import in_words
 from crewgraph.frontier import DONE
 from crewgraph.graph import Work
 from crewgraph.node import Interface
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, Waiting
 from crewgraph.store.codec import NotPlain, decoded, encoded, read_spent, written_spent
-from crewgraph.store.entries import Identity, Kept, Spent
+from crewgraph.store.entries import Asked, Identity, Kept, Spent
 from crewgraph.store.own_names import own_names
+from crewgraph.store.questions import Answer, asked_of, question_id, question_text
 from crewgraph.store.versions import own_definitions
 from crewgraph.store.writer import Writer
 from crewgraph.usage import Account
 
 __all__ = ["FileLog", "Line", "Pages"]
 
+WAITING = "waiting"
+"""The status of a node that waits for a person, and of its run."""
 UNKNOWN = "?"
 """Stands for what a node gave that is not kept: it is taken to give the same again."""
 
@@ -77,6 +80,10 @@ class Pages:
     lines: Sequence[Line] = ()
     known: dict[tuple[str, str], Line] = field(default_factory=dict[tuple[str, str], Line])
     """By node and fingerprint the last line that can be read."""
+    decisions: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
+    """By node what somebody decided."""
+    last: dict[str, Line] = field(default_factory=dict[str, Line])
+    """By node its last line."""
     attempts: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
     """How often each node was noted so far."""
     is_noted: bool = False
@@ -84,6 +91,7 @@ class Pages:
     def __post_init__(self) -> None:
         for line in self.lines:
             self.attempts[line.node] = line.attempt
+            self.last[line.node] = line
             if line.status == "ok":
                 self.known[line.node, line.fingerprint] = line
 
@@ -172,6 +180,32 @@ class FileLog:
         """
         self._results[node] = digest_of(self._key(node), route)
         self._line(node, "ok", started, ended, route=route)
+        await self._pages.book.writer.durable()
+
+    def asked(self, node: int) -> Asked | None:
+        """What an approval has asked already about just this, with what was decided; ``None`` where it has to ask."""
+        name, key = self._names[node], self._key(node)
+        line, answer = self._pages.last.get(name), self._pages.decisions.get(name)
+        if line is None or line.status != WAITING or line.output is None:
+            return None
+        if answer is not None and answer.question != question_id(line.attempt, line.fingerprint):
+            answer = None
+        if line.fingerprint == key:
+            self._pages.attempts[name] = line.attempt - 1  # it is still the same attempt, and its row is replaced
+            return asked_of(name, line.output, line.attempt, answer)
+        if answer is not None:
+            reason = "what leads to its question has changed since that was decided"
+            self._pages.book.complain(name, reason, "asks again")
+        return None
+
+    async def ask(self, node: int, question: Waiting) -> None:
+        """Keep what a person is asked; it is on disk when this returns.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        since = question.since.timestamp()
+        self._line(node, WAITING, since, since, output=question_text(question))
         await self._pages.book.writer.durable()
 
     def failed(self, node: int, error: BaseException, account: Account | None, *, started: float, ended: float) -> None:
