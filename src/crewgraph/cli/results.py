@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, reason_of
+from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, Waiting, reason_of
 from crewgraph.report.lines import counts, plain
 
 __all__ = ["Result", "result_record"]
