@@ -256,13 +256,15 @@ def _span(timeout: Any) -> timedelta | None:
     if timeout is None:
         return None
     if isinstance(timeout, int | float) and not isinstance(timeout, bool) and math.isfinite(timeout):
-        timeout = timedelta(seconds=min(float(timeout), 2 * MAX_DAYS.total_seconds()))
-    if not isinstance(timeout, timedelta) or not timedelta() < timeout <= MAX_DAYS:
+        span: Any = timedelta(seconds=max(-1.0, min(float(timeout), 2 * MAX_DAYS.total_seconds())))
+    else:
+        span = timeout
+    if not isinstance(span, timedelta) or not timedelta() < span <= MAX_DAYS:
         raise ValueError(
             f"timeout is a time of at most 100 years, as in timedelta(days=3), or seconds, not {timeout!r}. "
             "hint: leave it out to wait for ever"
         )
-    return timeout
+    return span
 
 
 def _in_words(span: timedelta) -> str:
