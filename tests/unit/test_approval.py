@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -150,6 +151,8 @@ def test_without_a_store_it_is_refused() -> None:
     with pytest.raises(HumanInputUnavailable, match=r"kickoff\(…, store='runs.sqlite'\)"):
         pipeline.kickoff({"n": 1})
     assert ran == []
+    with pytest.raises(HumanInputUnavailable, match="approval 'ok' waits for a person"):
+        asyncio.run(Approval("ok").kickoff_async())
     with decided_by(lambda question: question.node == "ok"):
         (run,) = pipeline.kickoff({"n": 1})
     assert run.to_dict()["ok"] == "approved"

@@ -97,6 +97,16 @@ def test_what_has_edits_of_nothing(store) -> None:
         decide(store, "0", "expired")  # type: ignore[arg-type]
 
 
+def test_several_that_wait_in_one_run(store) -> None:
+    """The name of the approval says which."""
+    pipeline = Pipeline([[Approval("one"), Approval("two")]])
+    parked(store, pipeline)
+    with pytest.raises(StoreError, match=r"run 0 waits at 'one', 'two'. hint: say which one: --node NAME"):
+        decide(store, "0", "approved")
+    assert decide(store, "0", "approved", node="two").question.node == "two"
+    decide(store, "0", "rejected", node="one")
+
+
 def test_one_id_in_two_pipelines(store) -> None:
     """The key says which."""
     for key in ("a", "b"):
