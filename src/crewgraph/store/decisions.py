@@ -26,7 +26,7 @@ Where = str | PathLike[str]
 
 QUESTIONS = """SELECT runs.run, runs.pipeline, runs.id, nodes.node, nodes.attempt, nodes.fingerprint, nodes.output
 FROM nodes JOIN runs ON runs.run = nodes.run
-WHERE nodes.status = 'waiting' AND nodes.item = 0 AND nodes.attempt = (
+WHERE runs.status <> 'ok' AND nodes.status = 'waiting' AND nodes.item = 0 AND nodes.attempt = (
   SELECT max(attempt) FROM nodes AS later WHERE later.run = nodes.run AND later.node = nodes.node AND later.item = 0)"""
 """What approvals ask; an older question of the same node, to which an edit led, is none any more."""
 DECIDE = """INSERT INTO decisions VALUES (?, ?, ?, ?)

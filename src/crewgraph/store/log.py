@@ -84,6 +84,8 @@ class Pages:
     """By node what somebody decided."""
     last: dict[str, Line] = field(default_factory=dict[str, Line])
     """By node its last line."""
+    asked: set[str] = field(default_factory=set[str])
+    """The approvals that this kickoff has come to."""
     attempts: defaultdict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
     """How often each node was noted so far."""
     is_noted: bool = False
@@ -185,6 +187,7 @@ class FileLog:
     def asked(self, node: int) -> Asked | None:
         """What an approval has asked already about just this, with what was decided; ``None`` where it has to ask."""
         name, key = self._names[node], self._key(node)
+        self._pages.asked.add(name)
         line, answer = self._pages.last.get(name), self._pages.decisions.get(name)
         if line is None or line.status != WAITING or line.output is None:
             return None
@@ -215,8 +218,20 @@ class FileLog:
 
     def end(self, status: str, error: str | None) -> None:
         """Note how the run ended, if that is news."""
+        if status in ("ok", WAITING):
+            self._drop_questions()
         if self._pages.is_noted or self._pages.status != status:
             self._pages.book.note_run(self._pages, status=status, error=error, ended=time.time())
+
+    def _drop_questions(self) -> None:
+        """Take back the questions that the run does not come to any more, so that nobody answers them."""
+        for name, line in self._pages.last.items():
+            if line.status == WAITING and name not in self._pages.asked:
+                values = (
+                    self._pages.run, name, 0, line.attempt, "not kept", line.fingerprint, None, None, None,
+                    "it is not asked any more", line.started, line.ended,
+                )  # fmt: skip
+                self._pages.book.writer.put("nodes", values)
 
     def _line(
         self, node: int, status: str, started: float, ended: float, *, output: str | None = None, route: str | None = None,

@@ -175,6 +175,22 @@ def test_an_undecided_question_that_changed(store, caplog) -> None:
     assert "asks again" not in caplog.text
 
 
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_question_that_is_asked_no_more(store, is_over: bool) -> None:
+    """It is taken back, where its approval has another name by now or is gone."""
+    parked(store, asking())
+    if is_over:
+        parked(store, Pipeline([draft], name="letters"))
+        assert waiting(store) == []
+    else:
+        parked(store, Pipeline([draft, Approval("release")], name="letters"))
+        assert [each.question.node for each in waiting(store)] == ["release"]
+    with pytest.raises(StoreError, match="does not wait"):
+        decide(store, "0", "approved", node="send")
+    parked(store, asking())
+    assert [each.question.node for each in waiting(store)] == ["send"]
+
+
 def test_the_same_question_keeps_its_time(store, rows) -> None:
     """It is asked once, however often its run is looked at, also where the timeout is another one by now."""
     parked(store, asking(timeout=1_000))
