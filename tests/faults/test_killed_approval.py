@@ -14,7 +14,7 @@ import pytest
 
 from crewgraph.store import decide, waiting
 
-RUNS = 40
+RUNS = 16
 TRIALS = 20
 
 WORK = f"""
