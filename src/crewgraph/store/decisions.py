@@ -11,12 +11,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from pydantic_core import to_jsonable_python
+
 from crewgraph.approval import Decision
 from crewgraph.errors import StoreError
 from crewgraph.outputs import Waiting
 from crewgraph.shapes import coercer
 from crewgraph.shapes.json_schema import kind_of
 from crewgraph.store.file import looked_at, translated, writable
+from crewgraph.store.plain import misfit
 from crewgraph.store.questions import ANSWERS, Answer, answer_text, answers_of, question_id, question_of
 from crewgraph.store.source import FileSource, Source, opened_source
 
@@ -107,7 +110,7 @@ def decide(
     """
     if decision not in ("approved", "rejected"):
         raise ValueError(f"a decision is 'approved' or 'rejected', not {decision!r}")
-    said = Decision(decision=decision, comment=comment, by=by, values=dict(values or {}))
+    said = Decision(decision=decision, comment=comment, by=by, values=_plain(store, values or {}))
     with _opened(store) as desk:
         number, pipeline, own = _run_of(desk, run, key)
         open_ = _one(desk, own, [each for each in _questions(desk, pipeline) if each.number == number], node)
@@ -130,6 +133,20 @@ def decide(
 
 def _in_words(decision: Decision) -> str:
     return decision.decision + (f" by {decision.by}" if decision.by else "")
+
+
+def _plain(store: Where, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as JSON has them."""
+    plain = dict[str, Any]()
+    for key, value in values.items():
+        try:
+            plain[key] = to_jsonable_python(value)
+            told = misfit(plain[key], repr(key))
+        except Exception as error:  # a serialiser of the user's, or there is none
+            raise StoreError(str(store), f"{key!r} cannot be written as JSON: {error}") from error
+        if told is not None:
+            raise StoreError(str(store), told)
+    return plain
 
 
 # ---- looking it up ---------------------------------------------------------------------------------------------

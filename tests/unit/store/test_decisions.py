@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from crewgraph import Approval, Decision, Pipeline, step
 from crewgraph.errors import KickoffError, StoreError
@@ -105,6 +106,33 @@ def test_several_that_wait_in_one_run(store) -> None:
         decide(store, "0", "approved")
     assert decide(store, "0", "approved", node="two").question.node == "two"
     decide(store, "0", "rejected", node="one")
+
+
+class Order(BaseModel):
+    """Something that may be changed."""
+
+    n: int
+
+
+def test_changes_of_other_kinds(store) -> None:
+    """They are given as they are or as JSON has them, and come out as their type says; what has no form is refused."""
+    pipeline = Pipeline([Approval("ok", edits={"order": Order, "when": datetime})])
+    given = {"order": Order(n=1), "when": datetime(2026, 1, 1, tzinfo=UTC)}
+    pipeline.kickoff(given, store=store)
+    (asked,) = waiting(store)
+    assert asked.question.values == {"order": {"n": 1}, "when": "2026-01-01T00:00:00Z"}
+    for values, message in (
+        ({"order": object()}, "'order' cannot be written as JSON: Unable to serialize unknown type"),
+        ({"order": {"n": float("nan")}}, "'order'.n is nan, which JSON does not know"),
+        ({"order": {"n": "x"}}, "'order' of 'ok': in 'n': 'x' is no int"),
+    ):
+        with pytest.raises(StoreError, match=message):
+            decide(store, asked.run, "approved", values=values)
+    decide(store, asked.run, "approved", values={"order": {"n": 2}, "when": datetime(2027, 1, 1, tzinfo=UTC)})
+    for _ in range(2):
+        (run,) = pipeline.kickoff(given, store=store)
+        assert run.json_dict["order"] == Order(n=2)
+        assert run.json_dict["when"] == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def test_one_id_in_two_pipelines(store) -> None:
