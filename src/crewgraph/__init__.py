@@ -6,6 +6,7 @@ mistakes in it before a cent is spent, draws it, and runs any number of inputs t
 
 from __future__ import annotations
 
+from crewgraph.approval import Approval, Decision
 from crewgraph.crew import (
     Agent,
     AgentStep,
@@ -49,6 +50,7 @@ from crewgraph.outputs import (
     RunStatus,
     TaskOutput,
     UsageMetrics,
+    Waiting,
 )
 from crewgraph.policy import Budget, Limit, Policy
 from crewgraph.router import Route, Router
@@ -62,6 +64,7 @@ __all__ = [
     "LLM",
     "Agent",
     "AgentStep",
+    "Approval",
     "BaseTool",
     "Budget",
     "BudgetExceeded",
@@ -70,6 +73,7 @@ __all__ = [
     "Crew",
     "CrewOutput",
     "CrewgraphError",
+    "Decision",
     "Diagnostic",
     "DrawnNode",
     "Edge",
@@ -114,6 +118,7 @@ __all__ = [
     "Task",
     "TaskOutput",
     "UsageMetrics",
+    "Waiting",
     "mcp_tools",
     "record",
     "replay",

@@ -88,7 +88,7 @@ class Interface:
     """What a node says about itself.
 
     Attributes:
-        kind: "crew" or "step".
+        kind: "crew", "step" or "approval".
         needs: the keys it reads.
         gives: the keys it always gives, with their types.
         sometimes: keys it declares and does not give each time, with their types.

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from crewgraph.approval import Approval
 from crewgraph.engine.replayed import stored_results
 from crewgraph.outputs import CrewOutput, UsageMetrics
 from crewgraph.report import plain
@@ -200,6 +201,22 @@ ROWS = [
         lambda c: Pipeline([c("a", {"i": "new"}), c("b")]),
         [[I0, "a", "b"]],
         saw={"b": {"i": "new"}},
+    ),
+    Row(
+        "an approval gives its decision beside what there was",
+        lambda c: c("a") >> Approval("all right", decide=lambda _: True) >> c("b"),
+        [[I0, "a", "all right", "b"]],
+        saw={"b": {"i": 0, "a": 1, "all_right": "approved", "all_right_comment": "", "all_right_by": ""}},
+    ),
+    Row(
+        "a route is made of a decision",
+        lambda c: Pipeline(
+            [
+                Approval("ok", decide=lambda _: "expired", timeout=1),
+                Router({"late": Route("ok == 'expired'", Pipeline([c("a")]))}, default=Pipeline([c("b")])),
+            ]
+        ),
+        [[I0, "ok", {"route_taken": "late"}, "a"]],
     ),
     Row(
         "an empty input is an input",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from crewgraph.approval import Approval
 from crewgraph.compiler import analyse
 from crewgraph.drawable import DrawnNode, NodeStyle
 from crewgraph.edges import Edge, Graph
@@ -207,6 +208,16 @@ def nasty() -> Pipeline:
     )
 
 
+def letters() -> Pipeline:
+    """Somebody is asked, and may change the draft; there is a route for each decision."""
+    ask = Approval("Release it", ask="Send {draft}?", timeout=timedelta(days=3), edits={"draft": str})
+    routes = {
+        "yes": Route("release_it == 'approved'", Pipeline([small("send")])),
+        "late": Route("release_it == 'expired'", Pipeline([small("remind")])),
+    }
+    return small("draft") >> ask >> Router(routes, small("shelve"), name="Desk")
+
+
 class Told(PipelineRunResult):
     """A result whose spans are given."""
 
@@ -217,8 +228,10 @@ class Told(PipelineRunResult):
         return self.given
 
 
-def run_of(pipeline: Pipeline, failing: str = "", *, routes: Mapping[str, str], index: int = 0) -> Told:
-    """A run as if it had taken these routes and failed at a node: a second for each node, one after the other."""
+def run_of(
+    pipeline: Pipeline, failing: str = "", *, routes: Mapping[str, str], index: int = 0, waiting: str = ""
+) -> Told:
+    """A run as if it had taken these routes and failed or waits at a node: a second for each node, one after the other."""
     graph, began, spans = analyse(pipeline)[0], datetime(2026, 11, 28, tzinfo=UTC), list[Span]()
     reached = {name for name, node in graph.nodes.items() if isinstance(node, Start)}
     for place, name in enumerate(graph.order()):
@@ -226,6 +239,7 @@ def run_of(pipeline: Pipeline, failing: str = "", *, routes: Mapping[str, str], 
         came = any(edge.source in reached and edge.route in {None, routes.get(edge.source, "default")} for edge in ways)
         came = came and not any(each.status == "failed" for each in spans)
         status = ("failed" if name == failing else "ok") if came else "skipped"
+        status = "waiting" if name == waiting else status
         reached |= {name} if came and status == "ok" else set()
         if not isinstance(node, Work | Switch):
             continue
@@ -273,6 +287,7 @@ GALLERY = {
         by_hand,
         by_hand_in_between,
         office,
+        letters,
         nasty,
     )
 }

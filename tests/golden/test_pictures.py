@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from crewgraph.cli.target import load
-from tests.golden.gallery import GALLERY, look, nasty, newsroom, office, runs
+from tests.golden.gallery import GALLERY, letters, look, nasty, newsroom, office, run_of, runs
 
 PICTURES = Path(__file__).parent / "pictures"
 ROOT = Path(__file__).parents[2]
@@ -45,6 +45,10 @@ LAID_OVER: dict[str, dict[str, Any]] = {
     "office.run": {"run": runs(office())[3]},
     "office.runs": {"run": runs(office())},
     "office.runs-depth0": {"run": runs(office()), "depth": 0},
+    "letters.run": {"run": run_of(letters(), routes={}, waiting="Release it")},
+    "letters.runs": {
+        "run": [run_of(letters(), routes={}, waiting="Release it"), run_of(letters(), routes={}, index=1)]
+    },
     "office.style": {"style": look},
     "nasty.style": {"style": look},
 }

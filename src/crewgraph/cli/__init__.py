@@ -13,6 +13,7 @@ import click
 
 from crewgraph.cli import (
     again,
+    approve,
     check,
     convert,
     draw,
@@ -51,6 +52,9 @@ for command in (
     again.fork,
     again.resume,
     again.retry,
+    approve.approve,
+    approve.reject,
+    approve.waiting,
     check.check,
     convert.convert,
     draw.draw,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shlex
 import signal
 import threading
 import traceback
@@ -139,7 +140,7 @@ class Job:
         tally = self.tally
         if tally.over_budget or tally.is_cut_short:
             return Exit.OVER_BUDGET
-        return Exit.FAILED if tally.ok < tally.done else Exit.OK
+        return Exit.FAILED if tally.ok + tally.parked < tally.done else Exit.OK
 
     async def consume(self, progress: Progress | Follow) -> None:
         """Write every result as it comes."""
@@ -207,6 +208,8 @@ class Job:
         counts += [click.style(f"{tally.failed:,} failed", fg="red", bold=True)] if tally.failed else []
         over = f"{tally.over_budget:,} stopped by a budget"
         counts += [click.style(over, fg="yellow", bold=True)] if tally.over_budget else []
+        waits = f"{tally.parked:,} waiting for a person"
+        counts += [click.style(waits, fg="yellow", bold=True)] if tally.parked else []
         lost = tally.cancelled + (tally.running if self.is_interrupted else 0)
         counts += [click.style(f"{lost:,} cancelled", fg="yellow")] if lost else []
         counts += [_not_begun(tally)] if tally.not_begun or tally.is_cut_short else []
@@ -215,6 +218,11 @@ class Job:
         click.echo(", ".join([*counts, duration(tally.seconds), *where]), err=True)
         for model, usage in tally.models.items() if len(tally.models) > 1 else ():
             click.echo(f"  {clean(model)}: {spent(usage)}", err=True)
+        if tally.parked:
+            click.echo(
+                f"  crewgraph waiting {shlex.quote(self.store or '')} shows what is asked; the same line again goes on",
+                err=True,
+            )
         for index, reason in tally.failures:
             click.echo(f"  input {index}: {shortened(reason, MAX_REASON)}", err=True)
         more = tally.failed + tally.over_budget - len(tally.failures)

@@ -70,22 +70,22 @@ class Options:
         return shlex.join(words)
 
 
-def pair(text: str) -> tuple[str, Any]:
-    """The key and value of ``--input``.
+def pair(text: str, *, option: str = "--input") -> tuple[str, Any]:
+    """The key and value of ``--input``, and of options like it.
 
     Raises:
         Mistake: it is neither KEY=TEXT nor KEY:=JSON.
     """
     parts = re.fullmatch(r"([^=:]+)(:?=)(.*)", text, re.DOTALL)
     if not parts:
-        raise Mistake(f"--input is KEY=TEXT or KEY:=JSON, not '{text}'")
+        raise Mistake(f"{option} is KEY=TEXT or KEY:=JSON, not '{text}'")
     key, sign, value = parts.groups()
     if sign == "=":
         return key, value
     try:
         return key, json.loads(value)
     except ValueError as error:
-        raise Mistake(f"--input {key}:= is not JSON: {error}. hint: text is given as {key}={value}") from None
+        raise Mistake(f"{option} {key}:= is not JSON: {error}. hint: text is given as {key}={value}") from None
 
 
 def check_options(options: Options) -> None:

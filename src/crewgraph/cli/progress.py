@@ -35,7 +35,7 @@ _COLUMNS = 2 + len(COUNTED)
 _OTHERS = 8
 """Lines of the terminal that are left to others than nodes."""
 _STYLES = {
-    "running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow", "skipped": "dim", "": "dim",
+    "running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow", "waiting": "yellow", "skipped": "dim", "": "dim",
 }  # fmt: skip
 _NODE_BAR, _WIDE = 16, 96
 """Cells of the bar of one node, and columns of a terminal that has room for them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, reason_of
+from crewgraph.outputs import PipelineRunResult, ProcedureRunResult, Waiting, reason_of
 from crewgraph.report.lines import counts, plain
 
 __all__ = ["Result", "result_record"]
@@ -23,7 +23,9 @@ def result_record(result: Result, *, reason: str | None = None) -> dict[str, Any
     record |= ({} if result.run_id is None else {"run_id": result.run_id}) | {"status": str(result.status)}
     if result.forked_from is not None:
         record["forked_from"] = result.forked_from
-    if not result.ok:
+    if result.waiting:
+        record["waiting"] = [_asked(each) for each in result.waiting]
+    elif not result.ok:
         record["error"] = reason or reason_of(result)
     answer = result.pydantic if result.pydantic is not None else result.json_dict
     return record | {
@@ -34,6 +36,12 @@ def result_record(result: Result, *, reason: str | None = None) -> dict[str, Any
         "usage": counts(result.usage),
         "cost": result.cost,
     }
+
+
+def _asked(question: Waiting) -> dict[str, Any]:
+    """What a person is asked."""
+    until = None if question.until is None else question.until.isoformat()
+    return {"node": question.node, "ask": question.ask, "since": question.since.isoformat(), "until": until}
 
 
 def _spent(result: Result) -> dict[str, Any]:

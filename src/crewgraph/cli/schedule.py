@@ -224,7 +224,6 @@ def serve(targets: Sequence[str], store: str, *, is_all: bool) -> None:
     for target in sorted(set(targets) - named):
         click.echo(f"no schedule runs {clean(target)} yet", err=True)
     code = _Allowed(None if is_all else targets)
-    click.echo(f"serving {counted(len(named) if is_all else len(named & {*targets}), 'target')} of {store}", err=True)
     anyio.run(_served, schedules, code, None if is_all else targets)
 
 

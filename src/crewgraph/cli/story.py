@@ -19,9 +19,11 @@ from crewgraph.trace import (
     ModelText,
     NodeFailed,
     NodeFinished,
+    NodeWaiting,
     RouteTaken,
     RunFailed,
     RunFinished,
+    RunWaiting,
     TaskFailed,
     TaskFinished,
     TaskSkipped,
@@ -124,9 +126,9 @@ class Story:
                 return [self._of_tool(event)]
             case TaskStarted():
                 return [self._of_task(event)]
-            case NodeFinished() | NodeFailed() | RouteTaken():
+            case NodeFinished() | NodeFailed() | NodeWaiting() | RouteTaken():
                 return self._of_node(event)
-            case RunFinished() | RunFailed():
+            case RunFinished() | RunFailed() | RunWaiting():
                 return [self._of_run(event)]
             case _:
                 return ()
@@ -193,7 +195,7 @@ class Story:
             case _:
                 return Line(who, f"▶ {task}", "bold")
 
-    def _of_node(self, event: NodeFinished | NodeFailed | RouteTaken) -> Iterator[Line]:
+    def _of_node(self, event: NodeFinished | NodeFailed | NodeWaiting | RouteTaken) -> Iterator[Line]:
         place = (event.run, event.node)
         match event:
             case RouteTaken(route=route):
@@ -201,6 +203,8 @@ class Story:
                 yield Line(self._who(event), f"⇢ {_short(route)}", "magenta")
             case NodeFailed(error=error):
                 yield Line(self._who(event), f"✗ {_short(error)}", "red")
+            case NodeWaiting(ask=ask):
+                yield Line(self._who(event), f"◷ {_short(ask)}", "yellow")
             case NodeFinished() if place not in self._tasks:  # a step; a crew has told its tasks
                 yield Line(self._who(event), "✓", "green")
             case _:
@@ -208,10 +212,12 @@ class Story:
         if not isinstance(event, RouteTaken):
             self._tasks.discard(place)
 
-    def _of_run(self, event: RunFinished | RunFailed) -> Line:
+    def _of_run(self, event: RunFinished | RunFailed | RunWaiting) -> Line:
         what = f"input {event.run}"
         if isinstance(event, RunFailed):
             return Line(what, f"✗ {_short(event.error)}{_tokens(event.tokens)}", "red")
+        if isinstance(event, RunWaiting):
+            return Line(what, f"◷ waits for a person{_tokens(event.tokens)}", "yellow")
         return Line(what, f"✓ done{_tokens(event.tokens)}", "green")
 
 

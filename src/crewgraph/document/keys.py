@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from crewgraph.approval import Approval
 from crewgraph.crew import BaseTool
 from crewgraph.crew.callback import name_of
 from crewgraph.document.names import is_name
@@ -44,8 +45,8 @@ def told(thing: Any) -> str:
     """A thing in words: ``the class Verdict``, ``step 'tidy'``, ``tool 'search'``."""
     if isinstance(thing, type):
         return f"the class {thing.__name__}"
-    if isinstance(thing, Step):
-        return f"step '{thing.name}'"
+    if isinstance(thing, Step | Approval):
+        return repr(thing)[1:-1].replace(" ", " '", 1) + "'"
     if isinstance(thing, BaseTool):
         return thing.label
     if callable(thing) and hasattr(thing, "__qualname__"):

@@ -16,6 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from crewgraph.bridge import run_or_pend
 from crewgraph.budget import Meter
 from crewgraph.compiler import Plan, compile_pipeline
+from crewgraph.engine.approvals import check_approvals
 from crewgraph.engine.background import Background
 from crewgraph.engine.inputs import arows, complete, rows, unrolled
 from crewgraph.engine.named import VARIABLE, engine_named
@@ -89,6 +90,7 @@ class _Kickoff:
         """
         plan = plan or compile_pipeline(self.pipeline)
         if self.store is None:
+            check_approvals(plan)
             source = self._source(plan, is_stream=is_stream)
             return await self._over(source, plan, self._job(plan, deliver, salvage, not_begun))
         is_again = isinstance(self.inputs, StoredRuns | Fork)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Protocol, Self
 
 from crewgraph.compiler.plan import Plan
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, Waiting
 from crewgraph.scope import TaskLog
-from crewgraph.store import Kept
+from crewgraph.store import Asked, Kept
 from crewgraph.usage import Account
 
 __all__ = ["Log"]
@@ -46,6 +46,14 @@ class Log(Protocol):
 
     def took(self, node: int, route: str, *, started: float, ended: float) -> None:
         """Keep which route a router took; it is on disk when the journal is durable."""
+        ...
+
+    def asked(self, node: int) -> Asked | None:
+        """What an approval has asked already about just this; ``None`` where it has not."""
+        ...
+
+    def ask(self, node: int, question: Waiting) -> None:
+        """Keep what a person is asked; it is on disk when the journal is durable."""
         ...
 
     def failed(self, node: int, error: BaseException, account: Account | None, *, started: float, ended: float) -> None:

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -25,16 +25,16 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from crewgraph.compiler.plan import Plan
+from crewgraph.engine.approvals import parked
 from crewgraph.engine.open_routes import declares, run_inside
 from crewgraph.engine.port import Job, Row
 from crewgraph.engine.run import Mark, Run
-from crewgraph.engine.tasks import KeptTasks
 from crewgraph.engine.told import Told
+from crewgraph.engine.work import output_of
 from crewgraph.errors import NodeError, StoreError
 from crewgraph.errors.root import in_words
 from crewgraph.graph import Switch, Work
 from crewgraph.handoff import isolated
-from crewgraph.node import call, surroundings
 from crewgraph.scope import NEVER, Ending, first
 from crewgraph.store import Kept
 from crewgraph.trace import (
@@ -179,7 +179,7 @@ class Pool:
             run.cancelled = run.unsettled > 0
             for inner in run.family():
                 for node, mark in inner.marks.items():
-                    if mark.ended is None:
+                    if mark.ended is None and mark.waiting is None:
                         mark.ended = time.time()
                         inner.note_stop(node)
                         self.told.tell(inner, NodeFailed(error="cancelled", is_cancelled=True), node)
@@ -263,17 +263,10 @@ class Pool:
         if isinstance(kind, Switch):
             return await self.choose(run, node, kind)
         assert isinstance(kind, Work), "the frontier hands out nothing else"
-        around = run.root.scope
-        if kind.policy is not None:
-            around = replace(around, policy=self.job.policy.over(kind.policy).over(around.policy))
-        scope = surroundings(kind.node, kind.name, around, emit=self.told.by(run, node))
-        if run.log is not None and kind.interface.kind == "crew":
-            scope = replace(scope, tasks=KeptTasks(run.log.tasks(node), self.keep))
-        mark.account = scope.account
-        output = await call(kind.node, run.handoff(node), scope=scope)
-        mark.ended = time.time()
-        if run.log is not None:
-            run.log.gave(node, output, started=mark.started, ended=mark.ended)
+        output = await output_of(self.job, run, node, kind, emit=self.told.by(run, node), keep=self.keep)
+        if output is None:
+            self.told.tell(run, parked(mark), node)
+            return run, []
         ready = run.settle(node, output=output)
         self.told.tell(run, NodeFinished(output=output, tokens=output.token_usage.total_tokens), node)
         return run, ready

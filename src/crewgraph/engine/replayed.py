@@ -128,7 +128,10 @@ def _settled(run: Run, log: StoredLog, node: int, line: Line) -> list[int]:
             models = [call.name for call in spent.calls if call.kind == "model"]
             run.marks[node] = _mark(line, spent)
             run.marks[node].error = recorded(line.error or "", model=models[-1] if models else None)
-        case _:  # it was stopped, or it waits
+        case "waiting" if line.output is not None:
+            run.marks[node] = _mark(line)
+            run.marks[node].waiting = log.question(node, line)
+        case _:  # it was stopped
             run.marks[node] = _mark(line, log.spent(node, line))
     return []
 
@@ -173,7 +176,7 @@ def _conclude(run: Run, record: StoredRun, where: str) -> None:
             where, f"run '{record.id}' is noted as ok, and what is noted of its nodes does not lead to its end"
         )
     else:
-        run.cancelled = record.status != "ok"
+        run.cancelled = record.status != "ok" and not run.questions
 
 
 def _failures(run: Run) -> Iterator[tuple[str, Mark]]:

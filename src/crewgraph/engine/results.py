@@ -54,6 +54,7 @@ def _result(
         "status": run.status,
         "error": run.error,
         "forked_from": _forked_from(run),
+        "waiting": run.questions,
         "trace": [run.inputs, *way],
         "crews_outputs": [outputs[name] for name in _names(way) if name in outputs],
         "raw": final.raw,
@@ -74,7 +75,10 @@ def _result(
 
 def _forked_from(run: Run) -> dict[str, Any] | None:
     origin = run.log.origin if run.log is not None else None
-    return None if origin is None else dict(json.loads(origin))
+    try:
+        return None if origin is None else dict(json.loads(origin))
+    except (TypeError, ValueError):  # it was not written by us
+        return {"run": origin}
 
 
 def _identity(run: Run, branch: str | None) -> dict[str, Any]:
@@ -123,6 +127,8 @@ def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Spa
 def _status(run: Run, number: int, mark: Mark) -> str:
     if mark.error is not None:
         return "over_budget" if budget_behind(mark.error) else "failed"
+    if mark.waiting is not None:
+        return "waiting"
     has_chosen = mark.route is not None  # a router that came up with a pipeline is done, whatever becomes of that
     return "ok" if has_chosen or run.frontier.state[number] == DONE else "cancelled"
 

@@ -14,7 +14,7 @@ from crewgraph.errors.running import budget_behind
 from crewgraph.frontier import DONE, Frontier
 from crewgraph.graph import ANY_ROUTE, Switch, Work
 from crewgraph.handoff import Handoff, isolated, structured
-from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics
+from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics, Waiting
 from crewgraph.scope import Scope
 from crewgraph.store import Kept
 from crewgraph.usage import Account, Call
@@ -36,6 +36,7 @@ class Mark:
     Attributes:
         attempt: how often it was started, the times before this kickoff included.
         source: "store" where it was read and not run.
+        waiting: what a person is asked there, who has not decided yet.
     """
 
     started: float
@@ -45,6 +46,7 @@ class Mark:
     account: Account | None = None
     attempt: int = 1
     source: str | None = None
+    waiting: Waiting | None = None
 
 
 class Run:
@@ -273,7 +275,16 @@ class Run:
         """How it ended."""
         if self.error is not None:
             return RunStatus.OVER_BUDGET if budget_behind(self.error) else RunStatus.FAILED
-        return RunStatus.CANCELLED if self.cancelled else RunStatus.OK
+        if self.cancelled:
+            return RunStatus.CANCELLED
+        return RunStatus.WAITING if self.questions else RunStatus.OK
+
+    @property
+    def questions(self) -> list[Waiting]:
+        """What people are asked, in the order of the text."""
+        return [
+            mark.waiting for run in self.family() for _, mark in sorted(run.marks.items()) if mark.waiting is not None
+        ]
 
     def usage(self) -> dict[str, UsageMetrics]:
         """Tokens by node, what failed nodes had spent included."""

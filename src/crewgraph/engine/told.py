@@ -11,7 +11,7 @@ from crewgraph.engine.port import Job
 from crewgraph.engine.run import Run
 from crewgraph.frontier import SKIPPED
 from crewgraph.graph import Switch, Work
-from crewgraph.trace import Event, NodeSkipped, RunFailed, RunFinished
+from crewgraph.trace import Event, NodeSkipped, RunFailed, RunFinished, RunWaiting
 
 __all__ = ["Told"]
 
@@ -57,4 +57,4 @@ class Told:
         for node, state in enumerate(run.frontier.state):
             if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
                 self.tell(run, NodeSkipped(), node)
-        self.tell(run, RunFinished(tokens=tokens))
+        self.tell(run, RunWaiting(tokens=tokens) if run.questions else RunFinished(tokens=tokens))

@@ -41,7 +41,7 @@ class GuardrailFailed(CrewgraphError):
 
 
 class HumanInputUnavailable(CrewgraphError):
-    """Raised when a task wants a person's word and there is no terminal and no provider to ask."""
+    """Raised when a task or an approval wants a person's word and there is nobody to ask, and no store to wait in."""
 
 
 class OutputFileError(CrewgraphError):

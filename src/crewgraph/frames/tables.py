@@ -87,7 +87,7 @@ def _runs(results: Iterable[RunResult]) -> Iterator[dict[str, Any]]:
             "route": ", ".join(map(plain_text, _routes(run.trace[1:]))) or None,
             **_when(run.spans),
             **(_spent(run.usage) if branch == 0 else {}),
-            "error": None if run.ok else plain_text(reason_of(run)),
+            "error": None if run.ok or run.waiting else plain_text(reason_of(run)),
             "answer": plain_text(run.raw) if run.ok or run.raw else None,
             **_under("answer", _structured(run)),
             **_under("input", run.trace[0] if run.trace else {}),

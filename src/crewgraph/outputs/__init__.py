@@ -5,6 +5,7 @@ from __future__ import annotations
 from crewgraph.outputs.answers import CrewOutput, OutputFormat, TaskOutput, UsageKey
 from crewgraph.outputs.kickoff import PipelineKickoffResult
 from crewgraph.outputs.runs import PipelineRunResult, ProcedureRunResult, RunResult, RunStatus, each_run, reason_of
+from crewgraph.outputs.waiting import Waiting
 from crewgraph.usage import UsageMetrics
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "TaskOutput",
     "UsageKey",
     "UsageMetrics",
+    "Waiting",
     "each_run",
     "reason_of",
 ]

@@ -62,12 +62,18 @@ class PipelineKickoffResult(BaseModel, Awaited):
         kept_back = self.not_run and RunStatus.FAILED not in states  # else the first failure ended everything
         if RunStatus.OVER_BUDGET in states or kept_back:
             return RunStatus.OVER_BUDGET
-        return next((state for state in (RunStatus.FAILED, RunStatus.CANCELLED) if state in states), RunStatus.OK)
+        order = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.WAITING)
+        return next((state for state in order if state in states), RunStatus.OK)
 
     @property
     def failed(self) -> list[Any]:
-        """The results of runs that did not reach their end."""
-        return [run for run in self.run_results if not run.ok]
+        """The results of runs that did not reach their end, and will not by themselves."""
+        return [run for run in self.run_results if run.status not in (RunStatus.OK, RunStatus.WAITING)]
+
+    @property
+    def waiting(self) -> list[Any]:
+        """The results of runs that wait for a person: each says in ``waiting`` what is asked."""
+        return [run for run in self.run_results if run.status is RunStatus.WAITING]
 
     def report(self, path: str | PathLike[str], *, title: str | None = None) -> Path:
         """Write a page that shows every run: graph, timeline, traces, errors and cost, in one file that needs no network.

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation
 from crewgraph.errors import InputError
 from crewgraph.errors.root import text_of
 from crewgraph.outputs.answers import Answer, CrewOutput, TaskOutput, UsageKey, last_format, shortened
+from crewgraph.outputs.waiting import Waiting
 from crewgraph.runtime import verb
 from crewgraph.trace import Span
 from crewgraph.usage import UsageMetrics
@@ -28,6 +29,8 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     OVER_BUDGET = "over_budget"
+    WAITING = "waiting"
+    """It goes on when somebody has decided what an approval of it asks."""
 
 
 class _RunRecord(BaseModel):
@@ -42,6 +45,7 @@ class _RunRecord(BaseModel):
         error: why the run failed, else ``None``.
         forked_from: of a fork the id of the run that it was made of, and the node: ``{"run": …, "from": …}``.
         usage: the tokens of the whole run, what failed nodes had spent included.
+        waiting: what people are asked before the run can go on.
     """
 
     model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True)
@@ -55,6 +59,7 @@ class _RunRecord(BaseModel):
     trace: list[Any] = Field(default_factory=list[Any])
     usage: UsageMetrics = Field(default_factory=UsageMetrics, repr=False)
     crews_outputs: list[CrewOutput] = Field(default_factory=list[CrewOutput], repr=False)
+    waiting: list[SkipValidation[Waiting]] = Field(default_factory=list[Waiting], repr=False)
     _spans: Callable[[], list[Span]] | None = PrivateAttr(default=None)
     _run: object = PrivateAttr(default=None)
 
@@ -182,7 +187,9 @@ def each_run(results: Iterable[RunResult]) -> Iterable[RunResult]:
 
 
 def reason_of(result: RunResult) -> str:
-    """Why a run failed, in words."""
+    """Why a run did not reach its end, in words."""
+    if result.status is RunStatus.WAITING:
+        return "; ".join(map(str, result.waiting)) or "waits for a person"
     if result.error is None:
         return "cancelled: the run did not reach its end"
     if isinstance(result.error, InputError):  # its own text is about a whole kickoff

@@ -9,7 +9,7 @@ from crewgraph.progress.words import SIGNS, busiest, counted, spent, state_of, t
 from crewgraph.render.cells import figures, row, table, text
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
-from crewgraph.render.palette import CORE, DEFAULT, GREEN, RED
+from crewgraph.render.palette import AMBER, CORE, DEFAULT, GREEN, RED
 
 __all__ = ["ended_html", "running_html"]
 
@@ -28,7 +28,7 @@ def running_html(tally: Tally, title: str) -> str:
 def ended_html(tally: Tally, title: str) -> str:
     """A kickoff that is over, whether all of it is done or not."""
     lost = max(0, tally.total - tally.done) if tally.total is not None else tally.running
-    is_well = not lost and tally.ok == tally.done
+    is_well = not lost and tally.ok + tally.parked == tally.done
     sign = f'<b style="color:{(GREEN if is_well else RED).accent}">{"✓" if is_well else "✗"}</b>'
     counts = " · ".join(_counts(tally, [f"{lost:,} not finished"] if lost else [], duration(tally.seconds)))
     return table(f"{sign} <b>{text(shortened(title, MAX_NAME))}</b> {counts}", ())
@@ -40,6 +40,8 @@ def _counts(tally: Tally, between: list[str], time: str) -> Iterator[str]:
         yield f'<b style="color:{RED.accent}">{tally.failed:,} failed</b>'
     if tally.over_budget:
         yield text(f"{tally.over_budget:,} over budget")
+    if tally.parked:
+        yield text(f"{tally.parked:,} waiting for a person")
     yield from map(text, between)
     if tally.waiting:
         yield text(waiting_of(tally))
@@ -52,7 +54,8 @@ def _bar(tally: Tally) -> str:
     """How much is done; nothing where nobody knows of how much."""
     if not tally.total:
         return ""
-    parts = ((tally.ok, GREEN.accent), (tally.done - tally.ok, RED.accent))
+    lost = tally.done - tally.ok - tally.parked
+    parts = ((tally.ok, GREEN.accent), (tally.parked, AMBER.accent), (lost, RED.accent))
     inner = "".join(
         f'<span style="display:inline-block;height:8px;width:{100 * count / tally.total:.2f}%;background:{color}"></span>'
         for count, color in parts
@@ -68,4 +71,10 @@ def _node(name: str, node: NodeCount) -> str:
     return row([title, figures(told)], color=color)
 
 
-_COLORS = {"running": CORE.accent, "failed": RED.accent, "done": GREEN.accent, "": DEFAULT.accent}
+_COLORS = {
+    "running": CORE.accent,
+    "failed": RED.accent,
+    "waiting": AMBER.accent,
+    "done": GREEN.accent,
+    "": DEFAULT.accent,
+}

@@ -16,6 +16,7 @@ from crewgraph.trace import (
     NodeFinished,
     NodeSkipped,
     NodeStarted,
+    NodeWaiting,
     RunStarted,
 )
 from crewgraph.usage import UsageMetrics
@@ -35,6 +36,7 @@ class NodeCount:
     failed: int = 0
     skipped: int = 0
     cancelled: int = 0
+    waiting: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class Tally:
         models: what the calls of each model took.
         is_cut_short: whether a budget kept inputs from beginning.
         waiting: who waits before asking a model again.
+        parked: how many inputs wait for a person.
     """
 
     total: int | None = None
@@ -58,6 +61,7 @@ class Tally:
     over_budget: int = 0
     is_cut_short: bool = False
     cancelled: int = 0
+    parked: int = 0
     failures: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     models: dict[str, UsageMetrics] = field(default_factory=dict[str, UsageMetrics])
     waiting: set[tuple[object, ...]] = field(default_factory=set[tuple[object, ...]])
@@ -73,8 +77,8 @@ class Tally:
 
     @property
     def done(self) -> int:
-        """How many inputs are through, well or not."""
-        return self.ok + self.failed + self.over_budget + self.cancelled
+        """How many inputs are through, well or not; those that wait for a person are for now."""
+        return self.ok + self.failed + self.over_budget + self.cancelled + self.parked
 
     @property
     def running(self) -> int:
@@ -144,6 +148,9 @@ class Tally:
                 node.failed += not event.is_cancelled
                 node.cancelled += event.is_cancelled
                 self.waiting = {each for each in self.waiting if each[:2] != (event.run, event.node)}
+            case NodeWaiting():
+                node.running -= 1
+                node.waiting += 1
             case NodeSkipped():
                 node.skipped += 1
             case _:
@@ -162,6 +169,8 @@ class Tally:
         match status:
             case RunStatus.OK:
                 self.ok += 1
+            case RunStatus.WAITING:
+                self.parked += 1
             case RunStatus.CANCELLED:
                 self.cancelled += 1
             case _:

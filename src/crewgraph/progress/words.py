@@ -35,6 +35,7 @@ def counts_of(tally: Tally) -> str:
     total = f"/{tally.total}" if tally.total is not None else ""
     counts = [f"{tally.done}{total} done", f"{tally.failed} failed"]
     counts += [f"{tally.over_budget} over budget"] if tally.over_budget else []
+    counts += [f"{tally.parked} waiting for a person"] if tally.parked else []
     counts += [f"{tally.running} running"]
     counts += [waiting_of(tally)] if tally.waiting else []
     counts += [spent(tally.usage)] if tally.usage.requests or tally.tokens else []
@@ -65,13 +66,13 @@ def times_of(tally: Tally) -> str:
 
 
 def state_of(node: NodeCount) -> str:
-    """What is most worth knowing of a node: "running", "failed", "done", or "" where it has not been at work."""
-    return next((state for state in ("running", "failed", "done") if getattr(node, state)), "")
+    """What is most worth knowing of a node: "running", "failed", "waiting", "done", or "" where it has not been at work."""
+    return next((state for state in ("running", "failed", "waiting", "done") if getattr(node, state)), "")
 
 
-SIGNS = {"running": "●", "failed": "✗", "done": "✓", "": "·"}
+SIGNS = {"running": "●", "failed": "✗", "waiting": "◷", "done": "✓", "": "·"}
 """A sign for each state of a node."""
-COUNTED = ("running", "done", "failed", "cancelled", "skipped")
+COUNTED = ("running", "done", "failed", "cancelled", "waiting", "skipped")
 """What is counted of a node, in the order in which it is told."""
 
 

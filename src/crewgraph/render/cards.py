@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from crewgraph.graph import Switch, Work
 from crewgraph.render.escape import columns, html_text, shortened
 from crewgraph.render.marks import Mark
-from crewgraph.render.palette import CORE, DEFAULT, GREEN, INK, RED, Hue, faded
+from crewgraph.render.palette import AMBER, CORE, DEFAULT, GREEN, INK, RED, Hue, faded
 from crewgraph.render.runs import Ran
 from crewgraph.render.sketch import route_hue
 
@@ -33,6 +33,13 @@ __all__ = [
     "switch_table",
     "title",
 ]
+
+_DID = {
+    "ok": (GREEN.accent, INK.card),
+    "failed": (RED.accent, RED.tint),
+    "waiting": (AMBER.accent, AMBER.tint),
+}
+"""The colours of frame and ground of what went well, what did not, and what waits."""
 
 SANS = "Helvetica,Arial,sans-serif"
 MONOSPACE = "Courier New"
@@ -97,13 +104,15 @@ class Over:
         if self.mark:
             return self.mark.color, RED.tint if self.ran and self.ran.state == "failed" else INK.card
         if self.ran and self.ran.state != "not":
-            return (GREEN.accent, INK.card) if self.ran.state == "ok" else (RED.accent, RED.tint)
+            return _DID[self.ran.state]
         return (self.hue.accent, self.hue.tint) if self.hue else None
 
     @property
     def color(self) -> str:
         """The colour of what it did."""
-        return {"ok": GREEN.text, "failed": RED.text}.get(self.ran.state if self.ran else "", INK.faint)
+        return {"ok": GREEN.text, "failed": RED.text, "waiting": AMBER.text}.get(
+            self.ran.state if self.ran else "", INK.faint
+        )
 
 
 NOTHING = Over()

@@ -8,7 +8,7 @@ from typing import Unpack
 from crewgraph.graph import Graph, Join, Merge, Switch, Work
 from crewgraph.render.closing import told
 from crewgraph.render.escape import mermaid_text, mermaid_title, shortened
-from crewgraph.render.palette import CORE, DEFAULT, GREEN, HUES, INK, RED, Hue, faded
+from crewgraph.render.palette import AMBER, CORE, DEFAULT, GREEN, HUES, INK, RED, Hue, faded
 from crewgraph.render.scene import Over, Scene, scene_of
 from crewgraph.render.sketch import END, Box, Line, Orientation, checked
 from crewgraph.render.theme import line_width
@@ -155,9 +155,10 @@ class _Drawing:
 _DID = {
     "Ok": f"stroke:{GREEN.accent},stroke-width:2px",
     "Failed": f"fill:{RED.tint},stroke:{RED.accent},color:{RED.text},stroke-width:2px",
+    "Waiting": f"fill:{AMBER.tint},stroke:{AMBER.accent},color:{AMBER.text},stroke-width:2px",
     "Not": f"fill:{INK.canvas},stroke:{faded(INK.frame)},color:{INK.faint}",
 }
-"""How what ran looks, what failed, and what did not run."""
+"""How what ran looks, what failed, what waits, and what did not run."""
 
 
 def _dashed(hue: Hue) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from crewgraph.bridge import Pending
-from crewgraph.outputs import CrewOutput, PipelineKickoffResult, RunResult, TaskOutput, reason_of
+from crewgraph.outputs import CrewOutput, PipelineKickoffResult, RunResult, RunStatus, TaskOutput, reason_of
 from crewgraph.render.cells import figures, row, small, table, text
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import shortened
@@ -24,16 +24,19 @@ MAX_ROWS = 50
 MAX_ANSWER = 160
 MAX_NAME = 60
 MAX_TOOLS = 10
-_COLORS = {"ok": GREEN.accent, "skipped": DEFAULT.accent}
+_COLORS = {"ok": GREEN.accent, "skipped": DEFAULT.accent, "waiting": AMBER.accent}
+_ORDER = {RunStatus.WAITING: 1, RunStatus.OK: 2}
+"""What failed stands first."""
 
 
 def kickoff_html(result: PipelineKickoffResult) -> str:
     """The runs of a kickoff, those that failed first: routes, time, what was spent, and the answer or the error."""
     runs: Sequence[RunResult] = list(result)
-    ordered = [*(run for run in runs if not run.ok), *(run for run in runs if run.ok)]
-    failed = len(result.failed)
+    ordered = sorted(runs, key=lambda run: _ORDER.get(run.status, 0))
+    failed, waits = len(result.failed), len(result.waiting)
     counts = [f"<b>{len(runs):,} {'result' if len(runs) == 1 else 'results'}</b>"]
     counts += [f'<b style="color:{RED.accent}">{failed:,} failed</b>'] if failed else []
+    counts += [f'<b style="color:{AMBER.accent}">{waits:,} waiting for a person</b>'] if waits else []
     counts += [f"{len(result.not_run):,} not begun"] if result.not_run else []
     counts += [text(each) for each in spent(result.usage)]
     first = {id(run.origin): run for run in reversed(runs)}  # what a run spent is told once
@@ -115,7 +118,7 @@ def _seconds(spans: Iterable[Span]) -> str:
 
 
 def _sign(status: str) -> str:
-    return {"ok": "✓", "skipped": "–"}.get(status, "✗")
+    return {"ok": "✓", "skipped": "–", "waiting": "◷"}.get(status, "✗")
 
 
 def _color(status: str) -> str:

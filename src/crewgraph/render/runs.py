@@ -21,7 +21,7 @@ from crewgraph.usage import UsageMetrics
 __all__ = ["Ran", "Runs", "runs_of"]
 
 MAX_ERROR = 40
-SKIPPED, OK = "skipped", "ok"
+SKIPPED, OK, WAITING = "skipped", "ok", "waiting"
 WORST = ("failed", "over_budget", "cancelled")
 """What is no good end, the worst first."""
 
@@ -31,14 +31,15 @@ class Ran:
     """What is written on a node.
 
     Attributes:
-        state: "ok", "failed" where it failed at least once, or "not" where it never ran.
+        state: "ok", "failed" where it failed at least once, "waiting" where it waits for a person in at least one run,
+            or "not" where it never ran.
         sign: a sign, so that it is not told by colour alone, and a word where that is needed.
         time: how long it took; of many runs the median and the 95th percentile.
         spent: tokens and money; of many runs in all.
         told: the last error, or of one run the route that a router took.
     """
 
-    state: Literal["ok", "failed", "not"]
+    state: Literal["ok", "failed", "waiting", "not"]
     sign: str
     time: str = ""
     spent: str = ""
@@ -64,7 +65,11 @@ class _Count:
     def add_all(self, spans: Sequence[Span]) -> None:
         """Count what is in a closed box as one node: from its first moment to its last, as bad as its worst."""
         ran = [span for span in spans if span.status != SKIPPED]
-        status = next((state for state in WORST if any(span.status == state for span in ran)), OK) if ran else SKIPPED
+        status = (
+            next((state for state in (*WORST, WAITING) if any(span.status == state for span in ran)), OK)
+            if ran
+            else SKIPPED
+        )
         began, ended = extent(ran)
         self._ended(status, (ended - began).total_seconds() if began and ended else 0.0)
         for span in ran:
@@ -72,7 +77,7 @@ class _Count:
 
     def _ended(self, status: str, seconds: float) -> None:
         self.states[status] += 1
-        if status != SKIPPED:
+        if status not in (SKIPPED, WAITING):  # how long a person takes is not how long it takes
             self.seconds.append(seconds)
 
     def _spent(self, span: Span) -> None:
@@ -138,9 +143,9 @@ class Runs:
         times = sum(count.states.values()) - count.states[SKIPPED]
         if not times:
             return Ran("not", "not run")
-        lost = times - count.states[OK]
+        lost = times - count.states[OK] - count.states[WAITING]
         return Ran(
-            "failed" if lost else "ok",
+            "failed" if lost else "waiting" if count.states[WAITING] else "ok",
             self._sign(count),
             _time(count.seconds),
             " · ".join(self._spent(count, times)),
@@ -153,7 +158,8 @@ class Runs:
 
     def _sign(self, count: _Count) -> str:
         if not any(count.states[state] for state in WORST):
-            return "✓"
+            waits = count.states[WAITING]
+            return "✓" if not waits else "◷ waiting" if self.count == 1 else f"◷ {waits:,} waiting"
         worst = next(state for state in WORST if count.states[state])
         word = worst.replace("_", " ")
         return f"✗ {word}" if self.count == 1 else f"✗ {count.states[worst]:,} {word}"
@@ -209,6 +215,8 @@ def runs_of(
 
 
 def _time(seconds: Sequence[float]) -> str:
+    if not seconds:
+        return ""
     if len(seconds) == 1:
         return duration(seconds[0])
     p95 = quantiles(seconds, n=20, method="inclusive")[-1]

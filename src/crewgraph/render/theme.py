@@ -56,7 +56,7 @@ text{{font-family:{SANS};font-size:10.5px;white-space:pre}}
 .route .way{{stroke-dasharray:5 4}}
 .dashed rect,.found .card{{stroke-dasharray:5 4}}
 .diamond{{stroke-width:1.6}}
-.did-ok .card,.did-failed .card,.did-failed .diamond{{stroke-width:2}}
+.did-ok .card,.did-failed .card,.did-failed .diamond,.did-waiting .card{{stroke-width:2}}
 .note,.sign,.foot,.figures,.error{{font-size:9.5px;font-weight:bold}}
 .sign{{font-size:10.5px}}
 .figures{{font-weight:normal}}
@@ -70,10 +70,15 @@ DARK_RED = Hue("red", "#f85149", "#2d1214", "#6e2b2b", "#ff7b72")
 _WRONG = {False: (RED.accent, AMBER.text), True: (DARK_RED.accent, DARK["amber"].accent)}
 """The colours of errors and of warnings, light and dark."""
 _DID = {
-    False: {"ok": (GREEN.accent, INK.card, GREEN.text), "failed": (RED.accent, RED.tint, RED.text)},
+    False: {
+        "ok": (GREEN.accent, INK.card, GREEN.text),
+        "failed": (RED.accent, RED.tint, RED.text),
+        "waiting": (AMBER.accent, AMBER.tint, AMBER.text),
+    },
     True: {
         "ok": (DARK["green"].accent, DARK_INK.card, DARK["green"].text),
         "failed": (DARK_RED.accent, DARK_RED.tint, DARK_RED.text),
+        "waiting": (DARK["amber"].accent, DARK["amber"].tint, DARK["amber"].text),
     },
 }
 """What went well, and what did not: frames, grounds and texts, light and dark."""

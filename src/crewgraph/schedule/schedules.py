@@ -148,7 +148,7 @@ class Schedules:
         Args:
             loading: finds code and files.
             targets: whose code may be imported; ``None`` for whatever the store names.
-            told: called with each tick before (as a text) and after it has run.
+            told: called with a text as soon as this serves and before each tick, and with the tick after it has run.
             stop: where it is set, nothing new is begun and this returns.
 
         Raises:
@@ -156,6 +156,7 @@ class Schedules:
         """
         stop = stop or anyio.Event()
         with self._table.serving():
+            told(f"serving {self._table.path}")
             while not stop.is_set():
                 due = self._due(targets)
                 if due is None or not await self._is_free(told):

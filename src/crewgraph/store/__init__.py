@@ -5,8 +5,9 @@ from __future__ import annotations
 from crewgraph.options import Fork, StoredRuns
 from crewgraph.store.again import StoredInput
 from crewgraph.store.collect import ENDED, Collected, collect
+from crewgraph.store.decisions import WaitingRun, decide, waiting
 from crewgraph.store.definitions import Definition, Definitions, definition_of
-from crewgraph.store.entries import Identity, Kept
+from crewgraph.store.entries import Asked, Identity, Kept
 from crewgraph.store.journal import FileJournal
 from crewgraph.store.overview import Overview, PipelineRuns, overview_of
 from crewgraph.store.runs import StoredRun, pipeline_in, run_in, runs_in, stored_runs
@@ -14,6 +15,7 @@ from crewgraph.store.source import Source, is_store, opened_source
 
 __all__ = [
     "ENDED",
+    "Asked",
     "Collected",
     "Definition",
     "Definitions",
@@ -27,7 +29,9 @@ __all__ = [
     "StoredInput",
     "StoredRun",
     "StoredRuns",
+    "WaitingRun",
     "collect",
+    "decide",
     "definition_of",
     "is_store",
     "opened_source",
@@ -36,4 +40,5 @@ __all__ = [
     "run_in",
     "runs_in",
     "stored_runs",
+    "waiting",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,10 +19,10 @@ __all__ = ["Found", "StoredInput", "count_of", "found_run", "refuse_nobody", "st
 PAGE = 256
 """Runs that are read at a time: there may be any number of them."""
 
-UNFINISHED = """(status IN ('running', 'cancelled', 'over_budget') OR status = 'waiting' AND EXISTS (
-    SELECT 1 FROM decisions JOIN nodes ON nodes.run = decisions.run AND nodes.node = decisions.node
-    WHERE decisions.run = runs.run AND nodes.status = 'waiting'))"""
-WANTED = {"unfinished": UNFINISHED, "failed": "status = 'failed'"}
+DECIDED = """SELECT 1 FROM nodes LEFT JOIN decisions ON decisions.run = nodes.run AND decisions.node = nodes.node
+    WHERE nodes.run = runs.run AND nodes.status = 'waiting'
+    AND (decisions.run IS NOT NULL OR nodes.ended > nodes.started AND nodes.ended <= {now!r})"""
+"""Whether there is a decision for which a run waits, or the time for one is up."""
 MAY = {"unfinished": ("running", "cancelled", "over_budget", "waiting"), "failed": ("failed",)}
 """How a run may stand that is named."""
 COLUMNS = "run, id, status, content, input, place, origin"
@@ -85,9 +86,17 @@ def stored_inputs(source: Source, pipeline: str, chosen: StoredRuns) -> Iterator
     """
     refuse_nobody(source, pipeline)
     if chosen.runs is None:
-        return _all_of(source, pipeline, WANTED[chosen.which])
+        return _all_of(source, pipeline, _wanted(chosen))
     every = {(found := _named(source, pipeline, name, chosen)).run: found for name in chosen.runs}
     return (StoredInput(source.where, found.identity) for found in every.values())
+
+
+def _wanted(chosen: StoredRuns) -> str:
+    """The condition for runs that can go on."""
+    if chosen.which == "failed":
+        return "status = 'failed'"
+    decided = DECIDED.format(now=time.time())
+    return f"(status IN ('running', 'cancelled', 'over_budget') OR status = 'waiting' AND EXISTS ({decided}))"
 
 
 def _all_of(source: Source, pipeline: str, wanted: str) -> Iterator[StoredInput]:
@@ -165,7 +174,7 @@ def count_of(source: Source, pipeline: str, chosen: StoredRuns) -> int:
     refuse_nobody(source, pipeline)
     if chosen.runs is not None:
         return len({_named(source, pipeline, name, chosen).run for name in chosen.runs})
-    query = f"SELECT count(*) FROM runs WHERE pipeline = ? AND {WANTED[chosen.which]}"  # noqa: S608 - of ours
+    query = f"SELECT count(*) FROM runs WHERE pipeline = ? AND {_wanted(chosen)}"  # noqa: S608 - of ours
     ((count,),) = source.rows(query, pipeline)
     return int(count)
 
@@ -175,7 +184,7 @@ def told_of(source: Source, pipeline: str, chosen: StoredRuns) -> str:
     if chosen.runs is None:
         query = f"""SELECT count(DISTINCT runs.run), count(node) FROM runs LEFT JOIN nodes
                     ON nodes.run = runs.run AND item = 0 AND nodes.status = 'ok'
-                    WHERE pipeline = ? AND runs.run IN (SELECT run FROM runs WHERE {WANTED[chosen.which]})"""  # noqa: S608
+                    WHERE pipeline = ? AND runs.run IN (SELECT run FROM runs WHERE {_wanted(chosen)})"""  # noqa: S608
         ((runs, kept),) = source.rows(query, pipeline)
     else:
         numbers = {found_run(source, pipeline, name).run for name in chosen.runs}

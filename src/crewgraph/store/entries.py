@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from crewgraph.outputs import CrewOutput, UsageMetrics
+from crewgraph.approval import Decision
+from crewgraph.outputs import CrewOutput, UsageMetrics, Waiting
 from crewgraph.usage import Call
 
-__all__ = ["INEXACT", "Identity", "Kept", "Spent"]
+__all__ = ["INEXACT", "Asked", "Identity", "Kept", "Spent"]
 
 INEXACT = "~"
 """Marks the content of an input that JSON would not give back as it was."""
@@ -69,3 +70,20 @@ class Kept:
     started: float
     ended: float
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an approval has asked, and what came of it.
+
+    Attributes:
+        question: the question.
+        attempt: which attempt of the node asked it.
+        decision: what somebody decided; ``None`` where nobody has.
+        decided: when, in seconds since the epoch.
+    """
+
+    question: Waiting
+    attempt: int
+    decision: Decision | None = None
+    decided: float | None = None

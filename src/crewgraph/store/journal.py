@@ -31,6 +31,7 @@ from crewgraph.store.forks import identity_of_fork, parent_of, taken_over
 from crewgraph.store.identity import Identities
 from crewgraph.store.lock import Lock
 from crewgraph.store.log import FileLog, Line, Pages
+from crewgraph.store.questions import ANSWERS, answers_of
 from crewgraph.store.source import FileSource
 from crewgraph.store.versions import Version, changes, own_definitions, version_of
 from crewgraph.store.writer import Writer
@@ -218,9 +219,10 @@ class FileJournal:
             query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended, item
                        FROM nodes WHERE run = ? ORDER BY attempt"""
             lines = [Line(*each) for each in self.reader.execute(query, (run,))]
+            decisions = answers_of(self.reader.execute(f"{ANSWERS} WHERE run = ?", (run,)))
         return Pages(
             self, run, identity, place, began=began, origin=origin, status=status, ended=ended, is_moved=not is_same,
-            lines=lines,
+            lines=lines, decisions=decisions,
         )  # fmt: skip
 
     async def durable(self) -> None:

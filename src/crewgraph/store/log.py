@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -15,11 +15,12 @@ from crewgraph.frontier import DONE
 from crewgraph.graph import Work
 from crewgraph.graph_record import graph_record
 from crewgraph.node import Interface
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, Waiting
 from crewgraph.store.codec import NotPlain, decoded, encoded, read_spent, written_spent
-from crewgraph.store.entries import Identity, Kept, Spent
+from crewgraph.store.entries import Asked, Identity, Kept, Spent
 from crewgraph.store.own_names import own_names
 from crewgraph.store.plain import as_json
+from crewgraph.store.questions import Answer, asked_of, question_id, question_text
 from crewgraph.store.tasks import FileTasks
 from crewgraph.store.versions import own_definitions, version_of
 from crewgraph.store.writer import Writer
@@ -29,6 +30,8 @@ __all__ = ["ANY", "UNKNOWN", "FileLog", "Line", "Pages"]
 
 ANY = "*"
 """Stands for a fingerprint of which nobody knows what it would be: what it was given to is read whatever led to it."""
+WAITING = "waiting"
+"""The status of a node that waits for a person, and of its run."""
 UNKNOWN = "?"
 """Stands for what a node gave that is not kept: it is taken to give the same again."""
 PASSING = frozenset({"cancelled", "opened"})
@@ -91,6 +94,12 @@ class Pages:
     lines: Sequence[Line] = ()
     known: dict[tuple[str, str], Line] = field(default_factory=dict[tuple[str, str], Line])
     """By node and fingerprint the last line that can be read."""
+    decisions: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
+    """By node what somebody decided."""
+    last: dict[str, Line] = field(default_factory=dict[str, Line])
+    """By node its last line."""
+    asked: set[str] = field(default_factory=set[str])
+    """The approvals that this kickoff has come to."""
     attempts: Counter[str] = field(default_factory=Counter)
     """How often each node was noted so far."""
     task_attempts: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -103,8 +112,10 @@ class Pages:
         for line in self.lines:
             if line.item:
                 self.task_attempts[line.node, line.item] = line.attempt
-            elif line.status not in PASSING:
-                self.attempts[line.node] = line.attempt
+            else:
+                self.last[line.node] = line
+                if line.status not in PASSING:
+                    self.attempts[line.node] = line.attempt
             if line.status == "ok":
                 self.known[line.node, line.fingerprint] = line
             if line.status == "opened":
@@ -226,6 +237,29 @@ class FileLog:
         self._results[node] = digest_of(self._key(node), route)
         self._line(node, "ok", started, ended, route=route)
 
+    def asked(self, node: int) -> Asked | None:
+        """What an approval has asked already about just this, with what was decided; ``None`` where it has to ask."""
+        name, key = self._names[node], self._key(node)
+        self._pages.asked.add(name)
+        line, answer = self._pages.last.get(name), self._pages.decisions.get(name)
+        if line is None or line.status != WAITING or line.output is None:
+            return None
+        if answer is not None and answer.question != question_id(line.attempt, line.fingerprint):
+            answer = None
+        if line.fingerprint == key:
+            self._pages.attempts[name] = line.attempt - 1  # it is still the same attempt, and its row is replaced
+            return asked_of(name, line.output, line.attempt, answer)
+        if answer is not None:
+            reason = "what leads to its question has changed since that was decided"
+            self._pages.book.complain(name, reason, "asks again")
+        return None
+
+    def ask(self, node: int, question: Waiting) -> None:
+        """Keep what a person is asked; it is on disk when the journal is durable."""
+        since = question.since.timestamp()
+        until = since if question.until is None else question.until.timestamp()
+        self._line(node, WAITING, since, until, output=question_text(question))
+
     def failed(self, node: int, error: BaseException, account: Account | None, *, started: float, ended: float) -> None:
         """Note that a node failed; it runs again when this is resumed."""
         spent = written_spent(account.usage, account.calls) if account is not None else None
@@ -239,10 +273,22 @@ class FileLog:
     def end(self, status: str, error: str | None) -> None:
         """Note how the run ended, if that is news."""
         pages = self._pages
+        if status in ("ok", WAITING):
+            self._drop_questions()
         if pages.is_noted or pages.status != status:
             pages.book.note_run(pages, status=status, error=error, ended=time.time())
         elif pages.is_moved:
             pages.book.note_run(pages, status=status, error=error, ended=pages.ended)
+
+    def _drop_questions(self) -> None:
+        """Take back the questions that the run does not come to any more, so that nobody answers them."""
+        for name, line in self._pages.last.items():
+            if line.status == WAITING and name not in self._pages.asked:
+                values = (
+                    self._pages.run, name, 0, line.attempt, "not kept", line.fingerprint, None, None, None,
+                    "it is not asked any more", line.started, line.ended,
+                )  # fmt: skip
+                self._pages.book.writer.put("nodes", values)
 
     def _line(
         self, node: int, status: str, started: float, ended: float, *, output: str | None = None, route: str | None = None,

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 
 from crewgraph.definition import digest_of
-from crewgraph.outputs import CrewOutput
+from crewgraph.outputs import CrewOutput, Waiting
 from crewgraph.store.closed import Closed
 from crewgraph.store.codec import decoded, read_spent
 from crewgraph.store.definitions import Definition, broken, stored_definition
 from crewgraph.store.entries import Identity, Kept, Spent
 from crewgraph.store.log import ANY, UNKNOWN, FileLog, Line, Pages
+from crewgraph.store.questions import question_of
 from crewgraph.store.runs import StoredRun, lines_of
 from crewgraph.store.source import Source
 
@@ -93,6 +94,15 @@ class StoredLog(FileLog):
             return Spent()
         with broken(self.where, self._named(node, line)):
             return read_spent(line.spent)
+
+    def question(self, node: int, line: Line) -> Waiting:
+        """What somebody is asked there.
+
+        Raises:
+            StoreError: what stands there is broken.
+        """
+        with broken(self.where, self._named(node, line)):
+            return question_of(self._plan.nodes[node].name, line.output or "")
 
     def opened(self, router: int, line: Line) -> Definition:
         """The pipeline that an open router came up with.

@@ -32,10 +32,12 @@ from crewgraph.trace import (
     NodeFinished,
     NodeSkipped,
     NodeStarted,
+    NodeWaiting,
     RouteTaken,
     RunFailed,
     RunFinished,
     RunStarted,
+    RunWaiting,
     TaskFailed,
     TaskFinished,
     TaskSkipped,
@@ -125,9 +127,9 @@ class Spans:
 
     def _note(self, event: Event) -> None:
         match event:
-            case RunStarted() | RunFinished() | RunFailed():
+            case RunStarted() | RunFinished() | RunFailed() | RunWaiting():
                 self._note_run(event)
-            case NodeStarted() | NodeFinished() | NodeFailed() | NodeSkipped() | RouteTaken():
+            case NodeStarted() | NodeFinished() | NodeFailed() | NodeWaiting() | NodeSkipped() | RouteTaken():
                 self._note_node(event)
             case TaskStarted():
                 self._note_task(event)
@@ -140,7 +142,7 @@ class Spans:
 
     # ---- runs, nodes and tasks ---------------------------------------------------------------------------------
 
-    def _note_run(self, event: RunStarted | RunFinished | RunFailed) -> None:
+    def _note_run(self, event: RunStarted | RunFinished | RunFailed | RunWaiting) -> None:
         key = ("run", event.run)
         match event:
             case RunStarted():
@@ -155,7 +157,9 @@ class Spans:
             case _:
                 self._end(key, event)
 
-    def _note_node(self, event: NodeStarted | NodeFinished | NodeFailed | NodeSkipped | RouteTaken) -> None:
+    def _note_node(
+        self, event: NodeStarted | NodeFinished | NodeFailed | NodeWaiting | NodeSkipped | RouteTaken
+    ) -> None:
         key = ("node", event.run, event.node)
         match event:
             case NodeStarted():

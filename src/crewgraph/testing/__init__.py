@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crewgraph.approval import decided_by
 from crewgraph.llm.real_calls import allow as allow_real_calls
 from crewgraph.llm.real_calls import forbid as forbid_real_calls
 from crewgraph.testing.double import Double, call
@@ -18,5 +19,6 @@ __all__ = [
     "Violation",
     "allow_real_calls",
     "call",
+    "decided_by",
     "forbid_real_calls",
 ]

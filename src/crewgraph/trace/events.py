@@ -16,11 +16,13 @@ __all__ = [
     "NodeFinished",
     "NodeSkipped",
     "NodeStarted",
+    "NodeWaiting",
     "Observer",
     "RouteTaken",
     "RunFailed",
     "RunFinished",
     "RunStarted",
+    "RunWaiting",
     "TaskFailed",
     "TaskFinished",
     "TaskSkipped",
@@ -69,6 +71,13 @@ class RunFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunWaiting(Event):
+    """A run can go on only when somebody has decided; ``tokens`` is what it has spent."""
+
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStarted(Event):
     """A node begins with its inputs settled."""
 
@@ -93,6 +102,19 @@ class NodeFailed(Event):
 
     error: str = ""
     is_cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeWaiting(Event):
+    """A node waits for a person, and this kickoff does not wait with it.
+
+    Attributes:
+        ask: what is asked.
+        until: when it is too late, in seconds since the epoch; ``None`` where it waits for ever.
+    """
+
+    ask: str = ""
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ class Span(BaseModel):
 
     Attributes:
         node: its name in the graph.
-        kind: "crew", "step" or "router".
-        status: "ok", "failed", "over_budget", "cancelled", or "skipped" (a route not taken, or never reached).
+        kind: "crew", "step", "approval" or "router".
+        status: "ok", "failed", "over_budget", "cancelled", "waiting" (for a person), or "skipped" (a route not taken, or never reached).
         started, ended: when; ``None`` where the node did not start or end.
         attempts: how often it was started; with a store also in earlier kickoffs, those that failed.
         inputs: what it received.

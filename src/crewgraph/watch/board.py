@@ -21,10 +21,12 @@ from crewgraph.trace import (
     NodeFailed,
     NodeFinished,
     NodeStarted,
+    NodeWaiting,
     RouteTaken,
     RunFailed,
     RunFinished,
     RunStarted,
+    RunWaiting,
 )
 
 __all__ = ["Board"]
@@ -124,7 +126,9 @@ class Board(Fold):
                 self._settle(run, node, at, "cancelled" if is_cancelled else "failed")
             case RouteTaken(run=run, node=str(node), at=at, route=route):
                 self._settle(run, node, at, "ok", route=route)
-            case RunFinished(run=run) | RunFailed(run=run):
+            case NodeWaiting(run=run, node=str(node), at=at):
+                self._settle(run, node, at, "waiting")
+            case RunFinished(run=run) | RunFailed(run=run) | RunWaiting(run=run):
                 self._open.pop(run, None)
             case _:
                 pass

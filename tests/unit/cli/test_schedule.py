@@ -129,7 +129,7 @@ def test_serving_until_ctrl_c(crewgraph, write) -> None:
     crewgraph(*ADD, "--input", "name=Ann")
     crewgraph("schedule", "add", "theirs", "app:pipeline", "--cron", "@daily", "--callable", "other:guests", *ADD[-2:])
     with started("app:pipeline", "app:unknown") as process:
-        said = lines_until(process, "serving 1 target")
+        said = lines_until(process, "serving s.sqlite")
         assert "no schedule runs app:unknown yet" in said
         assert "it runs it" in crewgraph("schedule", "run-now", "nightly", "--store", "s.sqlite").output.replace(
             "the process that serves it", "it"

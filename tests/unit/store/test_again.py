@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import sqlite3
+import time
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -12,6 +13,7 @@ import anyio
 import pytest
 from pydantic import BaseModel
 
+from crewgraph.approval import Approval
 from crewgraph.engine.stored import left_of
 from crewgraph.errors import InputTypeError, KickoffError, StoreError
 from crewgraph.outputs import RunStatus
@@ -391,6 +393,17 @@ def test_waiting_runs_go_on_once_it_is_decided(some, works, pipeline) -> None:
     works.fails.clear()
     (run,) = pipeline.resume(store=some)
     assert run.trace[0]["id"] == "T-2"
+
+
+def test_waiting_runs_go_on_when_their_time_is_up(store) -> None:
+    """A question that has expired is answered by that; one that has not waits on."""
+    asked = Approval("late", ask="Well?", timeout=dt.timedelta(seconds=0.3)), Approval("soon", ask="Well?")
+    for each in asked:
+        Pipeline([each], name=each.name).kickoff({"n": 1}, store=store)
+    time.sleep(0.35)
+    (run,) = Pipeline([asked[0]], name="late").resume(store=store)
+    assert run.to_dict()["late"] == "expired"
+    assert len(Pipeline([asked[1]], name="soon").resume(store=store)) == 0
 
 
 # ---- forks ---------------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ async function detailsOf(run) {
   return lastPart.runs[run.place % facts.chunk];
 }
 
-const isGood = (run) => run.status === "ok" || run.status === "running";
+const isGood = (run) => ["ok", "running", "waiting"].includes(run.status);
 
 // ---- words -----------------------------------------------------------------------------------------------------
 
@@ -92,8 +92,8 @@ function dollars(usd, unpriced = 0) {
 }
 
 const words = (status) => String(status).replaceAll("_", " ");
-const sign = (status) => ({ ok: "✓", skipped: "–", running: "●" })[status] || "✗";
-const kindOf = (status) => ({ ok: "ok", skipped: "off", running: "off", cancelled: "off" })[status] || "bad";
+const sign = (status) => ({ ok: "✓", skipped: "–", running: "●", waiting: "◷" })[status] || "✗";
+const kindOf = (status) => ({ ok: "ok", skipped: "off", running: "off", waiting: "off", cancelled: "off" })[status] || "bad";
 
 function quantile(sorted, part) {
   if (!sorted.length) return null;

@@ -62,11 +62,11 @@ const picture = {
   showNode(node, bar, run) {
     const group = this.group(node);
     if (!group) return;
-    const state = bar ? ({ ok: "ok", running: "ok" }[bar.status] || "failed") : "not";
+    const state = bar ? ({ ok: "ok", running: "ok", waiting: "waiting" }[bar.status] || "failed") : "not";
     group.setAttribute("class", `${this.plain(group)} did-${state}`);
     const told = bar ? (state === "ok" ? (bar.route ? `→ ${bar.route}` : "") : bar.status === "cancelled" ? "" : run.error || "") : "";
     const texts = {
-      sign: bar ? (state === "ok" ? sign(bar.status) : `✗ ${words(bar.status)}`) : "–",
+      sign: bar ? (state === "ok" ? sign(bar.status) : `${sign(bar.status)} ${words(bar.status)}`) : "–",
       foot: bar ? (node.kind === "router" ? told : duration(bar.ms)) : "",
       figures: bar ? spentOf(bar) : "",
       error: node.kind === "router" ? "" : told,

@@ -1,10 +1,10 @@
 // What all runs together say: figures on top, errors, and what each node took.
 
 function drawTiles() {
-  const good = runs.filter(isGood).length;
-  const bad = runs.length - good;
+  const good = runs.filter((run) => run.status === "ok").length;
+  const bad = runs.filter((run) => !isGood(run)).length;
   const counts = {};
-  for (const run of runs) if (!isGood(run)) counts[words(run.status)] = (counts[words(run.status)] || 0) + 1;
+  for (const run of runs) if (run.status !== "ok") counts[words(run.status)] = (counts[words(run.status)] || 0) + 1;
   if (open.length) counts.running = open.length;
   const unseen = (facts.total || 0) - runs.length - open.length;
   if (unseen > 0) counts[facts.live ? "to come" : "not begun"] = unseen;

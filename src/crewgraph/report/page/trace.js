@@ -109,7 +109,7 @@ function drawPane(isStill = false) {
   const own = item.item;
   if (own.error !== undefined) parts.push(...block("error", own.error, "error"));
   if (item.depth === 0) {
-    if (item.span.status !== "ok" && own.error === undefined && trace.details.error !== null) parts.push(...block("error of the run", trace.details.error, "error"));
+    if (item.span.status !== "ok" && own.error === undefined && trace.details.error !== null) parts.push(...(item.span.status === "waiting" ? block("asked", trace.details.error, "") : block("error of the run", trace.details.error, "error")));
     if (own.answer !== undefined) parts.push(...block("answer", own.answer));
     else if (own.raw !== undefined) parts.push(...block("answer", own.raw));
     parts.push(...given(own.inputs, "given"));

@@ -1,0 +1,131 @@
+"""``crewgraph waiting``, ``approve`` and ``reject``: what runs ask people, and what these decide."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import click
+
+from crewgraph.cli.options import pair
+from crewgraph.render.escape import clean, shortened
+from crewgraph.store import WaitingRun, decide
+from crewgraph.store import waiting as waiting_in
+from crewgraph.template import as_text
+
+__all__ = ["approve", "reject", "waiting"]
+
+MAX_VALUE = 400
+"""Characters of a value that are shown; all of it is in --json."""
+
+
+@click.command()
+@click.argument("store", envvar="CREWGRAPH_STORE", metavar="STORE")
+@click.option("--json", "is_json", is_flag=True, help="Print a JSON object for each, with whole values.")
+def waiting(store: str, *, is_json: bool) -> None:
+    """Show what the approvals in STORE ask, the oldest question first.
+
+    Also those that were decided and have not gone on since: the line that ran them takes them up.
+    """
+    found = waiting_in(store)
+    for each in found:
+        if is_json:
+            click.echo(json.dumps(_record(each), ensure_ascii=False))
+        else:
+            click.echo("\n".join(_lines(each)))
+    if is_json:
+        return
+    if not found:
+        click.echo("nothing waits for a person")
+    first = next((each for each in found if each.decision is None and not each.is_late), None)
+    if first is not None:
+        click.echo(f"decide with: crewgraph approve {shlex.quote(first.run)} --store {shlex.quote(store)}, or reject")
+
+
+def _lines(each: WaitingRun) -> Iterator[str]:
+    question = each.question
+    until = "" if question.until is None else f", until {_moment(question.until)}"
+    name = click.style(clean(question.node), bold=True)
+    yield f"{name} of run {clean(each.run)} of '{clean(each.pipeline)}', since {_moment(question.since)}{until}"
+    yield f"  {_block(question.ask)}"
+    for key in question.edits:
+        yield f"  {clean(key)} may be changed: {_block(shortened(as_text(question.values.get(key)), MAX_VALUE))}"
+    if each.decision is not None:
+        by = f" by {clean(each.decision.by)}" if each.decision.by else ""
+        yield f"  {each.decision.decision}{by}; the line that ran it goes on"
+    elif each.is_late:
+        yield "  too late to decide; the line that ran it goes on"
+
+
+def _block(text: str) -> str:
+    """A text of several lines, as it may be shown in a terminal."""
+    return "\n  ".join(clean(line) for line in text.splitlines()) if text else ""
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _record(each: WaitingRun) -> dict[str, Any]:
+    question, said = each.question, each.decision
+    return {
+        "pipeline": each.pipeline,
+        "run": each.run,
+        "node": question.node,
+        "ask": question.ask,
+        "since": question.since.isoformat(),
+        "until": None if question.until is None else question.until.isoformat(),
+        "values": question.values,
+        "edits": question.edits,
+        "decision": None if said is None else said.decision,
+        "is_late": each.is_late,
+    }
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that both decisions have."""
+    options = [
+        click.argument("run"),
+        click.option("--store", required=True, envvar="CREWGRAPH_STORE", metavar="STORE", help="Where the run waits."),
+        click.option("--node", metavar="NAME", help="Which approval, where several of the run wait."),
+        click.option("--comment", default="", metavar="TEXT", help="What is to be said with it."),
+        click.option("--by", default="", metavar="TEXT", help="Who decides."),
+        click.option("--key", metavar="NAME", help="Which pipeline, where several in the store have such a run."),
+        click.option(
+            "--set", "changed", multiple=True, metavar="KEY=TEXT", help="Change a value; KEY:=JSON for other than text."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_options
+def approve(run: str, **options: Any) -> None:
+    """Approve what RUN waits for: the id of a run as `crewgraph waiting` shows it, or a beginning of it.
+
+    It works while others write to the store. The run goes on when the line that ran it is run again.
+    """
+    _decide(run, "approved", **options)
+
+
+@click.command()
+@_options
+def reject(run: str, **options: Any) -> None:
+    """Reject what RUN waits for: the id of a run as `crewgraph waiting` shows it, or a beginning of it.
+
+    It works while others write to the store. The run goes on when the line that ran it is run again.
+    """
+    _decide(run, "rejected", **options)
+
+
+def _decide(
+    run: str, decision: Literal["approved", "rejected"], *, store: str, changed: Sequence[str], **options: Any
+) -> None:
+    values = dict(pair(each, option="--set") for each in changed)
+    told = decide(store, run, decision, values=values, **options)
+    click.echo(f"{decision}: {clean(told.question.node)} of run {clean(told.run)}; the line that ran it goes on")

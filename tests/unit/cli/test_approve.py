@@ -1,0 +1,117 @@
+"""``crewgraph waiting``, ``approve`` and ``reject``, and what ``run`` says of what waits."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+
+FLOW = """
+    from datetime import timedelta
+    from crewgraph import Approval, step
+
+    @step(inline=True)
+    def draft(id: str):
+        return {"draft": f"Dear {id},\\nhello.", "price": 1}
+
+    flow = draft >> Approval("send", ask="Send it?\\n{draft}", timeout=timedelta(days=3), edits={"draft": str, "price": int})
+"""
+
+
+@pytest.fixture
+def line(write):
+    write("flow.py", FLOW)
+    rows = write("rows.jsonl", '{"id": "ann"}\n{"id": "b\\u001b[31mob"}\n')
+    return ("run", "flow.py", rows, "--store", "r.sqlite", "--id-column", "id")
+
+
+def test_run(crewgraph, line) -> None:
+    """What waits is no failure: the exit code is 0, and it says how to go on."""
+    done = crewgraph(*line)
+    assert done.exit_code == 0
+    assert "0 ok, 2 waiting for a person" in done.stderr
+    assert "crewgraph waiting r.sqlite shows what is asked; the same line again goes on" in done.stderr
+    first = json.loads(done.stdout.splitlines()[0])
+    assert (first["status"], first["waiting"][0]["node"], "error" in first) == ("waiting", "send", False)
+    assert first["waiting"][0]["ask"] == "Send it?\nDear ann,\nhello."
+    assert crewgraph("status", "r.sqlite").stdout == "pipeline  2 runs: 2 waiting for a person\n"
+    followed = crewgraph(*line, "--follow").stderr
+    assert "◷ Send it?" in followed
+    assert "◷ waits for a person" in followed
+
+
+def test_without_a_store(crewgraph, line) -> None:
+    """It is a mistake in the call, told before anything runs."""
+    done = crewgraph(*line[:3])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "on the command line --store runs.sqlite" in done.stderr
+
+
+def test_waiting(crewgraph, line) -> None:
+    """It shows questions without control characters, and how to decide; as JSON with whole values."""
+    crewgraph(*line)
+    shown = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "then", crewgraph("waiting", "r.sqlite").stdout)
+    assert shown.splitlines()[:6] == [
+        "send of run ann of 'pipeline', since then, until then",
+        "  Send it?",
+        "  Dear ann,",
+        "  hello.",
+        "  draft may be changed: Dear ann, hello.",
+        "  price may be changed: 1",
+    ]
+    assert "\x1b" not in shown
+    assert shown.splitlines()[-1] == "decide with: crewgraph approve ann --store r.sqlite, or reject"
+    records = [json.loads(each) for each in crewgraph("waiting", "r.sqlite", "--json").stdout.splitlines()]
+    assert [record["run"] for record in records] == ["ann", "b\x1b[31mob"]
+    assert records[0]["values"] == {"draft": "Dear ann,\nhello.", "price": 1}
+
+
+def test_decide(crewgraph, line, monkeypatch) -> None:
+    """One is approved with a change, the other rejected; then the same line goes on."""
+    crewgraph(*line)
+    done = crewgraph("approve", "ann", "--store", "r.sqlite", "--by", "Zoe", "--set", "draft=Hi", "--set", "price:=7")
+    assert (done.exit_code, done.stdout) == (0, "approved: send of run ann; the line that ran it goes on\n")
+    monkeypatch.setenv("CREWGRAPH_STORE", "r.sqlite")
+    assert crewgraph("reject", "b", "--comment", "no").exit_code == 0
+    shown = crewgraph("waiting").stdout
+    assert "  approved by Zoe; the line that ran it goes on" in shown
+    assert "  rejected; the line that ran it goes on" in shown
+    assert "decide with" not in shown
+    done = crewgraph(*line)
+    assert done.exit_code == 0
+    answers = {each["index"]: each["json"] for each in map(json.loads, done.stdout.splitlines())}
+    assert answers[0] == {"send": "approved", "send_comment": "", "send_by": "Zoe", "draft": "Hi", "price": 7}
+    assert answers[1]["send_comment"] == "no"
+    assert crewgraph("waiting").stdout == "nothing waits for a person\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        pytest.param(("zoe",), "there is no run 'zoe'", id="unknown"),
+        pytest.param(("ann", "--set", "price=7 or so"), "'price' of 'send': '7 or so' is no int", id="type"),
+        pytest.param(("ann", "--set", "price:=["), "--set price:= is not JSON", id="json"),
+        pytest.param(("ann", "--set", "price"), "--set is KEY=TEXT or KEY:=JSON", id="no pair"),
+        pytest.param(("ann", "--node", "x"), "does not wait at 'x', but at 'send'", id="node"),
+        pytest.param(("ann", "--key", "x"), "there is no run 'ann' of 'x'", id="key"),
+    ],
+)
+def test_mistakes(crewgraph, line, words, message) -> None:
+    """They are told in a line, with exit code 2."""
+    crewgraph(*line)
+    done = crewgraph("approve", *words, "--store", "r.sqlite")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_too_late(crewgraph, line, monkeypatch) -> None:
+    """It is said, and the same line goes on."""
+    crewgraph(*line)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 400_000)
+    assert "  too late to decide; the line that ran it goes on" in crewgraph("waiting", "r.sqlite").stdout
+    done = crewgraph("approve", "ann", "--store", "r.sqlite")
+    assert (done.exit_code, "has passed" in done.stderr) == (2, True)
+    assert {json.loads(each)["json"]["send"] for each in crewgraph(*line).stdout.splitlines()} == {"expired"}
