@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from crewgraph.store.file import read_only, translated
 from crewgraph.store.lock import holder_of
+from crewgraph.store.postgres import is_address, opened_postgres
 
 __all__ = ["Source", "opened_source"]
 
@@ -63,6 +64,10 @@ def opened_source(where: str | PathLike[str]) -> Generator[Source]:
     Raises:
         StoreError: it is none, or it is damaged.
     """
+    if is_address(where):
+        with opened_postgres(str(where)) as source:
+            yield source
+        return
     path = Path(where)
     with closing(read_only(path)) as connection:
         yield FileSource(path, connection)
