@@ -27,6 +27,13 @@ DEAD = """SELECT DISTINCT executor_id FROM dbos.workflow_status s
 # A claim whose reply was lost belongs to us, and nobody walks it.
 STRANDED = """SELECT workflow_uuid FROM dbos.workflow_status WHERE status = 'PENDING' AND name = 'crewgraph.run'
               AND executor_id = %s AND updated_at < (extract(epoch FROM clock_timestamp()) - %s) * 1000"""
+# What the engine gave up is told to whoever waits for it.
+GIVEN_UP = """UPDATE runs SET status = 'failed', ended = extract(epoch FROM clock_timestamp()), error = CASE s.status
+                WHEN 'ERROR' THEN 'the worker could not go on with it; its log says why'
+                ELSE 'it was begun ' || s.recovery_attempts || ' times, and each time its worker died' END
+              FROM tickets t JOIN dbos.workflow_status s ON s.workflow_uuid = t.workflow
+              WHERE t.run = runs.run AND runs.status IN ('queued', 'running')
+                AND s.status IN ('ERROR', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"""
 OLD = "DELETE FROM workers WHERE beat < clock_timestamp() - make_interval(secs => %s + 3600)"
 
 
@@ -86,18 +93,21 @@ class Janitor:
                 _log.exception("looking for dead workers failed; trying again")
 
     def _look(self) -> None:
-        from dbos import DBOS  # noqa: PLC0415 - an extra, and slow to import
+        from dbos._dbos import DBOS, _get_dbos_instance  # noqa: PLC0415 - an extra, and slow to import
 
         with translated(self._address), self._connection.transaction():
             (is_ours,) = self._connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone()
             if is_ours:
                 self._connection.execute(OLD, (self._dead_after,))
+                self._connection.execute(GIVEN_UP)
                 dead = [name for (name,) in self._connection.execute(DEAD, (self._dead_after,)).fetchall()]
                 if dead:
                     handles = DBOS._recover_pending_workflows(dead)  # noqa: SLF001 - keeps the count of attempts
                     _log.warning("%s runs of workers that are gone wait for others: %s", len(handles), ", ".join(dead))
             stranded = self._connection.execute(STRANDED, (self._name, max(self._dead_after, 5.0))).fetchall()
-        active = set(DBOS._dbos_instance()._active_workflows_set.activeList()) if stranded else set()  # noqa: SLF001
-        lost = [workflow for (workflow,) in stranded if workflow not in active]
-        for workflow in lost:
-            DBOS.resume_workflow(workflow, queue_name=None)
+        if stranded:
+            engine = _get_dbos_instance()
+            active = set(engine._active_workflows_set.activeList())  # noqa: SLF001 - DBOS offers nothing that asks this
+            for (workflow,) in stranded:
+                if workflow not in active:
+                    engine._sys_db.reenqueue_for_recovery(workflow, [self._name], "crewgraph")  # noqa: SLF001

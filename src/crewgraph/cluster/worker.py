@@ -39,6 +39,8 @@ POLL = 0.2
 """Seconds between two looks at a queue that was empty."""
 THREADS = 32
 """Of DBOS, which would make one for each run."""
+ATTEMPTS = 20
+"""How often a run is begun whose workers die with it."""
 OVERTAKEN = 3
 """How often a run is walked anew because another worker had written a node of it."""
 LINES = f"SELECT {', '.join(Line._fields)} FROM nodes WHERE run = %s ORDER BY attempt"  # noqa: S608 - our own names
@@ -120,7 +122,7 @@ class Worker:
             "serializer": DBOSPortableJSON, "log_level": "WARNING", "sys_db_pool_size": 10,
         }  # fmt: skip
         DBOS(config=config)
-        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(self._workflow())
+        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=ATTEMPTS)(self._workflow())
         queues = [queue_of(name, each.structure) for name, each in self.served.items()]
         DBOS.listen_queues(queues)
         DBOS.launch()

@@ -220,20 +220,22 @@ def prepared(pipeline: Pipeline, inputs: Inputs, options: Options, *, is_watched
     declared = options.get("policy") or UNDECLARED
     name = pipeline.name or "pipeline"
     watched = None if is_within() else progress_for(progress, name, is_default=is_watched)  # the outer one shows it
+    store = store_of(options)
+    engine = "cluster" if store is not None and store.is_cluster else "local"
     return _Kickoff(
         pipeline,
         unrolled(inputs),
         max_concurrency,
         on_error,
         listening(observer, name, *([watched.observe] if watched else [])),
-        engine_named(options.get("engine") or os.environ.get(VARIABLE) or "local"),
+        engine_named(options.get("engine") or os.environ.get(VARIABLE) or engine),
         text,
         declared,
         declared.over(pipeline.policy),
         options.get("budget"),
         options.get("input_budget"),
         watched,
-        store_of(options),
+        store,
     )
 
 

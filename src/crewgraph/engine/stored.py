@@ -12,6 +12,8 @@ from crewgraph.compiler import Plan
 from crewgraph.options import Options
 from crewgraph.scope import is_within
 from crewgraph.store import FileJournal
+from crewgraph.store.postgres import is_address
+from crewgraph.store.remote import RemoteJournal
 from crewgraph.syntax import Pipeline
 
 __all__ = ["VARIABLE", "Store", "store_of"]
@@ -25,7 +27,7 @@ class Store:
     """What a kickoff says about its store.
 
     Attributes:
-        path: the file.
+        path: the file, or the address of a database.
         id_column: the key of the inputs whose value tells them apart.
         key: what the pipeline is called there.
     """
@@ -34,12 +36,22 @@ class Store:
     id_column: str | None
     key: str | None
 
-    def opened(self, pipeline: Pipeline, plan: Plan) -> AbstractAsyncContextManager[FileJournal]:
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is a database, so that workers execute the runs."""
+        return is_address(self.path)
+
+    def opened(self, pipeline: Pipeline, plan: Plan) -> AbstractAsyncContextManager[FileJournal | RemoteJournal]:
         """Open it for a kickoff of this pipeline, and close it at the end.
 
         Raises:
             StoreError: it cannot be used.
         """
+        if self.is_cluster:
+            name = self.key or pipeline.name
+            return RemoteJournal.opened(
+                self.path, plan, pipeline=name, beside=pipeline.input_model, id_column=self.id_column
+            )
         return FileJournal.opened(
             self.path,
             plan,
