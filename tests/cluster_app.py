@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from crewgraph import Pipeline, step
 
@@ -11,7 +12,7 @@ from crewgraph import Pipeline, step
 def _note(line: str) -> None:
     path = os.environ.get("CREWGRAPH_TEST_NOTES")
     if path:
-        with open(path, "a") as file:
+        with Path(path).open("a") as file:
             file.write(f"{line}\n")
 
 

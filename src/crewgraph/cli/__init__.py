@@ -11,7 +11,7 @@ import sys
 
 import click
 
-from crewgraph.cli import check, convert, draw, explain, plan, report, run, show, status, watch
+from crewgraph.cli import check, cluster, convert, draw, explain, plan, report, run, show, status, watch
 from crewgraph.cli.trouble import TroubleGroup
 from crewgraph.cli.version import crewgraph_version
 
@@ -34,6 +34,10 @@ def cli(*, debug: bool) -> None:
 
 for command in (
     check.check,
+    cluster.cancel,
+    cluster.migrate,
+    cluster.submit,
+    cluster.worker,
     convert.convert,
     draw.draw,
     explain.explain,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,9 @@ from crewgraph.store.entries import Identity
 from crewgraph.store.log import FileLog, Line, Pages
 
 __all__ = ["Book", "Known", "Overtaken"]
+
+ERROR = 9
+"""The place of the error in a row of a node; it may hold what Postgres does not take."""
 
 
 class Overtaken(StoreError):
@@ -92,6 +96,10 @@ class Book:
         told = None if error is None else error.replace("\0", "\N{REPLACEMENT CHARACTER}")
         self.ends.append((status, told, ended, self.definition, pages.run, self.workflow))
 
+    def refuse(self, reason: str) -> None:
+        """Note that the run cannot begin."""
+        self.ends.append(("failed", reason, time.time(), self.definition, self.known.run, self.workflow))
+
     def complain(self, node: str, reason: str, then: str) -> None:
         """Note why a node is not kept or not read."""
         self.told.append(f"node '{node}' {then}: {reason}")
@@ -101,7 +109,7 @@ class Book:
     def put(self, table: str, values: Sequence[Any]) -> None:
         """Have a row of a node written with what is made durable next."""
         if table == "nodes":
-            values = [each.replace("\0", "\N{REPLACEMENT CHARACTER}") if place == 9 and each else each
+            values = [each.replace("\0", "\N{REPLACEMENT CHARACTER}") if place == ERROR and each else each
                       for place, each in enumerate(values)]  # fmt: skip
             self.nodes.append(values)
 

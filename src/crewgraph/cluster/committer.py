@@ -33,8 +33,9 @@ LOST = """SELECT DISTINCT n.run FROM jsonb_populate_recordset(NULL::nodes, %s::j
           JOIN nodes o USING (run, node, item, attempt)
           WHERE (n.fingerprint, n.status, n.output, n.route, n.started, n.ended)
                 IS DISTINCT FROM (o.fingerprint, o.status, o.output, o.route, o.started, o.ended)"""
+# Who froze and thaws later, or was cancelled meanwhile, has nothing to say about the run any more.
 UPDATE = """UPDATE runs SET status = %s, error = %s, ended = %s, definition = %s
-            WHERE run = %s AND EXISTS (SELECT FROM tickets t WHERE t.run = runs.run AND t.workflow = %s)"""
+            WHERE run = %s AND status IN ('queued', 'running') AND EXISTS (SELECT FROM tickets t WHERE t.run = runs.run AND t.workflow = %s)"""
 
 
 class Entries(NamedTuple):

@@ -75,9 +75,8 @@ class _Waiting:
 
     async def run(self, rows: Rows) -> None:
         """Submit, wait and deliver."""
-        failed = False
+        failed, batch = False, list[Row]()
         async for row in _each(rows):
-            batch = self.batch = getattr(self, "batch", list[Row]())
             if row.error is not None:
                 run = Run(self.plan, row.index, row.values, scope=self.job.around(row.index))
                 run.error = row.error
@@ -87,12 +86,16 @@ class _Waiting:
             batch.append(row)
             if len(batch) >= AT_ONCE:
                 await self._submit(batch)
-        await self._submit(getattr(self, "batch", []))
+        await self._submit(batch)
         try:
             await self._wait(failed=failed)
         except anyio.get_cancelled_exc_class():
             if self.submitted.runs:
-                _log.warning("%s: %s runs go on at the workers; the same kickoff again waits for them", self.where, len(self.submitted.runs))
+                _log.warning(
+                    "%s: %s runs go on at the workers; the same kickoff again waits for them",
+                    self.where,
+                    len(self.submitted.runs),
+                )
             raise
         finally:
             if self.connection is not None:
@@ -114,7 +117,7 @@ class _Waiting:
             if not ended:
                 await anyio.sleep(pause)
         if self.submitted.runs:
-            from crewgraph.cluster.submit import cancel_runs  # noqa: PLC0415
+            from crewgraph.cluster.submit import cancel_runs
 
             rest = self.submitted.runs
             await anyio.to_thread.run_sync(partial(cancel_runs, self.journal.address, list(rest)))

@@ -89,11 +89,11 @@ class Janitor:
                 self._look()
             except StoreError as error:
                 _log.warning("%s; trying again", error)
-            except Exception:  # the thread must outlive whatever the engine says
+            except Exception:  # noqa: BLE001 - the thread must outlive whatever the engine says
                 _log.exception("looking for dead workers failed; trying again")
 
     def _look(self) -> None:
-        from dbos._dbos import DBOS, _get_dbos_instance  # noqa: PLC0415 - an extra, and slow to import
+        from dbos._dbos import DBOS, _get_dbos_instance
 
         with translated(self._address), self._connection.transaction():
             (is_ours,) = self._connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone()

@@ -16,9 +16,7 @@ WORKFLOW = "crewgraph.run"
 def structure_of(plan: Plan) -> str:
     """A digest of nodes, routes and edges; of nothing that nodes say, so that edits of prompts find their workers."""
     nodes = [[type(node).__name__, node.name] for node in plan.nodes]
-    edges = [
-        [[edge.source, edge.route] for edge in plan.graph.predecessors(node.name)] for node in plan.nodes
-    ]
+    edges = [[[edge.source, edge.route] for edge in plan.graph.predecessors(node.name)] for node in plan.nodes]
     return digest([nodes, edges])[:12]
 
 

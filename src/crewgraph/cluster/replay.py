@@ -32,7 +32,7 @@ class _Reader:
 
     def complain(self, node: str, reason: str, then: str) -> None:
         """Remember why a node cannot be read."""
-        self.told.append(f"node '{node}': {reason}")
+        self.told.append(f"node '{node}' {then}: {reason}")
 
 
 def replayed(
@@ -69,7 +69,9 @@ def replayed(
         run.cancelled = True
     elif unread:
         name = plan.nodes[unread[0]].name
-        told = reader.told[0] if reader.told else f"what node '{name}' gave is not there for this version of the pipeline"
+        told = (
+            reader.told[0] if reader.told else f"what node '{name}' gave is not there for this version of the pipeline"
+        )
         hint = "let it give what JSON can hold, and give workers and submitters the same code"
         run.error = StoreError(where, f"a run that ended well cannot be read here: {told}", hint=hint)
     return run

@@ -65,10 +65,10 @@ def migrate(address: str) -> None:
     Raises:
         StoreError: it cannot be made.
     """
-    from dbos._serialization import DBOSPortableJSON  # noqa: PLC0415 - an extra, and slow to import
-    from dbos._sys_db import SystemDatabase  # noqa: PLC0415
+    from dbos._serialization import DBOSPortableJSON
+    from dbos._sys_db import SystemDatabase
 
-    from crewgraph.store.postgres import prepare  # noqa: PLC0415
+    from crewgraph.store.postgres import prepare
 
     prepare(address)
     try:
@@ -80,7 +80,7 @@ def migrate(address: str) -> None:
             database.run_migrations()
         finally:
             database.destroy()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever DBOS raises may quote the address
         raise StoreError(shown_address(address), f"the tables of DBOS cannot be made: {type(error).__name__}") from None
 
 
@@ -92,8 +92,8 @@ class Submitter(AbstractContextManager["Submitter"]):
     """
 
     def __init__(self, journal: RemoteJournal) -> None:
-        from dbos import DBOSClient  # noqa: PLC0415 - an extra, and slow to import
-        from dbos._serialization import DBOSPortableJSON  # noqa: PLC0415
+        from dbos import DBOSClient
+        from dbos._serialization import DBOSPortableJSON
 
         self._journal = journal
         self.structure = structure_of(journal.plan)
@@ -119,8 +119,8 @@ class Submitter(AbstractContextManager["Submitter"]):
         journal = self._journal
         rows = {row.identity.id: row for row in batch if row.identity is not None}
         said: dict[str, Any] = {"pipeline": journal.pipeline, "definition": journal.definition}
-        with translated(journal.address), self._client._sys_db.engine.begin() as sa:
-            connection = sa.connection.dbapi_connection
+        with translated(journal.address), self._client._sys_db.engine.begin() as sa:  # noqa: SLF001 - one transaction with our tables
+            connection: Any = sa.connection.dbapi_connection
             assert connection is not None, "it has just begun"
             with connection.cursor() as cursor:
                 cursor.execute(INSERT, {**said, "rows": _records(rows.values())})
@@ -128,7 +128,9 @@ class Submitter(AbstractContextManager["Submitter"]):
                 due = [each for each in found if self._is_due(each, rows[each[0]], into)]
                 old = [each[6] for each in due if each[7] in ACTIVE]
                 if old:  # another version of them, or other inputs
-                    cursor.execute("UPDATE dbos.workflow_status SET status = 'CANCELLED' WHERE workflow_uuid = ANY(%s)", (old,))
+                    cursor.execute(
+                        "UPDATE dbos.workflow_status SET status = 'CANCELLED' WHERE workflow_uuid = ANY(%s)", (old,)
+                    )
                 cursor.execute(QUEUED, {**said, "rows": _records(rows[each[0]] for each in due)})
                 tickets = [(each[1], each[5] + 1, workflow_of(each[1], each[5] + 1)) for each in due]
                 cursor.executemany(TICKET, tickets)
@@ -159,7 +161,10 @@ class Submitter(AbstractContextManager["Submitter"]):
 
 def _records(rows: Any) -> str:
     return json.dumps(
-        [{"id": row.identity.id, "content": row.identity.content, "input": row.identity.text, "place": row.index} for row in rows]
+        [
+            {"id": row.identity.id, "content": row.identity.content, "input": row.identity.text, "place": row.index}
+            for row in rows
+        ]
     )
 
 

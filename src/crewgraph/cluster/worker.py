@@ -7,14 +7,15 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from crewgraph.cluster.book import Book, Known, Overtaken
+from crewgraph.cluster.book import Book, Overtaken
 from crewgraph.cluster.committer import Committer
 from crewgraph.cluster.janitor import Janitor
 from crewgraph.cluster.names import APPLICATION, WORKFLOW, queue_of, structure_of
+from crewgraph.cluster.reader import Reader
 from crewgraph.compiler import compile_pipeline
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest
@@ -25,9 +26,7 @@ from crewgraph.engine.run import Run
 from crewgraph.errors import StoreError
 from crewgraph.policy import UNDECLARED
 from crewgraph.scope import current
-from crewgraph.store.entries import Identity
-from crewgraph.store.log import Line
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.postgres import shown_address
 from crewgraph.store.versions import own_definitions, version_of
 from crewgraph.syntax import Pipeline
 
@@ -43,9 +42,6 @@ ATTEMPTS = 20
 """How often a run is begun whose workers die with it."""
 OVERTAKEN = 3
 """How often a run is walked anew because another worker had written a node of it."""
-LINES = f"SELECT {', '.join(Line._fields)} FROM nodes WHERE run = %s ORDER BY attempt"  # noqa: S608 - our own names
-RUN = """SELECT id, content, input, place, began, origin, status, workflow FROM runs JOIN tickets USING (run)
-         WHERE run = %s"""
 
 
 def executor_name() -> str:
@@ -99,6 +95,7 @@ class Worker:
     name: str = field(default_factory=executor_name)
     served: dict[str, Served] = field(default_factory=dict[str, Served])
     committer: Committer | None = None
+    reader: Reader | None = None
     janitor: Janitor | None = None
 
     def start(self) -> None:
@@ -107,11 +104,11 @@ class Worker:
         Raises:
             StoreError: the database cannot be used.
         """
-        from dbos import DBOS, DBOSConfig  # noqa: PLC0415 - an extra, and slow to import
-        from dbos._serialization import DBOSPortableJSON  # noqa: PLC0415
+        from dbos import DBOS, DBOSConfig
+        from dbos._serialization import DBOSPortableJSON
 
         self.served = {name: Served.of(pipeline) for name, pipeline in self.pipelines.items()}
-        self.committer = Committer(self.address)
+        self.committer, self.reader = Committer(self.address), Reader(self.address)
         self.janitor = Janitor(
             self.address, self.name, {name: each.structure for name, each in self.served.items()}, self.dead_after
         )
@@ -134,7 +131,7 @@ class Worker:
 
     def stop(self, grace: float = 30.0) -> None:
         """Take no more runs, wait for those at work, and leave the rest to others."""
-        from dbos import DBOS  # noqa: PLC0415 - an extra, and slow to import
+        from dbos import DBOS
 
         DBOS.destroy(workflow_completion_timeout_sec=round(grace))
         assert self.committer is not None, "it was started"
@@ -152,12 +149,13 @@ class Worker:
 
     async def walk(self, number: int, served: Served) -> dict[str, Any]:
         """Walk a run through its pipeline, from where it was."""
-        from dbos import DBOS  # noqa: PLC0415 - an extra, and slow to import
+        from dbos import DBOS
 
         for _ in range(OVERTAKEN):
             # Numbers of steps are drawn in the order of the plan before anything runs: branches may end in any order.
             slots = {node.name: DBOS.reserve_step() for node in served.plan.nodes}
-            known, workflow = self._known(number)
+            assert self.reader is not None, "it was started"
+            known, workflow = await self.reader.known(number)
             if workflow != DBOS.workflow_id:
                 return {"run": number, "status": "superseded"}
             steps = {name: _step(slot) for name, slot in slots.items()}
@@ -190,22 +188,12 @@ class Worker:
         job = Job(self.concurrency, False, None, deliver, scope=scope, journal=book)
         (row,) = rows([json.loads(known.identity.text)], served.plan)
         await LocalEngine().execute(served.plan, [replace(row, index=known.place, identity=known.identity)], job)
-        if row.error is not None:
-            book.note_run(book.begin(known.identity, known.place, bytearray(len(served.plan.nodes)))._pages,
-                          status="failed", error=str(row.error), ended=known.began)  # fmt: skip
+        if row.error is not None:  # such an input is known here, and not to whoever submitted it
+            book.refuse(str(row.error))
         await book.end()
         for line in book.told:
             _log.warning("run %s: %s", known.identity.id, line)
         return str(ended[0].status)
-
-    def _known(self, number: int) -> tuple[Known, str]:
-        with connected(self.address) as connection, translated(self.address):
-            found = connection.execute(RUN, (number,)).fetchone()
-            if found is None:
-                raise StoreError(shown_address(self.address), f"there is no run {number} any more")
-            own, content, text, place, began, origin, status, workflow = found
-            lines: Sequence[Line] = [Line(*each) for each in connection.execute(LINES, (number,))]
-        return Known(number, Identity(own, content, text), place, began, origin, status, lines), workflow
 
 
 def _step(slot: Any) -> Callable[..., Any]:

@@ -19,7 +19,6 @@ from crewgraph.store.codec import NotPlain, decoded, encoded, read_spent, writte
 from crewgraph.store.entries import Identity, Kept, Spent
 from crewgraph.store.own_names import own_names
 from crewgraph.store.versions import own_definitions
-from crewgraph.store.writer import Writer
 from crewgraph.usage import Account
 
 __all__ = ["FileLog", "Line", "Pages"]
@@ -42,11 +41,20 @@ class Line(NamedTuple):
     ended: float
 
 
+class Writer(Protocol):
+    """Takes rows, and says when they are safe."""
+
+    def put(self, table: str, values: Sequence[object]) -> None: ...
+    async def durable(self) -> None: ...
+
+
 class Book(Protocol):
     """The journal that a log is part of."""
 
-    writer: Writer
     read: int
+
+    @property
+    def writer(self) -> Writer: ...
 
     def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None: ...
     def complain(self, node: str, reason: str, then: str) -> None: ...

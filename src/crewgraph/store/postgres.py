@@ -85,7 +85,7 @@ def translated(address: str) -> Generator[None]:
 
 def _psycopg(address: str) -> Any:
     try:
-        import psycopg  # noqa: PLC0415 - an extra, and nobody else needs it
+        import psycopg
     except ModuleNotFoundError:
         hint = "pip install 'crewgraph[cluster]'"
         raise StoreError(shown_address(address), "needs the package psycopg", hint=hint) from None

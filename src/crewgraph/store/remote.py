@@ -65,6 +65,7 @@ class RemoteJournal:
 
     def begin(self, identity: Identity, place: int, state: bytearray) -> NoReturn:
         """Nothing is executed here."""
+        del identity, place, state
         told = "is a database, whose runs are executed by workers"
         raise StoreError(shown_address(self.address), told, hint="leave engine= out, or give a file as store=")
 
