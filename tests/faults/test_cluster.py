@@ -168,3 +168,19 @@ def test_a_database_that_stops_at_once_is_waited_for(server: Server, crew: Crew)
         server.start()
 
     assert [run.to_dict() for run in meanwhile(restart, crew, 30)] == undisturbed(30)
+
+
+def test_branches_may_end_in_any_order_when_they_are_continued(crew: Crew) -> None:
+    """A worker dies while `last` runs, in each of twenty runs; where `slow` is read before `fast` nothing is swapped."""
+    victim = crew.hire(0.4)
+
+    def kill() -> None:
+        while sum(name.startswith("slow") for name in crew.kept()) < 20:
+            time.sleep(0.05)
+        os.kill(victim, signal.SIGKILL)
+        crew.hire()
+
+    result = meanwhile(kill, crew, 20)
+    ran = crew.ran()
+    assert [run.to_dict() for run in result] == undisturbed(20)
+    assert {ran[f"{node} {n}"] for node in ("first", "slow", "fast") for n in range(20)} == {1}

@@ -1,4 +1,5 @@
-"""The command line: check, convert, draw, explain, plan, report, run, show, status and watch.
+"""The command line: check, convert, draw, explain, plan, report, run, show, status and watch; for clusters migrate,
+worker, submit and cancel.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
