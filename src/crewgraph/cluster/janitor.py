@@ -93,7 +93,7 @@ class Janitor:
                 _log.exception("looking for dead workers failed; trying again")
 
     def _look(self) -> None:
-        from dbos._dbos import DBOS, _get_dbos_instance
+        from dbos._dbos import DBOS, _get_dbos_instance  # pyright: ignore[reportPrivateUsage]
 
         with translated(self._address), self._connection.transaction():
             (is_ours,) = self._connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone()
@@ -102,12 +102,12 @@ class Janitor:
                 self._connection.execute(GIVEN_UP)
                 dead = [name for (name,) in self._connection.execute(DEAD, (self._dead_after,)).fetchall()]
                 if dead:
-                    handles = DBOS._recover_pending_workflows(dead)  # noqa: SLF001 - keeps the count of attempts
+                    handles = DBOS._recover_pending_workflows(dead)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
                     _log.warning("%s runs of workers that are gone wait for others: %s", len(handles), ", ".join(dead))
             stranded = self._connection.execute(STRANDED, (self._name, max(self._dead_after, 5.0))).fetchall()
         if stranded:
             engine = _get_dbos_instance()
-            active = set(engine._active_workflows_set.activeList())  # noqa: SLF001 - DBOS offers nothing that asks this
+            active = set(engine._active_workflows_set.activeList())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             for (workflow,) in stranded:
                 if workflow not in active:
-                    engine._sys_db.reenqueue_for_recovery(workflow, [self._name], "crewgraph")  # noqa: SLF001
+                    engine._sys_db.reenqueue_for_recovery(workflow, [self._name], "crewgraph")  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

@@ -119,7 +119,7 @@ class Submitter(AbstractContextManager["Submitter"]):
         journal = self._journal
         rows = {row.identity.id: row for row in batch if row.identity is not None}
         said: dict[str, Any] = {"pipeline": journal.pipeline, "definition": journal.definition}
-        with translated(journal.address), self._client._sys_db.engine.begin() as sa:  # noqa: SLF001 - one transaction with our tables
+        with translated(journal.address), self._client._sys_db.engine.begin() as sa:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             connection: Any = sa.connection.dbapi_connection
             assert connection is not None, "it has just begun"
             with connection.cursor() as cursor:
