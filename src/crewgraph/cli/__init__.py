@@ -1,5 +1,4 @@
-"""The command line: check, convert, draw, explain, plan, report, run, show, status and watch; for clusters migrate,
-worker, submit and cancel.
+"""The command line: one module for each command, or for those that belong together.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
