@@ -1,4 +1,4 @@
-"""The command line: one module for each command, and what they share.
+"""The command line: one module for each command, or for those that belong together.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
@@ -15,6 +15,7 @@ from crewgraph.cli import (
     again,
     approve,
     check,
+    cluster,
     convert,
     draw,
     explain,
@@ -56,6 +57,10 @@ for command in (
     approve.reject,
     approve.waiting,
     check.check,
+    cluster.cancel,
+    cluster.migrate,
+    cluster.submit,
+    cluster.worker,
     convert.convert,
     draw.draw,
     explain.explain,

@@ -35,6 +35,7 @@ from crewgraph.policy import UNDECLARED, Budget, Policy
 from crewgraph.progress.shown import Progress, progress_for
 from crewgraph.scope import Scope, budgeted, current, is_within
 from crewgraph.store import FileJournal
+from crewgraph.store.remote import RemoteJournal
 from crewgraph.syntax import Inputs, OnError, Options, Pipeline
 from crewgraph.threads import Home, is_async
 from crewgraph.trace import Event, Observer
@@ -89,8 +90,9 @@ class _Kickoff:
             is_stream: whether inputs are read as they are needed.
         """
         plan = plan or compile_pipeline(self.pipeline)
+        if self.store is None or self.store.is_cluster:
+            check_approvals(plan)  # which wait in files only
         if self.store is None:
-            check_approvals(plan)
             source = self._source(plan, is_stream=is_stream)
             return await self._over(source, plan, self._job(plan, deliver, salvage, not_begun))
         is_again = isinstance(self.inputs, StoredRuns | Fork)
@@ -113,14 +115,14 @@ class _Kickoff:
             surroundings, self.input_budget, self.declared, not_begun, journal,
         )  # fmt: skip
 
-    def _source(self, plan: Plan, journal: FileJournal | None = None, *, is_stream: bool) -> Rows:
+    def _source(self, plan: Plan, journal: FileJournal | RemoteJournal | None = None, *, is_stream: bool) -> Rows:
         """The inputs, checked as far as they are known before anything runs."""
         identify = None if journal is None else journal.identify
         if isinstance(self.inputs, AsyncIterable):
             return arows(self.inputs, plan, identify)
         given: Iterable[Any] = self.inputs
         every = rows(given, plan, identify)
-        if isinstance(self.inputs, StoredRuns | Fork) and journal is not None:
+        if isinstance(self.inputs, StoredRuns | Fork) and isinstance(journal, FileJournal):
             every = stored_rows(self.inputs, journal, plan)
         if is_stream:  # of results, over inputs that may have no end
             return every
@@ -231,13 +233,15 @@ def prepared(pipeline: Pipeline, inputs: Inputs, options: Options, *, is_watched
     check_inputs(inputs, store)
     name = pipeline.name or "pipeline"
     watched = None if is_within() else progress_for(progress, name, is_default=is_watched)  # the outer one shows it
+    store = store_of(options)
+    engine = "cluster" if store is not None and store.is_cluster else "local"
     return _Kickoff(
         pipeline,
         unrolled(inputs),
         max_concurrency,
         on_error,
         listening(observer, name, *([watched.observe] if watched else [])),
-        engine_named(options.get("engine") or os.environ.get(VARIABLE) or "local"),
+        engine_named(options.get("engine") or os.environ.get(VARIABLE) or engine),
         text,
         declared,
         declared.over(pipeline.policy),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from crewgraph.engine.local import LocalEngine
 from crewgraph.engine.port import Engine
@@ -12,6 +12,10 @@ __all__ = ["VARIABLE", "engine_named"]
 
 VARIABLE = "CREWGRAPH_ENGINE"
 """Names the engine of every kickoff that does not say it itself."""
+
+GROUP = "crewgraph.engines"
+CLUSTER = EntryPoint("cluster", "crewgraph.cluster.engine:ClusterEngine", GROUP)
+"""Ours, and named as those of others are: its room lies above this one."""
 
 
 @cache
@@ -23,7 +27,7 @@ def engine_named(name: str) -> Engine:
     """
     if name == "local":
         return LocalEngine()
-    found = {point.name: point for point in entry_points(group="crewgraph.engines")}
+    found = {point.name: point for point in (CLUSTER, *entry_points(group=GROUP))}
     if name not in found:
         known = ", ".join(sorted({"local", *found}))
         raise ValueError(f"there is no engine '{name}'; installed engines: {known}")

@@ -18,6 +18,8 @@ from crewgraph.scope import is_within
 from crewgraph.store import FileJournal, Identity, StoredInput
 from crewgraph.store.again import count_of as count_in
 from crewgraph.store.left import Left, left_in
+from crewgraph.store.postgres import is_address, shown_address
+from crewgraph.store.remote import RemoteJournal
 from crewgraph.store.source import opened_source
 from crewgraph.store.versions import own_definitions
 from crewgraph.syntax import Pipeline
@@ -33,7 +35,7 @@ class Store:
     """What a kickoff says about its store.
 
     Attributes:
-        path: the file.
+        path: the file, or the address of a database.
         id_column: the key of the inputs whose value tells them apart.
         batch: stands before the ids of its runs.
         key: what the pipeline is called there.
@@ -44,9 +46,14 @@ class Store:
     batch: str | None
     key: str | None
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is a database, so that workers execute the runs."""
+        return is_address(self.path)
+
     def opened(
         self, pipeline: Pipeline, plan: Plan, *, must_exist: bool = False
-    ) -> AbstractAsyncContextManager[FileJournal]:
+    ) -> AbstractAsyncContextManager[FileJournal | RemoteJournal]:
         """Open it for a kickoff of this pipeline, and close it at the end.
 
         Args:
@@ -57,6 +64,16 @@ class Store:
         Raises:
             StoreError: it cannot be used.
         """
+        if self.is_cluster:
+            name = self.key or pipeline.name
+            return RemoteJournal.opened(
+                self.path,
+                plan,
+                pipeline=name,
+                beside=pipeline.input_model,
+                id_column=self.id_column,
+                batch=self.batch,
+            )
         return FileJournal.opened(
             self.path,
             plan,
@@ -146,6 +163,9 @@ def check_inputs(inputs: object, store: Store | None) -> None:
     if isinstance(inputs, StoredRuns | Fork):
         if store is None:
             raise TypeError("runs that go on are read from a store, and there is none. hint: store='runs.sqlite'")
+        if store.is_cluster:
+            hint = "submit the inputs again: what is kept is read"
+            raise StoreError(shown_address(store.path), f"runs of a cluster do not go on from here. hint: {hint}")
         if store.id_column is not None:
             raise TypeError(
                 "id_column tells new inputs apart; runs in a store are known by their ids. hint: leave it out"

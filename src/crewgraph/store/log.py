@@ -23,7 +23,6 @@ from crewgraph.store.plain import as_json
 from crewgraph.store.questions import Answer, asked_of, question_id, question_text
 from crewgraph.store.tasks import FileTasks
 from crewgraph.store.versions import own_definitions, version_of
-from crewgraph.store.writer import Writer
 from crewgraph.usage import Account
 
 __all__ = ["ANY", "UNKNOWN", "FileLog", "Line", "Pages"]
@@ -54,12 +53,23 @@ class Line(NamedTuple):
     error: str | None = None
 
 
+class Writer(Protocol):
+    """Takes rows, and says when they are safe."""
+
+    def put(self, table: str, values: Sequence[object]) -> None: ...
+    async def durable(self) -> None: ...
+
+
 class Book(Protocol):
     """The journal that a log is part of."""
 
-    pipeline: str
-    writer: Writer
+    @property
+    def pipeline(self) -> str: ...
+
     read: int
+
+    @property
+    def writer(self) -> Writer: ...
 
     def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None: ...
     def complain(self, node: str, reason: str, then: str) -> None: ...

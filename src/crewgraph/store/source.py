@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from crewgraph.store.file import MAGIC, log_of, read_only, translated
 from crewgraph.store.lock import holder_of
+from crewgraph.store.postgres import is_address, opened_postgres
 
 __all__ = ["Source", "is_store", "one_row", "opened_source"]
 
@@ -84,6 +85,10 @@ def opened_source(where: str | PathLike[str]) -> Generator[Source]:
     Raises:
         StoreError: it is none, or it is damaged.
     """
+    if is_address(where):
+        with opened_postgres(str(where)) as source:
+            yield source
+        return
     with closing(FileSource(Path(where))) as source:
         yield source
 

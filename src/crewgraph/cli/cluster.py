@@ -1,0 +1,164 @@
+"""``crewgraph migrate``, ``worker``, ``submit`` and ``cancel``: runs on many machines, through a database."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+
+from crewgraph.cli.rows import read_file
+from crewgraph.cli.target import load
+from crewgraph.cli.trouble import Mistake
+from crewgraph.compiler import compile_pipeline
+from crewgraph.engine.inputs import complete, rows
+from crewgraph.errors.root import counted
+from crewgraph.store.postgres import connected, is_address, shown_address, translated
+from crewgraph.store.remote import RemoteJournal
+from crewgraph.syntax import Pipeline
+
+__all__ = ["cancel", "migrate", "submit", "worker"]
+
+
+def _address(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not is_address(value):
+        raise Mistake(
+            f"a cluster has its store in a database, and '{value}' is none. hint: --store postgresql://host/name"
+        )
+    if find_spec("dbos") is None:
+        raise Mistake("a cluster needs the package dbos. hint: pip install 'crewgraph[cluster]'")
+    return value
+
+
+store_option = click.option(
+    "--store", envvar="CREWGRAPH_STORE", required=True, metavar="ADDRESS", callback=_address,
+    help="The database: postgresql://… . Also CREWGRAPH_STORE.",
+)  # fmt: skip
+
+
+@click.command()
+@store_option
+def migrate(*, store: str) -> None:
+    """Make the tables of a cluster in a database, or bring them up to date.
+
+    Once for each release, before its workers start; doing it again changes nothing.
+    """
+    from crewgraph.cluster.submit import migrate as migrated
+
+    migrated(store)
+    click.echo(f"{shown_address(store)} is ready", err=True)
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
+@store_option
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Runs at work at once, of each pipeline.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    help="Seconds for runs at work when it is stopped.",
+)
+@click.option(
+    "--dead-after",
+    type=click.FloatRange(min=2),
+    default=30.0,
+    show_default=True,
+    help="Seconds of silence after which another worker is taken for dead.",
+)
+def worker(targets: Sequence[str], *, store: str, concurrency: int, grace: float, dead_after: float) -> None:
+    """Execute runs that were submitted to a database, until it is stopped.
+
+    Start as many as wanted, on as many machines. Ctrl-C and SIGTERM let runs at work end; others continue what is left.
+    """
+    from crewgraph.cluster.worker import Worker
+
+    pipelines = dict[str, Pipeline]()
+    for target in targets:
+        pipeline = load(target).pipeline
+        name = _name_of(pipeline, target)
+        if name in pipelines:
+            raise Mistake(f"two of the pipelines are called '{name}'. hint: give each a name of its own")
+        pipelines[name] = pipeline
+    made = Worker(store, pipelines, concurrency, dead_after)
+    made.start()
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    names = ", ".join(f"'{name}'" for name in pipelines)
+    click.echo(f"{made.name} takes runs of {names} from {shown_address(store)}", err=True)
+    stopped.wait()
+    click.echo(f"no more runs are taken; those at work have {grace:g} s", err=True)
+    made.stop(grace)
+
+
+@click.command()
+@click.argument("target")
+@click.argument("file", type=click.Path(path_type=Path))
+@store_option
+@click.option("--id-column", metavar="KEY", help="The key whose value tells the inputs apart.")
+def submit(target: str, file: Path, *, store: str, id_column: str | None) -> None:
+    """Give the inputs in FILE to the workers of a database, and return at once.
+
+    The same file again submits what has not ended well, and nothing twice.
+    """
+    from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter, workers_of
+
+    pipeline = load(target).pipeline
+    name, plan, into = _name_of(pipeline, target), compile_pipeline(pipeline), Submitted()
+
+    async def give() -> list[Any]:
+        opened = RemoteJournal.opened(store, plan, pipeline=name, beside=pipeline.input_model, id_column=id_column)
+        async with opened as journal:
+            every = list(rows(read_file(file).rows, plan, journal.identify))  # type: ignore[arg-type]
+            complete(every, plan)
+            with Submitter(journal) as submitter:
+                for begin in range(0, len(every), AT_ONCE):
+                    submitter.submit(every[begin : begin + AT_ONCE], into)
+            with connected(store) as connection, translated(store):
+                return [each for each in workers_of(connection, name) if each[0] == submitter.structure]
+
+    there = anyio.run(give)
+    click.echo(
+        f"{counted(into.new, 'run')} new, {into.again:,} submitted again, {into.under_way:,} under way, {into.done:,} done"
+    )
+    if not there:
+        click.echo(f"no worker of '{name}' in this version is there. hint: crewgraph worker {target}", err=True)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN…")
+@store_option
+def cancel(runs: Sequence[str], *, store: str) -> None:
+    """Cancel runs that have not ended: RUN is an id, or the beginning of one."""
+    from crewgraph.cluster.submit import cancel_runs
+
+    numbers = list[int]()
+    with connected(store) as connection, translated(store):
+        for run in runs:
+            query = "SELECT run, id FROM runs WHERE starts_with(id, %s) ORDER BY id = %s DESC LIMIT 2"
+            found = connection.execute(query, (run, run)).fetchall()
+            if not found:
+                raise Mistake(f"there is no run '{run}' in {shown_address(store)}")
+            if len(found) > 1 and found[0][1] != run:
+                raise Mistake(f"several runs begin with '{run}'. hint: write more of the id")
+            numbers.append(found[0][0])
+    click.echo(f"{counted(cancel_runs(store, numbers), 'run')} cancelled")
+
+
+def _name_of(pipeline: Pipeline, target: str) -> str:
+    if not pipeline.name:
+        raise Mistake(f"workers know a pipeline by its name, and {target} has none. hint: Pipeline([…], name='…')")
+    return pipeline.name

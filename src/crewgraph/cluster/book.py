@@ -1,0 +1,164 @@
+"""The journal of one run on a worker: each node is kept inside of the step that is reserved for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crewgraph.cluster.committer import Committer, Entries
+from crewgraph.compiler.plan import Plan
+from crewgraph.errors import StoreError
+from crewgraph.store.entries import Identity
+from crewgraph.store.log import FileLog, Line, Pages
+
+__all__ = ["Book", "Known", "Overtaken"]
+
+ERROR = 9
+"""The place of the error in a row of a node; it may hold what Postgres does not take."""
+
+
+class Overtaken(StoreError):
+    """Raised where another worker has written the same node of a run before; what it wrote counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A run as it stands in the database.
+
+    Attributes:
+        run: its number.
+        pipeline: what its pipeline is called.
+        identity: of its input.
+        place: the number of its input in its kickoff.
+        began: when it was submitted first.
+        origin: what it was forked from.
+        status: how it stands.
+        lines: what its nodes gave so far.
+    """
+
+    run: int
+    pipeline: str
+    identity: Identity
+    place: int
+    began: float
+    origin: str | None
+    status: str
+    lines: Sequence[Line]
+
+
+@dataclass(slots=True)
+class Book:
+    """The journal of one run, and its writer.
+
+    Attributes:
+        where: the database, for messages.
+        known: the run.
+        workflow: under which the engine knows it.
+        plan: what is run.
+        own: for each node a digest of what it says itself.
+        definition: a digest of all of that.
+        committer: writes for all runs of the worker.
+        steps: by node, what runs once under its reserved number; ``None`` where nothing is to be noted.
+        stop: what the engine said when it took the run away from this worker.
+    """
+
+    where: str
+    known: Known
+    workflow: str
+    plan: Plan
+    own: list[str]
+    definition: str
+    committer: Committer
+    steps: Mapping[str, Any]
+    read: int = 0
+    stop: BaseException | None = None
+    nodes: list[Sequence[Any]] = field(default_factory=list[Sequence[Any]])
+    ends: list[Sequence[Any]] = field(default_factory=list[Sequence[Any]])
+    told: list[str] = field(default_factory=list[str])
+
+    @property
+    def pipeline(self) -> str:
+        """What the pipeline is called."""
+        return self.known.pipeline
+
+    @property
+    def writer(self) -> Any:
+        """Itself: rows are put and made durable here."""
+        return self
+
+    def begin(self, identity: Identity, place: int, state: bytearray) -> FileLog:
+        """The log of the run."""
+        known = self.known
+        pages = Pages(
+            self, known.run, identity, place, began=known.began, origin=known.origin, status=known.status,
+            lines=known.lines,
+        )  # fmt: skip
+        return FileLog(pages, self.plan, self.own, state, basis=identity.content)
+
+    def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None:
+        """Note that the run is under way, or how it ended."""
+        told = None if error is None else error.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        self.ends.append((status, told, ended, self.definition, pages.run, self.workflow))
+
+    def refuse(self, reason: str) -> None:
+        """Note that the run cannot begin."""
+        self.ends.append(("failed", reason, time.time(), self.definition, self.known.run, self.workflow))
+
+    def complain(self, node: str, reason: str, then: str) -> None:
+        """Note why a node is not kept or not read."""
+        self.told.append(f"node '{node}' {then}: {reason}")
+
+    # ---- writing -----------------------------------------------------------------------------------------------
+
+    def put(self, table: str, values: Sequence[Any]) -> None:
+        """Have a row of a node written with what is made durable next."""
+        if table == "nodes":
+            values = [each.replace("\0", "\N{REPLACEMENT CHARACTER}") if place == ERROR and each else each
+                      for place, each in enumerate(values)]  # fmt: skip
+            self.nodes.append(values)
+
+    async def durable(self) -> None:
+        """Write what was put so far, each node inside of its step.
+
+        Raises:
+            StoreError: it cannot be written, or the run is no longer this worker's.
+        """
+        while self.nodes:
+            entries = Entries(self.known.run, [self.nodes.pop(0)], self.ends[:])
+            self.ends.clear()
+            await self._kept(str(entries.nodes[0][1]), entries)
+
+    async def _kept(self, node: str, entries: Entries) -> None:
+        is_run = is_ours = False
+
+        async def body() -> dict[str, Any]:
+            nonlocal is_run, is_ours
+            is_run, is_ours = True, await self.committer.commit(entries)
+            return {"node": node}
+
+        (_, _, item, _, status, *_) = entries.nodes[0]
+        is_whole = item == 0 and status in ("ok", "not kept")  # no task of it, and nothing that makes way for more
+        step = self.steps.get(node) if is_whole else None
+        try:
+            envelope = {"node": node} if step is None else await step(node, body)
+            if not is_run:  # the engine had noted it, and the row is gone
+                await body()
+        except (asyncio.CancelledError, StoreError):
+            raise
+        except BaseException as error:
+            self.stop = error
+            raise StoreError(self.where, f"this worker may not go on with the run: {error}") from error
+        if envelope != {"node": node}:
+            raise StoreError(self.where, f"the step of node '{node}' holds {envelope!r:.80}, which belongs to another")
+        if not is_ours:
+            raise Overtaken(self.where, f"another worker wrote node '{node}' before")
+
+    async def end(self) -> None:
+        """Write what is left when the run is through."""
+        if self.nodes or self.ends:
+            await self.committer.commit(Entries(self.known.run, self.nodes[:], self.ends[:]))
+            self.nodes.clear()
+            self.ends.clear()

@@ -1,0 +1,191 @@
+"""Giving runs to the workers of a cluster, and taking them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from crewgraph.cluster.names import APPLICATION, WORKFLOW, queue_of, structure_of, workflow_of
+from crewgraph.engine.port import Row
+from crewgraph.errors import StoreError
+from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.remote import RemoteJournal
+
+__all__ = ["AT_ONCE", "Submitted", "Submitter", "cancel_runs", "migrate", "workers_of"]
+
+AT_ONCE = 1_000
+"""Runs in one transaction."""
+ACTIVE = ("ENQUEUED", "PENDING", "DELAYED")
+INSERT = """INSERT INTO crewgraph.runs (pipeline, id, content, input, definition, place, status, began)
+            SELECT %(pipeline)s, r.id, r.content, r.input, %(definition)s, r.place, 'new',
+                   extract(epoch FROM clock_timestamp())
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
+            ORDER BY r.id ON CONFLICT DO NOTHING"""
+FOUND = """SELECT r.id, r.run, r.status, r.content, r.definition, coalesce(t.number, 0), t.workflow, s.status
+           FROM crewgraph.runs r LEFT JOIN crewgraph.tickets t USING (run)
+           LEFT JOIN dbos.workflow_status s ON s.workflow_uuid = t.workflow
+           WHERE r.pipeline = %(pipeline)s AND r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r"""
+QUEUED = """UPDATE crewgraph.runs SET status = 'queued', error = NULL, ended = NULL, definition = %(definition)s,
+              content = r.content, input = r.input, place = r.place
+            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
+            WHERE pipeline = %(pipeline)s AND runs.id = r.id"""
+TICKET = """INSERT INTO crewgraph.tickets VALUES (%s, %s, %s)
+            ON CONFLICT (run) DO UPDATE SET number = excluded.number, workflow = excluded.workflow"""
+WORKERS = """SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
+             WHERE pipeline = %s AND beat > clock_timestamp() - interval '30 seconds' GROUP BY 1 ORDER BY 1"""
+CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
+            WHERE run = ANY(%s) AND status IN ('queued', 'running')"""
+
+
+@dataclass(slots=True)
+class Submitted:
+    """What became of inputs that were submitted.
+
+    Attributes:
+        runs: by number of the run, its row.
+        new: how many were not there.
+        again: how many were there, had not ended well and wait for a worker once more.
+        under_way: how many a worker had already, or would have soon.
+        done: how many had ended well.
+    """
+
+    runs: dict[int, Row] = field(default_factory=dict[int, Row])
+    new: int = 0
+    again: int = 0
+    under_way: int = 0
+    done: int = 0
+
+
+def migrate(address: str) -> None:
+    """Make what a cluster needs in a database, or bring it up to date: once for each release, before workers start.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    from dbos._serialization import DBOSPortableJSON
+    from dbos._sys_db import SystemDatabase
+
+    from crewgraph.store.postgres import prepare
+
+    prepare(address)
+    try:
+        database = SystemDatabase.create(
+            system_database_url=address, engine_kwargs={}, engine=None, schema="dbos", serializer=DBOSPortableJSON,
+            executor_id=None, use_listen_notify=True,
+        )  # fmt: skip
+        try:
+            database.run_migrations()
+        finally:
+            database.destroy()
+    except Exception as error:  # noqa: BLE001 - whatever DBOS raises may quote the address
+        raise StoreError(shown_address(address), f"the tables of DBOS cannot be made: {type(error).__name__}") from None
+
+
+class Submitter(AbstractContextManager["Submitter"]):
+    """Submits runs of one pipeline.
+
+    Args:
+        journal: what is known of the kickoff.
+    """
+
+    def __init__(self, journal: RemoteJournal) -> None:
+        from dbos import DBOSClient
+        from dbos._serialization import DBOSPortableJSON
+
+        self._journal = journal
+        self.structure = structure_of(journal.plan)
+        with connected(journal.address) as connection, translated(journal.address):
+            connection.execute("SELECT 1 FROM meta, dbos.workflow_status LIMIT 1")
+            told = (f"definition:{journal.definition}", json.dumps(journal.described))
+            connection.execute("INSERT INTO meta VALUES (%s, %s) ON CONFLICT DO NOTHING", told)
+        self._client = DBOSClient(
+            system_database_url=journal.address, serializer=DBOSPortableJSON, application_name=APPLICATION,
+            retry_connection_errors=False,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.destroy()
+
+    def submit(self, batch: Sequence[Row], into: Submitted) -> None:
+        """Submit rows in one transaction; those that are there already are only counted.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        journal = self._journal
+        rows = {row.identity.id: row for row in batch if row.identity is not None}
+        said: dict[str, Any] = {"pipeline": journal.pipeline, "definition": journal.definition}
+        with translated(journal.address), self._client._sys_db.engine.begin() as sa:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            connection: Any = sa.connection.dbapi_connection
+            assert connection is not None, "it has just begun"
+            with connection.cursor() as cursor:
+                cursor.execute(INSERT, {**said, "rows": _records(rows.values())})
+                found = cursor.execute(FOUND, {**said, "ids": sorted(rows)}).fetchall()
+                due = [each for each in found if self._is_due(each, rows[each[0]], into)]
+                old = [each[6] for each in due if each[7] in ACTIVE]
+                if old:  # another version of them, or other inputs
+                    cursor.execute(
+                        "UPDATE dbos.workflow_status SET status = 'CANCELLED' WHERE workflow_uuid = ANY(%s)", (old,)
+                    )
+                cursor.execute(QUEUED, {**said, "rows": _records(rows[each[0]] for each in due)})
+                tickets = [(each[1], each[5] + 1, workflow_of(each[1], each[5] + 1)) for each in due]
+                cursor.executemany(TICKET, tickets)
+            for run, _, workflow in tickets:
+                options: Any = {
+                    "workflow_name": WORKFLOW, "queue_name": queue_of(journal.pipeline, self.structure),
+                    "workflow_id": workflow, "app_version": APPLICATION,
+                }  # fmt: skip
+                self._client.enqueue_in_transaction(sa, options, run, journal.pipeline)
+        into.runs |= {each[1]: rows[each[0]] for each in found}
+
+    def _is_due(self, found: Sequence[Any], row: Row, into: Submitted) -> bool:
+        """Whether a run waits for a worker from now on."""
+        _, _, status, content, definition, number, _, state = found
+        is_same = row.identity is not None and (content, definition) == (row.identity.content, self._journal.definition)
+        if is_same and status == "ok":
+            into.done += 1
+        elif is_same and status in {"queued", "running"} and state in ACTIVE:
+            into.under_way += 1
+        elif number == 0:
+            into.new += 1
+            return True
+        else:
+            into.again += 1
+            return True
+        return False
+
+
+def _records(rows: Any) -> str:
+    return json.dumps(
+        [
+            {"id": row.identity.id, "content": row.identity.content, "input": row.identity.text, "place": row.index}
+            for row in rows
+        ]
+    )
+
+
+def workers_of(connection: Any, pipeline: str) -> list[tuple[str, int, float]]:
+    """For each version of a pipeline that workers have just now, how many there are and since when."""
+    return [(version, count, float(age)) for version, count, age in connection.execute(WORKERS, (pipeline,)).fetchall()]
+
+
+def cancel_runs(address: str, runs: Sequence[int]) -> int:
+    """Cancel runs that have not ended; returns how many those were.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    with connected(address) as connection, translated(address), connection.transaction():
+        query = """UPDATE dbos.workflow_status SET status = 'CANCELLED', updated_at = extract(epoch FROM clock_timestamp()) * 1000,
+                   completed_at = extract(epoch FROM clock_timestamp()) * 1000 FROM tickets t
+                   WHERE t.workflow = workflow_uuid AND t.run = ANY(%s) AND status IN ('ENQUEUED', 'PENDING', 'DELAYED')"""
+        cancelled: int = connection.execute(CANCEL, (list(runs),)).rowcount
+        connection.execute(query, (list(runs),))
+        connection.execute("UPDATE tickets SET workflow = '' WHERE run = ANY(%s)", (list(runs),))
+    return cancelled

@@ -1,0 +1,203 @@
+"""A worker: takes runs from the database and walks them through their pipelines, on this machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crewgraph.cluster.book import Book, Overtaken
+from crewgraph.cluster.committer import Committer
+from crewgraph.cluster.janitor import Janitor
+from crewgraph.cluster.names import APPLICATION, WORKFLOW, queue_of, structure_of
+from crewgraph.cluster.reader import Reader
+from crewgraph.compiler import compile_pipeline
+from crewgraph.compiler.plan import Plan
+from crewgraph.definition import digest
+from crewgraph.engine.inputs import rows
+from crewgraph.engine.local import LocalEngine
+from crewgraph.engine.port import Job
+from crewgraph.engine.run import Run
+from crewgraph.errors import StoreError
+from crewgraph.policy import UNDECLARED
+from crewgraph.scope import current
+from crewgraph.store.postgres import shown_address
+from crewgraph.store.versions import own_definitions, version_of
+from crewgraph.syntax import Pipeline
+
+__all__ = ["Worker", "executor_name"]
+
+_log = logging.getLogger("crewgraph.cluster")
+
+POLL = 0.2
+"""Seconds between two looks at a queue that was empty."""
+THREADS = 32
+"""Of DBOS, which would make one for each run."""
+ATTEMPTS = 20
+"""How often a run is begun whose workers die with it."""
+OVERTAKEN = 3
+"""How often a run is walked anew because another worker had written a node of it."""
+
+
+def executor_name() -> str:
+    """The name of this process, which no other has or had."""
+    try:
+        with open("/proc/self/stat", encoding="ascii") as file:  # noqa: PTH123 - no path of the user's
+            began = file.read().rpartition(")")[2].split()[19]
+    except OSError:
+        began = str(threading.get_native_id())
+    return f"{socket.gethostname()}-{os.getpid()}-{began}"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A pipeline that a worker has."""
+
+    pipeline: Pipeline
+    plan: Plan
+    own: list[str]
+    definition: str
+    structure: str
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> Served:
+        """What a worker knows of a pipeline.
+
+        Raises:
+            PipelineInvalid: it is.
+        """
+        plan = compile_pipeline(pipeline)
+        own = own_definitions(plan, pipeline.input_model)
+        version = version_of(plan, own)
+        return cls(pipeline, plan, own, digest([version.own, version.whole]), structure_of(plan))
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker; there is one in a process.
+
+    Attributes:
+        address: of the database.
+        pipelines: by name, what it has.
+        concurrency: how many runs of each pipeline it has at work at once.
+        dead_after: seconds without a sign of life after which another worker's runs are taken over.
+    """
+
+    address: str
+    pipelines: Mapping[str, Pipeline]
+    concurrency: int = 100
+    dead_after: float = 30.0
+    name: str = field(default_factory=executor_name)
+    served: dict[str, Served] = field(default_factory=dict[str, Served])
+    committer: Committer | None = None
+    reader: Reader | None = None
+    janitor: Janitor | None = None
+
+    def start(self) -> None:
+        """Begin to take runs.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        from dbos import DBOS, DBOSConfig
+        from dbos._serialization import DBOSPortableJSON
+
+        self.served = {name: Served.of(pipeline) for name, pipeline in self.pipelines.items()}
+        self.committer, self.reader = Committer(self.address), Reader(self.address)
+        self.janitor = Janitor(
+            self.address, self.name, {name: each.structure for name, each in self.served.items()}, self.dead_after
+        )
+        self.janitor.beat()
+        config: DBOSConfig = {
+            "name": APPLICATION, "system_database_url": self.address, "application_version": APPLICATION,
+            "executor_id": self.name, "run_migrations": False, "max_executor_threads": THREADS,
+            "serializer": DBOSPortableJSON, "log_level": "WARNING", "sys_db_pool_size": 10,
+        }  # fmt: skip
+        DBOS(config=config)
+        DBOS.workflow(name=WORKFLOW, max_recovery_attempts=ATTEMPTS)(self._workflow())
+        queues = [queue_of(name, each.structure) for name, each in self.served.items()]
+        DBOS.listen_queues(queues)
+        DBOS.launch()
+        for queue in queues:
+            DBOS.register_queue(
+                queue, worker_concurrency=self.concurrency, polling_interval_sec=POLL, on_conflict="always_update"
+            )
+        self.janitor.start()
+
+    def stop(self, grace: float = 30.0) -> None:
+        """Take no more runs, wait for those at work, and leave the rest to others."""
+        from dbos import DBOS
+
+        DBOS.destroy(workflow_completion_timeout_sec=round(grace))
+        assert self.committer is not None, "it was started"
+        assert self.janitor is not None, "it was started"
+        self.committer.close()
+        self.janitor.stop()
+
+    # ---- one run -----------------------------------------------------------------------------------------------
+
+    def _workflow(self) -> Callable[..., Any]:
+        async def run(run: int, pipeline: str) -> dict[str, Any]:
+            return await self.walk(run, self.served[pipeline])
+
+        return run
+
+    async def walk(self, number: int, served: Served) -> dict[str, Any]:
+        """Walk a run through its pipeline, from where it was."""
+        from dbos import DBOS
+
+        for _ in range(OVERTAKEN):
+            # Numbers of steps are drawn in the order of the plan before anything runs: branches may end in any order.
+            slots = {node.name: DBOS.reserve_step() for node in served.plan.nodes}
+            assert self.reader is not None, "it was started"
+            known, workflow = await self.reader.known(number)
+            if workflow != DBOS.workflow_id:
+                return {"run": number, "status": "superseded"}
+            steps = {name: _step(slot) for name, slot in slots.items()}
+            assert self.committer is not None, "it was started"
+            book = Book(
+                shown_address(self.address), known, workflow, served.plan, served.own, served.definition,
+                self.committer, steps,
+            )  # fmt: skip
+            try:
+                status = await self._walked(book, served)
+            except Overtaken as error:
+                _log.warning("run %s: %s; it is read and walked again", known.identity.id, error)
+                continue
+            except StoreError:
+                if book.stop is not None:
+                    raise book.stop from None
+                raise
+            return {"run": number, "status": status}
+        told = "other workers write it at the same time"
+        raise StoreError(shown_address(self.address), f"run {number} is given up: {told}")
+
+    async def _walked(self, book: Book, served: Served) -> str:
+        ended = list[Run]()
+
+        async def deliver(run: Run) -> None:
+            ended.append(run)
+
+        pipeline, known, outer = served.pipeline, book.known, current()
+        scope = replace(outer, policy=UNDECLARED.over(pipeline.policy).over(outer.policy))
+        job = Job(self.concurrency, False, None, deliver, scope=scope, journal=book)
+        (row,) = rows([json.loads(known.identity.text)], served.plan)
+        await LocalEngine().execute(served.plan, [replace(row, index=known.place, identity=known.identity)], job)
+        if row.error is not None:  # such an input is known here, and not to whoever submitted it
+            book.refuse(str(row.error))
+        await book.end()
+        for line in book.told:
+            _log.warning("run %s: %s", known.identity.id, line)
+        return str(ended[0].status)
+
+
+def _step(slot: Any) -> Callable[..., Any]:
+    async def run(node: str, body: Callable[[], Any]) -> Any:
+        return await slot.run_async({"name": node}, body)
+
+    return run

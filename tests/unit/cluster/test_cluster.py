@@ -1,0 +1,124 @@
+"""Submitting to a cluster and reading it back, with a worker in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from crewgraph import Budget, KickoffError, Pipeline, Policy, step
+from crewgraph.cli import cli
+from crewgraph.cluster.submit import migrate
+from crewgraph.errors import StoreError
+from tests.cluster_app import pipeline
+from tests.postgres import created, served
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+TARGET = "tests.cluster_app:pipeline"
+
+
+@pytest.fixture(scope="module")
+def store() -> Generator[str]:
+    with served("-c", "fsync=off") as server:
+        address = created(server.url(), "cluster")
+        migrate(address)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def worker(store: str) -> Generator[subprocess.Popen[str]]:
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CREWGRAPH_TEST_BAD": "1"}
+    command = [sys.executable, "-m", "crewgraph", "worker", TARGET, "--store", store, "--grace", "5"]
+    started = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+    assert started.stderr is not None
+    assert "takes runs of 'clustered'" in started.stderr.readline()
+    yield started
+    started.terminate()
+    with started:
+        assert started.wait(30) == 0
+
+
+def test_results_are_those_of_this_process(store: str, worker: object) -> None:
+    """Results, traces, journeys and usage are the same as those of a kickoff without a cluster."""
+    inputs = [{"n": n} for n in range(5)]
+    there, here = pipeline.kickoff(inputs, store=store), pipeline.kickoff(inputs)
+    for attribute in ("trace", "raw", "json_dict", "token_usage", "status", "index"):
+        assert [getattr(run, attribute) for run in there] == [getattr(run, attribute) for run in here]
+    assert {span.source for run in there for span in run.spans} == {"store"}
+
+
+def test_a_failure_on_a_worker_is_told_here(store: str, worker: object) -> None:
+    """A node that fails on a worker fails its run here, with what the worker said; the others are there."""
+    with pytest.raises(KickoffError, match="the line is dead") as caught:
+        pipeline.kickoff([{"n": 13}, {"n": 14}], store=store)
+    assert [str(run.status) for run in caught.value.result] == ["failed", "ok"]
+    assert [span.status for span in caught.value.result[0].spans] == ["ok", "ok", "ok", "failed"]
+
+
+def test_the_same_file_again_submits_what_is_new(store: str, worker: object, tmp_path: Path) -> None:
+    """`submit` returns at once and says how many runs were new and how many were done."""
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"n": 100}\n{"n": 101}\n')
+    pipeline.kickoff([{"n": 100}], store=store)
+    said = CliRunner().invoke(cli, ["submit", TARGET, str(file), "--store", store])
+    assert (said.exit_code, said.stdout) == (0, "1 run new, 0 submitted again, 0 under way, 1 done\n")
+    assert len(pipeline.kickoff([{"n": 101}], store=store)) == 1
+
+
+def test_a_run_nobody_executes_is_told_and_can_be_cancelled(store: str, worker: object, tmp_path: Path) -> None:
+    """A pipeline of another structure finds no worker: it is said which are there, and its runs can be cancelled."""
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"n": 7777, "ticket": "T-1"}\n')
+    (tmp_path / "other_app.py").write_text(
+        "from tests.cluster_app import *\npipeline = Pipeline([first, slow], name='clustered')\n"
+    )
+    runner, target = CliRunner(), f"{tmp_path / 'other_app.py'}:pipeline"
+    said = runner.invoke(cli, ["submit", target, str(file), "--store", store, "--id-column", "ticket"])
+    assert "no worker of 'clustered' in this version is there" in said.stderr
+    assert runner.invoke(cli, ["cancel", "T-1", "--store", store]).stdout == "1 run cancelled\n"
+    assert runner.invoke(cli, ["cancel", "T-1", "--store", store]).stdout == "0 runs cancelled\n"
+    assert runner.invoke(cli, ["cancel", "T-9", "--store", store]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"budget": Budget(tokens=5)}, "Crew\\(budget"),
+        ({"input_budget": Budget(tokens=5)}, "Crew\\(budget"),
+        ({"policy": Policy(retries=1)}, "Pipeline\\(…, policy"),
+    ],
+    ids=["budget", "input budget", "policy"],
+)
+def test_what_workers_would_not_see_is_refused(store: str, options: dict[str, object], hint: str) -> None:
+    """An option that would end at this process is refused before anything is submitted."""
+    with pytest.raises(ValueError, match=hint):
+        pipeline.kickoff([{"n": 1}], store=store, **options)
+
+
+def test_a_pipeline_without_a_name_is_refused(store: str) -> None:
+    """Workers know pipelines by their names, so one without is refused, with the edit."""
+
+    @step
+    def one(n: int) -> dict[str, int]:
+        return {"m": n}
+
+    with pytest.raises(StoreError, match="name='…'"):
+        Pipeline([one]).kickoff([{"n": 1}], store=store)
+
+
+def test_the_engine_needs_a_database() -> None:
+    """The cluster without a database is refused, with the option that names one."""
+    with pytest.raises(ValueError, match="store='postgresql"):
+        pipeline.kickoff([{"n": 1}], engine="cluster")
+
+
+def test_a_database_that_is_no_store_is_refused(store: str) -> None:
+    """A database that was never migrated says which command makes it a store."""
+    bare = created(store, "bare")
+    with pytest.raises(StoreError, match="crewgraph migrate"):
+        pipeline.kickoff([{"n": 1}], store=bare)
