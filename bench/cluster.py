@@ -22,13 +22,11 @@ def measured(address: str, workers: int, count: int, pause: str) -> float:
     environ = {**os.environ, "CREWGRAPH_TEST_PAUSE": pause, "PYTHONPATH": os.pathsep.join(["src", *sys.path])}
     command = [sys.executable, "-m", "crewgraph", "worker", "tests.cluster_app:pipeline", "--store", address]
     started = [
-        subprocess.Popen(  # noqa: S603 - our own command
-            [*command, "--concurrency", str(CONCURRENCY)], env=environ, stderr=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([*command, "--concurrency", str(CONCURRENCY)], env=environ, stderr=subprocess.PIPE, text=True)
         for _ in range(workers)
     ]
     for each in started:
-        assert each.stderr is not None  # noqa: S101 - it was asked for
+        assert each.stderr is not None
         each.stderr.readline()
     begin = time.perf_counter()
     pipeline.kickoff([{"n": n} for n in range(count)], store=address)
@@ -49,7 +47,7 @@ def main() -> None:
         one, three = (
             measured(created(server.url(), f"bench{workers}", "template"), workers, count, pause) for workers in (1, 3)
         )
-    print(f"1 worker {one:.1f} s, 3 workers {three:.1f} s: {three / one:.2f}")  # noqa: T201 - for a person
+    print(f"1 worker {one:.1f} s, 3 workers {three:.1f} s: {three / one:.2f}")
 
 
 if __name__ == "__main__":

@@ -37,5 +37,5 @@ def test_installed_engines_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry point of the group is an engine."""
     monkeypatch.setattr(named, "entry_points", lambda group: [Point()] if group == "crewgraph.engines" else [])
     assert isinstance(named.engine_named("other"), Other)
-    with pytest.raises(ValueError, match=r"there is no engine 'warp'; installed engines: local, other"):
+    with pytest.raises(ValueError, match=r"there is no engine 'warp'; installed engines: cluster, local, other"):
         named.engine_named("warp")
