@@ -22,9 +22,7 @@ def measured(address: str, workers: int, count: int, pause: str) -> float:
     environ = {**os.environ, "CREWGRAPH_TEST_PAUSE": pause, "PYTHONPATH": os.pathsep.join(["src", *sys.path])}
     command = [sys.executable, "-m", "crewgraph", "worker", "tests.cluster_app:pipeline", "--store", address]
     started = [
-        subprocess.Popen(  # noqa: S603 - our own command
-            [*command, "--concurrency", str(CONCURRENCY)], env=environ, stderr=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([*command, "--concurrency", str(CONCURRENCY)], env=environ, stderr=subprocess.PIPE, text=True)
         for _ in range(workers)
     ]
     for each in started:

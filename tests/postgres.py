@@ -1,4 +1,4 @@
-"""A server of Postgres for tests: the one that ``CREWGRAPH_TEST_POSTGRES`` names, else one of our own."""
+"""A server of Postgres for tests, run from the binaries of an installed wheel."""
 
 from __future__ import annotations
 

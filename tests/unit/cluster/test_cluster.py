@@ -70,6 +70,22 @@ def test_the_same_file_again_submits_what_is_new(store: str, worker: object, tmp
     assert len(pipeline.kickoff([{"n": 101}], store=store)) == 1
 
 
+def test_status_reads_the_database(store: str, worker: object) -> None:
+    """`status` takes an address as it takes a file."""
+    pipeline.kickoff([{"n": 200}], store=store)
+    said = CliRunner().invoke(cli, ["status", store])
+    assert (said.exit_code, said.stdout.split()[0]) == (0, "clustered")
+
+
+def test_an_edit_is_submitted_anew(store: str, worker: object) -> None:
+    """The same id with another input supersedes a run that waits, and what is read belongs to the new input."""
+    known = {"store": store, "id_column": "ticket"}
+    pipeline.kickoff([{"n": 300, "ticket": "E-1"}], **known)
+    (run,) = pipeline.kickoff([{"n": 301, "ticket": "E-1"}], **known)
+    (here,) = pipeline.kickoff([{"n": 301, "ticket": "E-1"}])
+    assert run.to_dict() == here.to_dict()
+
+
 def test_a_run_nobody_executes_is_told_and_can_be_cancelled(store: str, worker: object, tmp_path: Path) -> None:
     """A pipeline of another structure finds no worker: it is said which are there, and its runs can be cancelled."""
     file = tmp_path / "in.jsonl"

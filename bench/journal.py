@@ -1,0 +1,98 @@
+"""What a store costs: the same kickoff with and without one, side by side.
+
+Run from the checkout: ``PYTHONPATH=src python bench/journal.py [--runs 400] [--rounds 5]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from crewgraph import Pipeline, step
+
+WAITS = {"chain of 5, 10 ms": 0.01, "chain of 5, no wait": 0.0}
+
+
+def chain(seconds: float) -> Pipeline:
+    """Five steps, each of which waits, as one that asks a model does."""
+
+    async def wait() -> None:
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    @step
+    async def one(n: int) -> dict[str, int]:
+        await wait()
+        return {"a": n}
+
+    @step
+    async def two(a: int) -> dict[str, int]:
+        await wait()
+        return {"b": a}
+
+    @step
+    async def three(b: int) -> dict[str, int]:
+        await wait()
+        return {"c": b}
+
+    @step
+    async def four(c: int) -> dict[str, int]:
+        await wait()
+        return {"d": c}
+
+    @step
+    async def five(d: int) -> dict[str, int]:
+        await wait()
+        return {"e": d}
+
+    return Pipeline([one, two, three, four, five], name="chain")
+
+
+def timed(
+    pipeline: Pipeline, inputs: Sequence[dict[str, int]], store: Path | None, at_once: int
+) -> tuple[float, float]:
+    """Seconds of one kickoff: by the clock, and of the processor."""
+    wall, processor = time.perf_counter(), time.process_time()
+    pipeline.kickoff(inputs, store=store, max_concurrency=at_once)
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
+def measure(name: str, seconds: float, options: argparse.Namespace) -> str:
+    """One line of the table: medians of rounds that take turns, so that both sides see the same machine."""
+    pipeline, inputs = chain(seconds), [{"n": n} for n in range(options.runs)]
+    without, kept = list[tuple[float, float]](), list[tuple[float, float]]()
+    timed(pipeline, inputs[:5], None, options.at_once)
+    for _ in range(options.rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            without.append(timed(pipeline, inputs, None, options.at_once))
+            kept.append(timed(pipeline, inputs, Path(folder) / "runs.sqlite", options.at_once))
+    (wall, processor), (wall_kept, processor_kept) = (
+        tuple(map(statistics.median, zip(*side, strict=True))) for side in (without, kept)
+    )
+    ratio = statistics.median(after[0] / before[0] for before, after in zip(without, kept, strict=True))
+    nodes = 5 * options.runs
+    return (
+        f"{name:24} {wall:7.3f} {wall_kept:7.3f} {ratio:6.2f}x"
+        f" {processor / nodes * 1e3:9.3f} {processor_kept / nodes * 1e3:9.3f}"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--at-once", type=int, default=100)
+    options = parser.parse_args()
+    print(f"{'':24} {'s':>7} {'s kept':>7} {'ratio':>7} {'ms/node':>9} {'ms kept':>9}")
+    for name, seconds in WAITS.items():
+        print(measure(name, seconds, options), flush=True)
+
+
+if __name__ == "__main__":
+    main()
