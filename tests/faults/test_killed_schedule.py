@@ -69,7 +69,7 @@ def test_a_tick_survives_kill_9(tmp_path) -> None:
     (tmp_path / "app.py").write_text(CODE)
     add = ("add", "minutely", "app:pipeline", "--cron", "* * * * *", "--callable", "app:guests", "--catch-up", "none")
     assert crewgraph(tmp_path, *add).wait(60) == 0
-    with crewgraph(tmp_path, "run-now", "minutely") as process:
+    with crewgraph(tmp_path, "run-now", "minutely", "app:pipeline") as process:
         while len(lines(tmp_path / "ran.txt")) < 40:
             assert process.poll() is None
             time.sleep(0.01)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -122,7 +123,7 @@ def _check(made: Schedule) -> None:
 @store_option
 def list_(store: str, *, is_json: bool) -> None:
     """List the schedules: what they run and when, and how it went last."""
-    schedules = Schedules(store)
+    schedules = Schedules(store, is_made=False)
     states = schedules.list()
     if is_json:
         for state in states:
@@ -139,7 +140,8 @@ def list_(store: str, *, is_json: bool) -> None:
 
 def _record(state: State) -> dict[str, Any]:
     return {
-        **state.schedule.model_dump(mode="json", exclude_none=True),
+        "name": state.name,
+        **(state.schedule.model_dump(mode="json", exclude_none=True) if state.schedule else {"error": state.error}),
         "is_paused": state.is_paused,
         "next": state.next and state.next.isoformat(),
         "last": state.last and state.last._asdict(),
@@ -148,6 +150,8 @@ def _record(state: State) -> dict[str, Any]:
 
 def _row(state: State) -> tuple[str, ...]:
     made, last = state.schedule, state.last
+    if made is None:
+        return (clean(state.name), *["?"] * 4, clean(state.error or ""))
     coming = "paused" if state.is_paused else _when(state.next, made.timezone)
     told = "never ran" if last is None else f"{last.status} {last.tick}"
     return tuple(map(clean, (made.name, made.target, made.cron, made.timezone, coming, told)))
@@ -170,7 +174,7 @@ def _when(instant: datetime | None, zone: str) -> str:
 @store_option
 def pause(name: str, store: str) -> None:
     """Let the schedule NAME rest."""
-    Schedules(store).pause(name)
+    Schedules(store, is_made=False).pause(name)
 
 
 @schedule.command(name="continue")
@@ -178,7 +182,7 @@ def pause(name: str, store: str) -> None:
 @store_option
 def continue_(name: str, store: str) -> None:
     """End the rest of the schedule NAME; what it missed does not run."""
-    Schedules(store).go_on(name)
+    Schedules(store, is_made=False).go_on(name)
 
 
 @schedule.command()
@@ -186,15 +190,22 @@ def continue_(name: str, store: str) -> None:
 @store_option
 def remove(name: str, store: str) -> None:
     """Take the schedule NAME away; what it ran stays in the store."""
-    Schedules(store).remove(name)
+    Schedules(store, is_made=False).remove(name)
 
 
 @schedule.command(name="run-now")
 @click.argument("name")
+@click.argument("target", required=False)
+@click.option("--all", "is_all", is_flag=True, help="Run what the store names: it is yours, and nobody else writes it.")
 @store_option
-def run_now(name: str, store: str) -> None:
-    """Run the schedule NAME now, here or by the process that serves it."""
-    done = anyio.run(Schedules(store).run_now, name, Code())
+def run_now(name: str, target: str | None, store: str, *, is_all: bool) -> None:
+    """Run the schedule NAME now, here or by the process that serves it.
+
+    A store is a file, and what it names is imported; so where it runs here TARGET is named again, or --all trusts the file.
+    """
+    targets = None if is_all else [target] if target else []
+    run = partial(Schedules(store, is_made=False).run_now, name, _Allowed(targets), targets=targets)
+    done = anyio.run(run)
     if done is None:
         click.echo("the process that serves it runs it")
         return
@@ -214,8 +225,8 @@ def serve(targets: Sequence[str], store: str, *, is_all: bool) -> None:
     A store is a file, and what it names is imported; so the targets are named again, or --all trusts the file. The first
     Ctrl-C waits for the tick at work, the second one cuts it off; the next serve goes on with it.
     """
-    schedules = Schedules(store)
-    named = {state.schedule.target for state in schedules.list()}
+    schedules = Schedules(store, is_made=False)
+    named = {state.schedule.target for state in schedules.list() if state.schedule is not None}
     if not is_all and not targets:
         there = " ".join(sorted(named)) or "TARGET"
         raise Mistake(
@@ -272,5 +283,6 @@ def _say(said: str | Tick) -> None:
         click.echo(f"{stamp}  {clean(said)}", err=True)
         return
     told = f"{counted(said.runs, 'run')} {said.status}" if said.error is None else said.error
+    told += f", {said.waiting:,} of them waiting for a person" if said.waiting else ""
     color = "green" if said.status == "ok" else "red"
     click.echo(f"{stamp}  {clean(said.schedule)}: {click.style(clean(told), fg=color)}", err=True)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 import anyio
+from pydantic import ValidationError
 
-from crewgraph.errors import ScheduleError
+from crewgraph.errors import ScheduleError, StoreError
 from crewgraph.schedule.cron import Cron
 from crewgraph.schedule.record import Schedule
 from crewgraph.schedule.tick import Loading, Tick, instant_of, run_tick, written_tick
@@ -28,33 +30,40 @@ class State:
     """A schedule, and where it stands.
 
     Attributes:
-        schedule: what it is.
+        name: what it is called.
+        schedule: what it is; ``None`` where what stands in the store is none.
         is_paused: whether it rests.
         last: its latest tick; ``None`` where there was none.
         next: when it comes next; ``None`` while it rests.
+        error: why it cannot run.
     """
 
-    schedule: Schedule
+    name: str
+    schedule: Schedule | None
     is_paused: bool
     last: TickRow | None
     next: datetime | None
+    error: str | None = None
 
 
 class Schedules:
     """The schedules of a store.
 
     Args:
-        store: the file; it is made where there is none.
+        store: the file.
+        is_made: whether it is made where there is none.
         clock: gives the seconds since the epoch.
 
     Raises:
         StoreError: the store cannot be used.
     """
 
-    def __init__(self, store: str | PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: str | PathLike[str], *, is_made: bool = True, clock: Callable[[], float] = time.time
+    ) -> None:
         if "://" in fspath(store):
             raise ScheduleError("schedules stand in the file of a store", hint="--store schedules.sqlite")
-        self._table = Timetable(Path(store))
+        self._table = Timetable(Path(store), is_made=is_made)
         self._clock = clock
 
     # ---- what there is -----------------------------------------------------------------------------------------
@@ -77,11 +86,15 @@ class Schedules:
 
     def list(self) -> Sequence[State]:
         """All schedules, by name."""
-        now, states = self._now(), []
+        now, states = self._now(), list[State]()
         for name, (record, is_paused) in self._table.schedules().items():
-            schedule = Schedule.model_validate(record)
-            coming = None if is_paused else Cron(schedule.cron, schedule.timezone).after(now)
-            states.append(State(schedule, is_paused, self._table.last(name), coming))
+            last = self._table.last(name)
+            try:
+                schedule, cron = _read(record)
+            except ScheduleError as error:
+                states.append(State(name, None, is_paused, last, None, str(error)))
+            else:
+                states.append(State(name, schedule, is_paused, last, None if is_paused else cron.after(now)))
         return states
 
     @property
@@ -116,20 +129,31 @@ class Schedules:
 
     # ---- running -----------------------------------------------------------------------------------------------
 
-    async def run_now(self, name: str, loading: Loading) -> Tick | None:
+    async def run_now(self, name: str, loading: Loading, *, targets: Collection[str] | None = None) -> Tick | None:
         """Run a schedule now: as a tick that stands for this second.
+
+        Args:
+            name: the schedule.
+            loading: finds code and files.
+            targets: whose code may be imported; ``None`` for whatever the store names.
 
         Returns:
             What became of it; ``None`` where another process serves the schedules, and will run it.
 
         Raises:
-            ScheduleError: there is none of this name.
-            StoreError: the store cannot be used.
+            ScheduleError: there is none of this name, or it runs something else than the targets.
+            StoreError: the store cannot be used, or somebody runs a kickoff on it.
         """
         schedule, tick = self._known(name)[0], written_tick(self._now())
-        self._table.want(name, tick, self._clock())
         if self._table.server() is not None:
+            self._table.want(name, tick, self._clock())
             return None
+        if targets is not None and schedule.target not in targets:
+            hint = f"crewgraph schedule run-now {name} {schedule.target}"
+            raise ScheduleError(f"'{name}' runs {schedule.target}, which was not named", hint=hint)
+        writer = self._table.writer()
+        if writer is not None:
+            raise StoreError(str(self._table.path), f"{writer} writes to it", hint="try again when that is through")
         with self._table.serving():
             return await self._run(schedule, instant_of(tick), loading)
 
@@ -156,16 +180,26 @@ class Schedules:
         """
         stop = stop or anyio.Event()
         with self._table.serving():
-            told(f"serving {self._table.path}")
+            say = _Once(told)
+            say(f"serving {self._table.path}")
             while not stop.is_set():
-                due = self._due(targets)
-                if due is None or not await self._is_free(told):
+                due = self._due(targets, say)
+                if due is None or not await self._served(*due, loading, say):
                     with anyio.move_on_after(POLL):
                         await stop.wait()
-                    continue
-                schedule, instant = due
-                told(f"{schedule.name}: {written_tick(instant)}")
-                told(await self._run(schedule, instant, loading))
+
+    async def _served(self, schedule: Schedule, instant: datetime, loading: Loading, say: _Once) -> bool:
+        """Run a tick; false where somebody else runs a kickoff on the store."""
+        try:
+            if self._table.writer() is None:
+                say(f"{schedule.name}: {written_tick(instant)}")
+                say.told(await self._run(schedule, instant, loading))
+                return True
+        except StoreError:
+            if self._table.writer() is None:
+                raise
+        say(f"waiting: {self._table.writer() or 'somebody'} writes to the store")
+        return False
 
     async def _run(self, schedule: Schedule, instant: datetime, loading: Loading) -> Tick:
         tick = written_tick(instant)
@@ -178,46 +212,48 @@ class Schedules:
         self._table.forget_rows(done.batch)
         return done
 
-    async def _is_free(self, told: Callable[[str], None]) -> bool:
-        """Whether nobody else runs a kickoff on the store."""
-        writer = self._table.writer()
-        if writer is not None:
-            told(f"waiting: {writer} writes to the store")
-        return writer is None
-
-    def _due(self, targets: Collection[str] | None) -> tuple[Schedule, datetime] | None:
+    def _due(self, targets: Collection[str] | None, say: _Once) -> tuple[Schedule, datetime] | None:
         """What is to run next, if something is: of several the earliest."""
-        known = {
-            name: (Schedule.model_validate(record), is_paused)
-            for name, (record, is_paused) in self._table.schedules().items()
-            if targets is None or record["target"] in targets
-        }
-        due = [
-            (instant_of(row.tick), row.schedule) for row in self._table.open_ticks() if row.schedule in known
-        ]  # wanted, or cut off: also where the schedule rests by now
-        for name, (schedule, is_paused) in known.items():
-            instant = None if is_paused else self._next(schedule)
-            if instant is not None:
-                due.append((instant, name))
+        known = dict[str, Schedule]()
+        due = list[tuple[datetime, str]]()
+        for name, (record, is_paused) in self._table.schedules().items():
+            try:
+                schedule, cron = _read(record)
+            except ScheduleError as error:
+                say(f"{name}: {error}")
+                continue
+            if targets is None or schedule.target in targets:
+                known[name] = schedule
+                instant = None if is_paused else self._next(schedule, cron)
+                due += [] if instant is None else [(instant, name)]
+        # What is wanted, or was cut off, also where the schedule rests by now.
+        due += [(instant_of(row.tick), row.schedule) for row in self._table.open_ticks() if row.schedule in known]
         if not due:
             return None
         instant, name = min(due)
-        return known[name][0], instant
+        return known[name], instant
 
-    def _next(self, schedule: Schedule) -> datetime | None:
+    def _next(self, schedule: Schedule, cron: Cron) -> datetime | None:
         """The next tick of a schedule that has come; those that were missed count as its policy says."""
-        now, last = self._now(), self._table.last(schedule.name)
-        since = datetime.fromtimestamp(schedule.created, UTC)
-        if last is not None:
-            since = max(since, instant_of(last.tick))
-        cron = Cron(schedule.cron, schedule.timezone)
+        now, made = self._now(), datetime.fromtimestamp(schedule.created, UTC)
         in_time = now - timedelta(seconds=schedule.grace, microseconds=1)
+        since = max(made if made <= now else in_time, self._last(schedule, cron, now))  # else a clock was ahead
         if schedule.catch_up == "last":
             since = max(since, (cron.before(in_time, since=since) or since) - timedelta(microseconds=1))
         elif schedule.catch_up == "none":
             since = max(since, in_time)
         found = cron.after(since)
+        while found is not None and found <= now and self._table.has_ended(schedule.name, written_tick(found)):
+            found = cron.after(found)  # it ran when a clock was ahead
         return found if found is not None and found <= now else None
+
+    def _last(self, schedule: Schedule, cron: Cron, now: datetime) -> datetime:
+        """The last tick that its line of cron wanted: those by hand, and those of a clock that was ahead, do not count."""
+        for row in self._table.latest(schedule.name, written_tick(now)):
+            instant = instant_of(row.tick)
+            if cron.after(instant - timedelta(seconds=1)) == instant:
+                return instant
+        return datetime.fromtimestamp(0, UTC)
 
     # ---- by name -----------------------------------------------------------------------------------------------
 
@@ -225,7 +261,7 @@ class Schedules:
         found = self._table.schedules().get(name)
         if found is None:
             raise self._unknown(name)
-        return Schedule.model_validate(found[0]), found[1]
+        return _read(found[0])[0], found[1]
 
     def _change(self, name: str, *, is_paused: bool) -> None:
         schedule, was_paused = self._known(name)
@@ -239,3 +275,37 @@ class Schedules:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+class _Once:
+    """Says a text again only after another one: what is looked at each second would be told each second."""
+
+    def __init__(self, told: Callable[[str | Tick], None]) -> None:
+        self.told = told
+        self._last = set[str]()
+
+    def __call__(self, text: str) -> None:
+        is_event = not text.startswith("waiting: ") and "cannot be read" not in text
+        if is_event:
+            self._last.clear()
+        elif text in self._last:
+            return
+        self._last.add(text)
+        self.told(text)
+
+
+def _read(record: dict[str, Any]) -> tuple[Schedule, Cron]:
+    """The schedule that was written, and its times.
+
+    Raises:
+        ScheduleError: what stands there is none.
+    """
+    try:
+        schedule = Schedule.model_validate(record)
+        return schedule, Cron(schedule.cron, schedule.timezone)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ScheduleError(f"it cannot be read: {told}", hint="remove it, and add it again") from error
+    except ScheduleError as error:
+        raise ScheduleError(f"it cannot be read: {error}") from error

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from crewgraph.engine.kickoff import stream
-from crewgraph.errors import ScheduleError
+from crewgraph.errors import ScheduleError, StoreError
 from crewgraph.errors.root import counted
-from crewgraph.outputs import reason_of
+from crewgraph.outputs import RunStatus, reason_of
 from crewgraph.schedule.record import Schedule
 from crewgraph.store.timetable import Timetable
 from crewgraph.syntax import Pipeline
@@ -48,6 +48,7 @@ class Tick:
         status: "ok", or "failed" where some runs did not end well, or none could begin.
         runs: how many runs ended, those that were through before included.
         failed: how many of them did not end well.
+        waiting: how many wait for a person.
         error: what went wrong, in words.
     """
 
@@ -56,6 +57,7 @@ class Tick:
     status: str
     runs: int = 0
     failed: int = 0
+    waiting: int = 0
     error: str | None = None
 
     @property
@@ -87,33 +89,42 @@ async def run_tick(schedule: Schedule, instant: datetime, table: Timetable, load
     Raises:
         StoreError: the store cannot be used.
     """
-    batch, runs, failures = batch_of(schedule.name, instant), 0, list[str]()
     try:
         pipeline = loading.pipeline(schedule.target)
         rows = await _rows(schedule, instant, table, loading)
-    except Exception as error:  # noqa: BLE001 - code of the user's is imported, called, and read by
+        return await _run(schedule, instant, pipeline, rows, table.path)
+    except StoreError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - code of the user's is imported, called, and read by
         return Tick(schedule.name, instant, "failed", error=f"{type(error).__name__}: {error}")
+
+
+async def _run(
+    schedule: Schedule, instant: datetime, pipeline: Pipeline, rows: Iterable[Mapping[str, Any]], store: Path
+) -> Tick:
     results = stream(
         pipeline,
         rows,
-        store=table.path,
+        store=store,
         key=schedule.name,
-        batch=batch,
+        batch=batch_of(schedule.name, instant),
         id_column=schedule.id_column,
         max_concurrency=schedule.max_concurrency,
         on_error="collect",
     )
-    numbers = set[int]()
+    ended, waiting, failed = set[int](), set[int](), dict[int, str]()
     async with aclosing(results):  # type: ignore[type-var]
         async for result in results:
-            numbers.add(result.index)
-            if not result.ok:
-                failures.append(reason_of(result))
-    runs = len(numbers)
-    if failures:
-        told = f"{len(failures)} of {counted(runs, 'run')} failed, the first: {failures[0]}"
-        return Tick(schedule.name, instant, "failed", runs, len(failures), told)
-    return Tick(schedule.name, instant, "ok", runs)
+            ended.add(result.index)
+            if result.status is RunStatus.WAITING:
+                waiting.add(result.index)
+            elif not result.ok:
+                failed[result.index] = reason_of(result)
+    told = None
+    if failed:
+        told = f"{len(failed)} of {counted(len(ended), 'run')} failed, the first: {next(iter(failed.values()))}"
+    status = "failed" if failed else "ok"
+    return Tick(schedule.name, instant, status, len(ended), len(failed), len(waiting), told)
 
 
 async def _rows(

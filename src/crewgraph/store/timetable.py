@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crewgraph.errors import StoreError
 from crewgraph.store.file import looked_at, make, translated, writable
 from crewgraph.store.lock import Lock, holder_of
 
@@ -35,18 +36,21 @@ class TickRow(NamedTuple):
 
 
 class Timetable:
-    """Schedules and ticks of one store; it is made where there is none.
+    """Schedules and ticks of one store.
 
     Args:
         path: the file.
+        is_made: whether it is made where there is none.
 
     Raises:
         StoreError: it cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_made: bool = True) -> None:
         self.path = path
         if not looked_at(path):
+            if not is_made:
+                raise StoreError(str(path), "there is no store", hint="crewgraph schedule add … makes one")
             lock = Lock(path)
             try:
                 if not looked_at(path):
@@ -76,7 +80,12 @@ class Timetable:
 
     def remove(self, name: str) -> bool:
         """Take a schedule away; its ticks stay, so that none of them runs twice. False where there is none."""
+        told = "its schedule was removed"
         with self._writing() as store:
+            query = (
+                "UPDATE ticks SET status = 'failed', error = ? WHERE schedule = ? AND status IN ('wanted', 'running')"
+            )
+            store.execute(query, (told, name))
             return store.execute("DELETE FROM schedules WHERE name = ?", (name,)).rowcount > 0
 
     # ---- ticks -------------------------------------------------------------------------------------------------
@@ -109,6 +118,14 @@ class Timetable:
     def last(self, name: str) -> TickRow | None:
         """The latest tick of a schedule."""
         return next(iter(self._ticks("WHERE schedule = ? ORDER BY tick DESC LIMIT 1", name)), None)
+
+    def latest(self, name: str, until: str) -> list[TickRow]:
+        """The latest ticks of a schedule up to one, the last one first."""
+        return self._ticks("WHERE schedule = ? AND tick <= ? ORDER BY tick DESC LIMIT 100", name, until)
+
+    def has_ended(self, name: str, tick: str) -> bool:
+        """Whether a tick is through."""
+        return bool(self._ticks("WHERE schedule = ? AND tick = ? AND status NOT IN ('wanted', 'running')", name, tick))
 
     def _ticks(self, where: str, *values: Any) -> list[TickRow]:
         with self._writing() as store:

@@ -47,7 +47,7 @@ def test_from_adding_to_removing(crewgraph) -> None:
     assert crewgraph("schedule", "pause", "nightly", "--store", "s.sqlite").exit_code == 0
     assert "paused" in crewgraph("schedule", "list", "--store", "s.sqlite").output
     assert crewgraph("schedule", "continue", "nightly", "--store", "s.sqlite").exit_code == 0
-    ran = crewgraph("schedule", "run-now", "nightly", "--store", "s.sqlite")
+    ran = crewgraph("schedule", "run-now", "nightly", "app:pipeline", "--store", "s.sqlite")
     assert (ran.exit_code, "nightly: 1 run ok" in ran.output) == (0, True)
     (record,) = map(json.loads, crewgraph("schedule", "list", "--json", "--store", "s.sqlite").stdout.splitlines())
     assert (record["rows"], record["last"]["status"]) == ([{"name": "Ann"}], "ok")
@@ -59,7 +59,7 @@ def test_from_adding_to_removing(crewgraph) -> None:
 def test_a_run_that_fails(crewgraph) -> None:
     """Ends run-now with exit code 1, and the reason is there."""
     crewgraph(*ADD, "--input", "name=Bob")
-    ran = crewgraph("schedule", "run-now", "nightly", "--store", "s.sqlite")
+    ran = crewgraph("schedule", "run-now", "nightly", "app:pipeline", "--store", "s.sqlite")
     assert ran.exit_code == 1
     assert "1 of 1 run failed, the first: " in ran.output
     assert "not Bob" in ran.output
@@ -84,18 +84,19 @@ def test_what_would_fail_at_night(crewgraph, args, code, message) -> None:
     added = crewgraph(*ADD, *args)
     assert added.exit_code == code
     assert message in added.output
-    assert "there are no schedules" in crewgraph("schedule", "list", "--store", "s.sqlite").output
+    listed = crewgraph("schedule", "list", "--store", "s.sqlite").output
+    assert "there are no schedules" in listed or "there is no store" in listed
 
 
 def test_inputs_of_a_file_and_of_a_function(crewgraph, write) -> None:
     """Are found from the current folder."""
     write("guests.jsonl", '{"name": "Ann"}\n{"name": "Eve"}\n')
     assert crewgraph(*ADD, "--inputs", "guests.jsonl").exit_code == 0
-    assert "2 runs ok" in crewgraph("schedule", "run-now", "nightly", "--store", "s.sqlite").output
+    assert "2 runs ok" in crewgraph("schedule", "run-now", "nightly", "app:pipeline", "--store", "s.sqlite").output
     crewgraph("schedule", "remove", "nightly", "--store", "s.sqlite")
     assert crewgraph(*ADD, "--callable", "app:guests").exit_code == 0
     time.sleep(1.0 - time.time() % 1.0)  # a tick stands for a second
-    assert "1 run ok" in crewgraph("schedule", "run-now", "nightly", "--store", "s.sqlite").output
+    assert "1 run ok" in crewgraph("schedule", "run-now", "nightly", "app:pipeline", "--store", "s.sqlite").output
 
 
 def test_nothing_is_imported_because_a_file_says_so(crewgraph) -> None:
@@ -104,6 +105,19 @@ def test_nothing_is_imported_because_a_file_says_so(crewgraph) -> None:
     refused = crewgraph("schedule", "serve", "--store", "s.sqlite")
     assert refused.exit_code == 2
     assert "crewgraph schedule serve app:pipeline --store s.sqlite" in refused.output
+    refused = crewgraph("schedule", "run-now", "nightly", "--store", "s.sqlite")
+    assert refused.exit_code == 2
+    assert "crewgraph schedule run-now nightly app:pipeline" in refused.output
+    assert crewgraph("schedule", "run-now", "nightly", "--all", "--store", "s.sqlite").exit_code == 0
+
+
+def test_a_store_that_is_not_there(crewgraph, folder) -> None:
+    """Is told, and not made by looking at it."""
+    for command in (("list",), ("pause", "x"), ("serve", "app:pipeline"), ("run-now", "x")):
+        done = crewgraph("schedule", *command, "--store", "s.sqlite")
+        assert done.exit_code == 2
+        assert "there is no store" in done.output
+    assert [path.name for path in folder.iterdir()] == ["app.py"]
 
 
 def started(*args: str) -> subprocess.Popen[str]:
@@ -131,11 +145,11 @@ def test_serving_until_ctrl_c(crewgraph, write) -> None:
     with started("app:pipeline", "app:unknown") as process:
         said = lines_until(process, "serving s.sqlite")
         assert "no schedule runs app:unknown yet" in said
-        assert "it runs it" in crewgraph("schedule", "run-now", "nightly", "--store", "s.sqlite").output.replace(
-            "the process that serves it", "it"
-        )
+        assert "it runs it" in crewgraph(
+            "schedule", "run-now", "nightly", "app:pipeline", "--store", "s.sqlite"
+        ).output.replace("the process that serves it", "it")
         lines_until(process, "nightly: 1 run ok")
-        crewgraph("schedule", "run-now", "theirs", "--store", "s.sqlite")
+        crewgraph("schedule", "run-now", "theirs", "--store", "s.sqlite")  # which imports nothing here
         assert "nothing of other was named" in lines_until(process, "theirs: Mistake")
         process.send_signal(signal.SIGINT)
         lines_until(process, "stopping")

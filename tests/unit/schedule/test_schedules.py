@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import anyio
 import pytest
 from pydantic import ValidationError
 
-from crewgraph import Pipeline, step
+from crewgraph import Approval, Pipeline, step
 from crewgraph.errors import ScheduleError, StoreError
 from crewgraph.schedule import Schedule, Schedules, Tick
 from crewgraph.store import overview_of
@@ -101,8 +104,8 @@ async def served(schedules: Schedules, code: Code, *, targets: Any = None) -> li
         if isinstance(said, Tick):
             done.append(said)
 
-    def due(_: Any) -> Any:
-        found = whole(targets)
+    def due(_: Any, say: Any) -> Any:
+        found = whole(targets, say)
         if found is None:
             stop.set()
         return found
@@ -299,7 +302,7 @@ async def test_a_store_that_is_in_use(schedules, clock, code, tmp_path) -> None:
 
     def told(text: str | Tick) -> None:
         said.append(text)
-        if "waiting" in str(text):
+        if str(text).startswith("waiting"):
             lock.release()
         if isinstance(text, Tick):
             stop.set()
@@ -307,6 +310,77 @@ async def test_a_store_that_is_in_use(schedules, clock, code, tmp_path) -> None:
     await schedules.serve(code, targets=None, told=told, stop=stop)
     assert str(said[1]).startswith("waiting: process ")
     assert code.ran == ["Ann"]
+
+
+@pytest.mark.parametrize("broken", ["no pipeline", "unreadable rows", "exit", "empty"])
+async def test_what_is_broken_fails_its_tick_and_no_other(schedules, clock, code, broken, monkeypatch) -> None:
+    """Whatever the user's code and files do: the tick has failed, and is not tried for ever."""
+    schedules.add(hourly(name="bad", inputs="a.jsonl"))
+    schedules.add(hourly(name="good"))
+    clock.forward(hours=1)
+    whole = code.pipeline
+    if broken == "unreadable rows":
+
+        def rows(_: Path) -> Iterable[Mapping[str, Any]]:
+            yield {"who": "Ann"}
+            raise OSError("the disk is gone")
+
+        monkeypatch.setattr(code, "rows", rows)
+    else:
+        wrong = {"no pipeline": lambda: 3, "exit": lambda: sys.exit(1), "empty": lambda: Pipeline([])}[broken]
+        asked = iter([wrong, lambda: whole("app:greetings")])
+        monkeypatch.setattr(code, "pipeline", lambda _: next(asked)())
+    done = await served(schedules, code)
+    assert [(tick.schedule, tick.status) for tick in done] == [("bad", "failed"), ("good", "ok")]
+    assert await served(schedules, code) == []
+
+
+async def test_a_record_that_is_none(schedules, clock, code, tmp_path) -> None:
+    """Is told, by its schedule's name, and others run."""
+    schedules.add(hourly())
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as store, store:
+        store.execute("""INSERT INTO schedules VALUES ('odd', '{"name": "odd", "what": 1}', 0)""")
+        store.execute(
+            "INSERT INTO schedules SELECT 'late', replace(record, '0 * *', '0 99 *'), 0 FROM schedules LIMIT 1"
+        )
+    clock.forward(hours=1)
+    assert [tick.schedule for tick in await served(schedules, code)] == ["hourly"]
+    assert [(state.name, state.schedule is None, "cannot be read" in str(state.error)) for state in schedules.list()] == [
+        ("hourly", False, False), ("late", True, True), ("odd", True, True),
+    ]  # fmt: skip
+
+
+async def test_a_clock_that_was_ahead(schedules, clock, code) -> None:
+    """Keeps nothing from running when it is right again, and what has run does not run again."""
+    schedules.add(hourly(catch_up="all"))
+    clock.forward(days=400)
+    schedules.pause("hourly")
+    schedules.go_on("hourly")
+    clock.forward(hours=1)
+    assert len(await served(schedules, code)) == 1
+    clock.forward(days=-400, hours=-1)
+    clock.forward(hours=2)
+    assert times(await served(schedules, code)) == ["28 14:00"]
+    clock.forward(hours=1)
+    assert times(await served(schedules, code)) == ["28 15:00"]
+
+
+async def test_a_run_that_waits_for_a_person_is_no_failure(schedules, clock, code) -> None:
+    """The tick has done what it could."""
+    code.greetings = Pipeline([Approval("ok", ask="Greet {who}?")], name="greetings")
+    schedules.add(hourly())
+    clock.forward(hours=1)
+    (done,) = await served(schedules, code)
+    assert (done.status, done.runs, done.failed, done.waiting) == ("ok", 1, 0, 1)
+
+
+async def test_what_was_cut_off_goes_with_its_schedule(schedules, clock, code) -> None:
+    """A new one of the same name does not go on with it."""
+    schedules.add(hourly())
+    schedules._table.want("hourly", "2026-11-28T12:00:00Z", clock())
+    schedules.remove("hourly")
+    schedules.add(hourly(rows=[{"who": "Eve"}]))
+    assert await served(schedules, code) == []
 
 
 # ---- by hand ---------------------------------------------------------------------------------------------------
@@ -323,6 +397,28 @@ async def test_run_now(schedules, clock, code) -> None:
         await schedules.run_now("hourly", code)
     clock.forward(seconds=2)
     assert times(await served(schedules, code)) == ["28 13:00"]
+
+
+async def test_run_now_keeps_nothing_that_was_missed_from_running(schedules, clock, code) -> None:
+    """A tick by hand is none that the line of cron wanted."""
+    schedules.add(hourly(catch_up="all"))
+    clock.forward(hours=2, minutes=30)
+    await schedules.run_now("hourly", code)
+    assert times(await served(schedules, code)) == ["28 13:00", "28 14:00"]
+
+
+async def test_run_now_imports_what_was_named(schedules, code, tmp_path) -> None:
+    """And nothing because the store says so; where a kickoff writes it is refused, and not kept for later."""
+    schedules.add(hourly())
+    with pytest.raises(
+        ScheduleError, match=r"which was not named. hint: crewgraph schedule run-now hourly app:greetings"
+    ):
+        await schedules.run_now("hourly", code, targets=["app:other"])
+    lock = Lock(tmp_path / "runs.sqlite")
+    with pytest.raises(StoreError, match=r"writes to it. hint: try again"):
+        await schedules.run_now("hourly", code, targets=["app:greetings"])
+    lock.release()
+    assert await served(schedules, code) == []
 
 
 async def test_run_now_where_somebody_serves(schedules, code) -> None:
