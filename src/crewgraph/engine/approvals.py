@@ -33,7 +33,7 @@ def answered(run: Run, node: int, approval: Approval) -> CrewOutput | None:
         log.ask(node, question)
     else:
         question, decision, mark.attempt = asked.question, asked.decision, asked.attempt
-    mark.started = question.since.timestamp()
+    mark.started, mark.begun = question.since.timestamp(), None
     until = None if question.until is None else question.until.timestamp()
     if decision is None and until is not None and until <= time.time():
         mark.ended = until

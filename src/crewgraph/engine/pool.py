@@ -30,7 +30,7 @@ from crewgraph.engine.open_routes import declares, run_inside
 from crewgraph.engine.port import Job, Row
 from crewgraph.engine.run import Mark, Run
 from crewgraph.engine.told import Told
-from crewgraph.engine.work import output_of
+from crewgraph.engine.work import moment, output_of
 from crewgraph.errors import NodeError, StoreError
 from crewgraph.errors.root import in_words
 from crewgraph.graph import Switch, Work
@@ -180,7 +180,7 @@ class Pool:
             for inner in run.family():
                 for node, mark in inner.marks.items():
                     if mark.ended is None and mark.waiting is None:
-                        mark.ended = time.time()
+                        mark.ended = moment(mark)
                         inner.note_stop(node)
                         self.told.tell(inner, NodeFailed(error="cancelled", is_cancelled=True), node)
             if run in self.scopes:
@@ -222,7 +222,7 @@ class Pool:
         root = run.root
         if self.crash is not None:
             await checkpoint()  # which is cancelled: nodes that never wait would not notice
-        mark = run.marks[node] = Mark(time.time())
+        mark = run.marks[node] = Mark(time.time(), begun=time.perf_counter())
         self.told.tell(run, NodeStarted(), node)
         try:
             if self.active[root] == 1 and root not in self.timers:
@@ -240,7 +240,7 @@ class Pool:
                 raise  # else the node cancelled itself; nobody asked this kickoff to stop
             self.fail(run, node, error)
         else:
-            mark.ended = time.time()
+            mark.ended = moment(mark)
             if isinstance(root.error, NodeError):
                 run.note_stop(node)
                 self.told.tell(
@@ -276,7 +276,7 @@ class Pool:
         verdict: Any = switch.router.route(isolated(run.values(node)))
         pipeline, route = await verdict if inspect.isawaitable(verdict) else verdict
         mark = run.marks[node]
-        mark.ended, mark.route = time.time(), str(route)
+        mark.ended, mark.route = moment(mark), str(route)
         is_declared = declares(switch, route, pipeline)
         if run.log is not None and is_declared:
             run.log.took(node, mark.route, started=mark.started, ended=mark.ended)
@@ -346,7 +346,7 @@ class Pool:
 
     def fail(self, run: Run, node: int, error: BaseException) -> None:
         """A node failed: its run ends, its running siblings are cancelled."""
-        run.marks[node].ended = time.time()
+        run.marks[node].ended = moment(run.marks[node])
         end, reason = first(run.root.scope.endings)
         if run.root.error is None and end <= monotonic():  # it may have noticed before the timer did
             run.root.error = reason()

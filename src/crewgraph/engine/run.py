@@ -37,6 +37,7 @@ class Mark:
         attempt: how often it was started, the times before this kickoff included.
         source: "store" where it was read and not run.
         waiting: what a person is asked there, who has not decided yet.
+        begun: when, by a clock that nobody sets; ``None`` where it was not started here.
     """
 
     started: float
@@ -47,6 +48,7 @@ class Mark:
     attempt: int = 1
     source: str | None = None
     waiting: Waiting | None = None
+    begun: float | None = None
 
 
 class Run:

@@ -9,14 +9,19 @@ from dataclasses import replace
 from crewgraph.approval import Approval
 from crewgraph.engine.approvals import answered
 from crewgraph.engine.port import Job
-from crewgraph.engine.run import Run
+from crewgraph.engine.run import Mark, Run
 from crewgraph.engine.tasks import KeptTasks
 from crewgraph.graph import Work
 from crewgraph.node import call, surroundings
 from crewgraph.outputs import CrewOutput
 from crewgraph.trace import Event
 
-__all__ = ["output_of"]
+__all__ = ["moment", "output_of"]
+
+
+def moment(mark: Mark) -> float:
+    """Now, in seconds since the epoch, as a node sees it: a clock that is set meanwhile makes it neither longer nor shorter."""
+    return time.time() if mark.begun is None else mark.started + time.perf_counter() - mark.begun
 
 
 async def output_of(
@@ -52,7 +57,7 @@ async def output_of(
         scope = replace(scope, tasks=KeptTasks(log.tasks(node), keep))
     mark.account = scope.account
     output = await call(work.node, run.handoff(node), scope=scope)
-    mark.ended = time.time()
+    mark.ended = moment(mark)
     if log is not None:
         log.gave(node, output, started=mark.started, ended=mark.ended)
     return output
