@@ -68,6 +68,17 @@ def binaries() -> Path | None:
     return next(iter(sorted(Path(found.origin).parent.glob("pginstall*/bin/initdb"))), None)
 
 
+def _reachable(initdb: Path, folder: Path) -> Path:
+    """The same where whoever runs it may go: not everybody may look into the home of root."""
+    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in initdb.parents):
+        return initdb
+    package = initdb.parents[2]
+    for each in (package.parent / f"{package.name}.libs", package):  # the libraries beside it, found by their place
+        if each.is_dir():
+            shutil.copytree(each, folder / each.name, symlinks=True)
+    return folder / package.name / initdb.relative_to(package)
+
+
 @contextlib.contextmanager
 def served(*options: str) -> Generator[Server]:
     """A server with an empty cluster, on a free port of this machine."""
@@ -76,6 +87,7 @@ def served(*options: str) -> Generator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="crewgraph-pg-"))
     if os.geteuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
+    initdb = _reachable(initdb, folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
