@@ -41,7 +41,7 @@ for line in sys.stdin:
 """Starts workers that have everything imported already."""
 DEAD_AFTER = 3.0
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +64,11 @@ class Crew:
         self.store, self.notes = store, notes
         self.workers = list[int]()
         notes.touch()
+        self.log = (notes.parent / "log").open("ab")
         self.nursery = subprocess.Popen(
             [sys.executable, "-c", NURSERY, store, str(DEAD_AFTER)],
             env={**os.environ, "CREWGRAPH_TEST_NOTES": str(notes), "PYTHONPATH": os.pathsep.join(sys.path)},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(notes.parent / "log").open("ab"), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
         )  # fmt: skip
 
     def hire(self, pause: float = 0.01) -> int:
@@ -84,7 +85,9 @@ class Crew:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
         self.nursery.kill()
-        self.nursery.wait()
+        with self.nursery:  # which closes its pipes
+            self.nursery.wait()
+        self.log.close()
 
     def ran(self) -> Counter[str]:
         return Counter(self.notes.read_text().splitlines())

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
+from datetime import UTC, datetime
 
+import click
 import pytest
+
+from crewgraph.schedule import Schedules, Tick
 
 CODE = """
     from crewgraph import Pipeline, step
@@ -154,3 +160,41 @@ def test_serving_until_ctrl_c(crewgraph, write) -> None:
         process.send_signal(signal.SIGINT)
         lines_until(process, "stopping")
         assert process.wait(30) == 0
+
+
+def test_what_is_served(crewgraph, monkeypatch) -> None:
+    """The targets that were named, with their code and no other; ticks are told as they come."""
+    crewgraph(*ADD, "--input", "name=Ann")
+    seen = list[object]()
+
+    async def serve(self, loading, *, targets, told, stop) -> None:
+        seen.append(targets)
+        told("serving")
+        told(Tick("nightly", datetime.now(UTC), "ok", 3, 0, 1))
+        told(Tick("nightly", datetime.now(UTC), "failed", 3, 1, 0, "1 of 3 runs failed"))
+        for name in ("app:guests", "other:guests"):
+            try:
+                seen.append(loading.function(name)())
+            except click.ClickException as error:
+                seen.append(error.message)
+        signal.raise_signal(signal.SIGINT)
+        await stop.wait()
+
+    monkeypatch.setattr(Schedules, "serve", serve)
+    done = crewgraph("schedule", "serve", "app:pipeline", "app:unknown", "--store", "s.sqlite")
+    assert done.exit_code == 0, done.output
+    assert "no schedule runs app:unknown yet" in done.output
+    assert "nightly: 3 runs ok, 1 of them waiting for a person" in done.output
+    assert "nightly: 1 of 3 runs failed" in done.output
+    assert "stopping; what is at work is finished first" in done.output
+    assert seen[:2] == [("app:pipeline", "app:unknown"), [{"name": "Ann"}]]
+    assert "nothing of other was named" in str(seen[2])
+
+
+def test_a_record_that_is_none_is_listed(crewgraph) -> None:
+    """With the reason."""
+    crewgraph(*ADD, "--input", "name=Ann")
+    with closing(sqlite3.connect("s.sqlite")) as store, store:
+        store.execute("UPDATE schedules SET record = '{}'")
+    assert "it cannot be read: " in crewgraph("schedule", "list", "--store", "s.sqlite").output
+    assert "it cannot be read: " in crewgraph("schedule", "list", "--json", "--store", "s.sqlite").output

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Generator
+import threading
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner
 
 from crewgraph import Budget, KickoffError, Pipeline, Policy, step
 from crewgraph.cli import cli
+from crewgraph.cluster import worker as worker_module
 from crewgraph.cluster.submit import migrate
+from crewgraph.cluster.worker import Worker
 from crewgraph.errors import StoreError
 from tests.cluster_app import pipeline
 from tests.postgres import created, served
@@ -31,16 +37,14 @@ def store() -> Generator[str]:
 
 
 @pytest.fixture(scope="module")
-def worker(store: str) -> Generator[subprocess.Popen[str]]:
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CREWGRAPH_TEST_BAD": "1"}
-    command = [sys.executable, "-m", "crewgraph", "worker", TARGET, "--store", store, "--grace", "5"]
-    started = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
-    assert started.stderr is not None
-    assert "takes runs of 'clustered'" in started.stderr.readline()
-    yield started
-    started.terminate()
-    with started:
-        assert started.wait(30) == 0
+def worker(store: str) -> Generator[Worker]:
+    """A worker in this process: in a thread of the engine's, as it would be elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CREWGRAPH_TEST_BAD", "1")
+        made = Worker(store, {"clustered": pipeline}, dead_after=3.0)
+        made.start()
+        yield made
+        made.stop(5.0)
 
 
 def test_results_are_those_of_this_process(store: str, worker: object) -> None:
@@ -138,3 +142,77 @@ def test_a_database_that_is_no_store_is_refused(store: str) -> None:
     bare = created(store, "bare")
     with pytest.raises(StoreError, match="crewgraph migrate"):
         pipeline.kickoff([{"n": 1}], store=bare)
+
+
+def test_a_worker_is_a_process(store: str) -> None:
+    """It says what it takes, ends runs at work when it is stopped, and leaves with 0."""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "crewgraph", "worker", TARGET, "--store", store, "--grace", "5"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stderr is not None
+        assert "takes runs of 'clustered'" in started.stderr.readline()
+        (run,) = pipeline.kickoff([{"n": 77}], store=store)
+        assert run.ok
+        started.terminate()
+        assert started.wait(30) == 0
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["iterator", "async"])
+def test_streams_from_a_cluster(store: str, worker: object, is_async: bool) -> None:
+    """Results come as runs end, over inputs of either kind."""
+
+    async def given() -> AsyncIterator[dict[str, int]]:
+        for n in range(200, 204):
+            yield {"n": n}
+
+    async def read() -> list[int]:
+        inputs = given() if is_async else iter([{"n": n} for n in range(200, 204)])
+        return [run.index async for run in pipeline.stream(inputs, store=store)]
+
+    assert sorted(asyncio.run(read())) == [0, 1, 2, 3]
+
+
+def test_the_first_failure_may_cancel_the_others(store: str, worker: object) -> None:
+    """With fail_fast the runs that have not ended are cancelled."""
+    with pytest.raises(KickoffError) as caught:
+        pipeline.kickoff([{"n": 13}, *({"n": n} for n in range(300, 360))], store=store, on_error="fail_fast")
+    statuses = {str(run.status) for run in caught.value.result}
+    assert "failed" in statuses
+
+
+class Told:
+    """Stands for a worker on the command line."""
+
+    seen: ClassVar[list[str]] = []
+
+    def __init__(self, address: str, pipelines: dict[str, Pipeline], *_: object) -> None:
+        self.name = "me"
+        self.seen.append(f"{address} {sorted(pipelines)}")
+
+    def start(self) -> None:
+        self.seen.append("start")
+
+    def stop(self, grace: float) -> None:
+        self.seen.append(f"stop {grace:g}")
+
+
+def test_the_command_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts, waits until it is told to stop, and stops; two pipelines need two names."""
+
+    class Waiting:
+        def wait(self) -> None:
+            Told.seen.append("wait")
+
+        def set(self) -> None:
+            """Nobody sends a signal."""
+
+    monkeypatch.setattr(worker_module, "Worker", Told)
+    monkeypatch.setattr(threading, "Event", Waiting)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    address = "postgresql://me:secret@here:1/x"
+    done = CliRunner().invoke(cli, ["worker", TARGET, "--store", address, "--grace", "3"])
+    assert done.exit_code == 0, done.output
+    assert "secret" not in done.output
+    assert Told.seen == [f"{address} ['clustered']", "start", "wait", "stop 3"]
+    twice = CliRunner().invoke(cli, ["worker", TARGET, TARGET, "--store", address])
+    assert (twice.exit_code, "two of the pipelines are called 'clustered'" in twice.output) == (2, True)

@@ -241,7 +241,7 @@ def test_big_pipelines_compile_in_no_time(stages: list[Any]) -> None:
     """Thousands of nodes take well under a second; the limit only tells linear from quadratic on a slow machine."""
     began = time.perf_counter()
     plan(*stages)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 20
 
 
 # ---- for people ------------------------------------------------------------------------------------------------

@@ -321,7 +321,7 @@ async def test_timeout_holds_in_the_thread() -> None:
         over.wait(5)
 
     who = asker()
-    await (await box(tool("slow", timeout=0.01)(slow))).run([call("slow")], who)
+    await (await box(tool("slow", timeout=0.3)(slow))).run([call("slow")], who)
     over.set()
     (inner,) = seen
     assert str(inner.endings[-1][1]()) == "tool 'slow' took longer than 0.01 s"
