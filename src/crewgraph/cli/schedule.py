@@ -20,6 +20,7 @@ import anyio
 import click
 from pydantic import ValidationError
 
+from crewgraph.cli.choice import store_option
 from crewgraph.cli.options import pair
 from crewgraph.cli.rows import Unreadable, read_file
 from crewgraph.cli.target import function_of, load
@@ -33,14 +34,6 @@ from crewgraph.schedule.schedules import State
 from crewgraph.syntax import Pipeline
 
 __all__ = ["schedule"]
-
-store_option = click.option(
-    "--store",
-    metavar="FILE",
-    envvar="CREWGRAPH_STORE",
-    required=True,
-    help="The store that holds the schedules and what they ran. Also CREWGRAPH_STORE=FILE.",
-)
 
 
 class Code:

@@ -31,7 +31,7 @@ PAUSE = 0.05, 1.0
 COMPLAIN = 30.0
 """Seconds between two warnings that nobody is there to execute what waits."""
 ENDED = "SELECT run, status, error FROM runs WHERE run = ANY(%s) AND status NOT IN ('new', 'queued', 'running')"
-LINES = f"SELECT run, {', '.join(Line._fields)}, error FROM nodes WHERE run = ANY(%s) ORDER BY run, attempt"  # noqa: S608
+LINES = f"SELECT run, {', '.join(Line._fields)} FROM nodes WHERE run = ANY(%s) ORDER BY run, attempt"  # noqa: S608
 
 
 class ClusterEngine:

@@ -53,7 +53,7 @@ def replayed(
     assert row.identity is not None, "it was submitted"
     plan, where = journal.plan, shown_address(journal.address)
     run, reader = Run(plan, row.index, row.values, scope=job.around(row.index)), _Reader(journal.pipeline)
-    rows = [Line(*each[:-1]) for each in lines]
+    rows = [Line(*each) for each in lines]
     pages = Pages(reader, 0, row.identity, row.index, began=0.0, lines=rows)
     log = FileLog(pages, plan, journal.own, run.frontier.state, basis=row.identity.content)
     run.log = log
@@ -66,7 +66,7 @@ def replayed(
         else:
             todo += run.take_over(node, kept)
     if status == "failed":
-        _fail(run, unread, rows, [each[-1] for each in lines], error or "it failed")
+        _fail(run, unread, rows, error or "it failed")
     elif status == "cancelled":
         run.cancelled = True
     elif unread:
@@ -79,12 +79,12 @@ def replayed(
     return run
 
 
-def _fail(run: Run, unread: Sequence[int], lines: Sequence[Line], errors: Sequence[str | None], told: str) -> None:
-    last = {line.node: (line, error) for line, error in zip(lines, errors, strict=True) if line.status == "failed"}
+def _fail(run: Run, unread: Sequence[int], lines: Sequence[Line], told: str) -> None:
+    last = {line.node: line for line in lines if line.status == "failed"}
     for node in unread:
-        line, error = last.get(run.plan.nodes[node].name, (None, None))
+        line = last.get(run.plan.nodes[node].name)
         if line is not None:
-            cause = WorkerError(error or told)
+            cause = WorkerError(line.error or told)
             run.marks[node] = Mark(line.started, line.ended, error=cause, attempt=line.attempt)
             if run.error is None:
                 run.error = NodeError(run.plan.nodes[node].name, cause)

@@ -23,7 +23,7 @@ from crewgraph.engine.named import VARIABLE, engine_named
 from crewgraph.engine.port import Engine, Job, Journal, Rows
 from crewgraph.engine.results import kickoff_result, results_of
 from crewgraph.engine.run import Run
-from crewgraph.engine.stored import Store, check_inputs, store_of, stored_rows
+from crewgraph.engine.stored import Store, check_inputs, engine_of, store_of, stored_rows
 from crewgraph.engine.watched import counting, shown
 from crewgraph.errors import KickoffError, KickoffInterrupted
 from crewgraph.errors.root import MAX_NAMED
@@ -233,15 +233,13 @@ def prepared(pipeline: Pipeline, inputs: Inputs, options: Options, *, is_watched
     check_inputs(inputs, store)
     name = pipeline.name or "pipeline"
     watched = None if is_within() else progress_for(progress, name, is_default=is_watched)  # the outer one shows it
-    store = store_of(options)
-    engine = "cluster" if store is not None and store.is_cluster else "local"
     return _Kickoff(
         pipeline,
         unrolled(inputs),
         max_concurrency,
         on_error,
         listening(observer, name, *([watched.observe] if watched else [])),
-        engine_named(options.get("engine") or os.environ.get(VARIABLE) or engine),
+        engine_named(options.get("engine") or os.environ.get(VARIABLE) or engine_of(store)),
         text,
         declared,
         declared.over(pipeline.policy),

@@ -24,7 +24,7 @@ from crewgraph.store.source import opened_source
 from crewgraph.store.versions import own_definitions
 from crewgraph.syntax import Pipeline
 
-__all__ = ["VARIABLE", "Store", "check_inputs", "count_of", "left_of", "store_of", "stored_rows"]
+__all__ = ["VARIABLE", "Store", "check_inputs", "count_of", "engine_of", "left_of", "store_of", "stored_rows"]
 
 VARIABLE = "CREWGRAPH_STORE"
 """Names the store of every kickoff that does not say it itself."""
@@ -83,6 +83,11 @@ class Store:
             batch=self.batch,
             must_exist=must_exist,
         )
+
+
+def engine_of(store: Store | None) -> str:
+    """The engine of a kickoff that names none."""
+    return "cluster" if store is not None and store.is_cluster else "local"
 
 
 def name_of(pipeline: Pipeline, key: str | None) -> str:
