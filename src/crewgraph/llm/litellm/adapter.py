@@ -21,12 +21,12 @@ import anyio
 from crewgraph.errors import ModelAnswerInvalid, ModelError, ModelRejected, ModelTimeout, ModelUnavailable
 from crewgraph.llm.litellm.errors import translated
 from crewgraph.llm.litellm.price import cost_of, listed_price, streamed_cost
-from crewgraph.llm.litellm.settings import address, checked, insist, patient, public, secrets
 from crewgraph.llm.litellm.stream import Whole, gather
-from crewgraph.llm.litellm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 from crewgraph.llm.port import Reply, Request
 from crewgraph.llm.price import Price
 from crewgraph.llm.real_calls import check
+from crewgraph.llm.settings import address, checked, insist, patient, public, secrets
+from crewgraph.llm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 from crewgraph.policy import Policy
 from crewgraph.usage import UsageMetrics
 
@@ -69,7 +69,7 @@ def _thread() -> Any:
 
 @cache
 def _new_thread() -> Any:
-    from crewgraph.llm.litellm.asyncio_thread import AsyncioThread
+    from crewgraph.llm.asyncio_thread import AsyncioThread
 
     return AsyncioThread("crewgraph-litellm")
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from crewgraph.errors import ModelAnswerInvalid
-from crewgraph.llm.litellm.wire import refusal_of
+from crewgraph.llm.wire import refusal_of
 
 __all__ = ["Whole", "gather"]
 

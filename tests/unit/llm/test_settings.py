@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crewgraph.llm import LiteLLM, Price
-from crewgraph.llm.litellm.settings import address, checked, patient, public, secrets
+from crewgraph.llm.settings import address, checked, patient, public, secrets
 from crewgraph.policy import Policy
 
 
