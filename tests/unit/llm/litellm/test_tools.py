@@ -19,6 +19,7 @@ from crewgraph.errors import (
 )
 from crewgraph.llm import LiteLLM, Message, Request, ToolCall, ToolSpec
 from crewgraph.llm.litellm import adapter as litellm_adapter
+from crewgraph.llm.remote import NO_LIMIT
 from tests.faults.server import Server, completion, hang, raw, refused, said, serving, tool_call
 
 pytestmark = pytest.mark.anyio
@@ -267,4 +268,4 @@ async def test_own_timeout_reaches_litellm(server: Server, monkeypatch: pytest.M
     monkeypatch.setattr(litellm, "acompletion", acompletion)
     await server.llm(timeout=20).complete(Request((ASKED,)))
     await server.llm().complete(Request((ASKED,)))
-    assert seen == [20, litellm_adapter.NO_LIMIT]
+    assert seen == [20, NO_LIMIT]
