@@ -6,11 +6,13 @@ OpenAI's words anyway, there is nothing to translate.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from crewgraph.errors import (
     ModelAccessDenied,
@@ -29,7 +31,7 @@ from crewgraph.llm.price import listed
 from crewgraph.llm.real_calls import check
 from crewgraph.llm.remote import RemoteLLM
 from crewgraph.llm.retry import told_by_headers, told_in_words
-from crewgraph.llm.settings import secrets
+from crewgraph.llm.settings import address, secrets
 from crewgraph.llm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 
 __all__ = ["DirectLLM"]
@@ -119,7 +121,11 @@ class DirectLLM(RemoteLLM):
 
     def _base(self) -> str:
         said = (os.environ.get(name, "").strip() for name in ADDRESSES)
-        return self._place["base_url"] or next(filter(None, said), OPENAI)
+        base = self._place["base_url"] or next(filter(None, said), OPENAI)
+        if not base.startswith(("http://", "https://")) or not urlsplit(base).hostname:
+            told = f'{address(base)!r} is no address. hint: base_url="http://127.0.0.1:8080/v1"'
+            raise ModelRejected(f"{self.model}: {told}", model=self.model)
+        return base
 
     def _key(self) -> str:
         return self._place["api_key"] or os.environ.get(KEY, "").strip()
@@ -237,7 +243,7 @@ class DirectLLM(RemoteLLM):
 
 
 async def _import() -> None:
-    import aiohttp  # noqa: F401 - takes a while, and is done before the clock starts
+    importlib.import_module("aiohttp")
 
 
 def _object(value: Any) -> Any:
@@ -261,8 +267,6 @@ def _tell_whole(whole: Words, tell: Callable[[str], None]) -> None:
 
 def _broken(error: Exception) -> tuple[type[ModelError], str]:
     """What it is where no error came back from the provider."""
-    if isinstance(error, ValueError) and type(error).__module__.startswith("aiohttp"):
-        return ModelRejected, f'{error} is no address. hint: base_url="http://127.0.0.1:8080/v1"'
     if isinstance(error, ValueError) and "credentials encoded in URL" in str(error):
         return ModelRejected, TWO_LOGINS
     if isinstance(error, ValueError | TypeError | AttributeError):
