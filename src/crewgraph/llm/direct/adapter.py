@@ -6,10 +6,8 @@ OpenAI's words anyway, there is nothing to translate.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +20,7 @@ from crewgraph.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from crewgraph.llm.direct.http import Refused, Words, answered, events, thread
+from crewgraph.llm.direct.http import Refused, Words, answered, events, load, thread
 from crewgraph.llm.direct.schema import response_format
 from crewgraph.llm.failure import TWO_LOGINS, failure, kind_of
 from crewgraph.llm.pieces import Pieces
@@ -82,8 +80,7 @@ class DirectLLM(RemoteLLM):
             RealCallForbidden: this is a test that must not call a model.
         """
         check(self.model)
-        if "aiohttp" not in sys.modules:
-            await thread().run(_import)
+        await load()
 
     async def complete(self, request: Request) -> Reply:
         """Ask once.
@@ -240,10 +237,6 @@ class DirectLLM(RemoteLLM):
         if isinstance(told, ModelRejected) and request.schema is not None and self.structured != "instruct":
             told.add_note('hint: if the endpoint refuses the schema, DirectLLM(…, structured="instruct") asks by words')
         return told
-
-
-async def _import() -> None:
-    importlib.import_module("aiohttp")
 
 
 def _object(value: Any) -> Any:

@@ -6,16 +6,16 @@ the caller has.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import json
+import sys
 import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import cache
 from typing import Any
 
-__all__ = ["Refused", "Words", "answered", "close", "events", "thread"]
+__all__ = ["Refused", "Words", "answered", "close", "events", "load", "thread"]
 
 IDLE = 30.0
 """Seconds after which an idle connection is closed: before most servers do so."""
@@ -76,22 +76,34 @@ def _new_thread() -> Any:
     return AsyncioThread("crewgraph-direct")
 
 
+async def load() -> None:
+    """Import aiohttp, in the thread of the connections, if nobody has."""
+    if "aiohttp" not in sys.modules:
+        await thread().run(_load)
+
+
+async def _load() -> None:
+    import aiohttp  # noqa: F401  # pyright: ignore[reportUnusedImport] - it takes a while, which no clock should count
+
+
 def close() -> None:
     """Close the connections and end their thread; the next call opens them anew. Runs by itself at exit."""
     thread().stop(_close)
 
 
-_sessions = dict[asyncio.AbstractEventLoop, Any]()
+_sessions = dict[Any, Any]()
 """One for each loop that there was: after a fork there is another, and the old one's connections are the parent's."""
 
 
 def _session() -> Any:
     """The pool, in its thread."""
+    import asyncio
+
+    import aiohttp
+
     loop = asyncio.get_running_loop()
     session = _sessions.get(loop)
     if session is None:
-        import aiohttp
-
         session = _sessions[loop] = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE),  # limits are the gate's business
             timeout=aiohttp.ClientTimeout(total=None),  # whoever asks sets one
@@ -102,6 +114,8 @@ def _session() -> Any:
 
 
 async def _close() -> None:
+    import asyncio
+
     session = _sessions.pop(asyncio.get_running_loop(), None)
     if session is not None:
         await session.close()
@@ -131,6 +145,8 @@ async def events(response: Any) -> AsyncGenerator[Any]:
     Raises:
         ValueError: one of them is no JSON.
     """
+    import asyncio
+
     async with aclosing(_lines(response)) as lines:
         async for line in lines:
             if not line.startswith(DATA):
