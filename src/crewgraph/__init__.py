@@ -37,7 +37,7 @@ from crewgraph.errors import (
 )
 from crewgraph.forecast import Forecast, ForecastRow
 from crewgraph.inputs import InputField, InputSpec
-from crewgraph.llm import LLM, LiteLLM, OfflineLLM, Price
+from crewgraph.llm import LLM, DirectLLM, LiteLLM, OfflineLLM, Price
 from crewgraph.llm.recording.cache import ResponseCache
 from crewgraph.llm.recording.cassette import Cassette, record, replay
 from crewgraph.outlook import Range
@@ -75,6 +75,7 @@ __all__ = [
     "CrewgraphError",
     "Decision",
     "Diagnostic",
+    "DirectLLM",
     "DrawnNode",
     "Edge",
     "Findings",

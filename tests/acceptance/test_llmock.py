@@ -9,7 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from crewgraph import Agent, Crew, Pipeline, Task
-from crewgraph.llm import LiteLLM
+from crewgraph.llm import DirectLLM, LiteLLM
+from crewgraph.llm.direct import http
 from crewgraph.llm.litellm import adapter as litellm_adapter
 from crewgraph.policy import Policy
 from crewgraph.trace import ModelText
@@ -36,6 +37,7 @@ def _litellm_ready() -> Iterator[None]:
     warm_up()
     yield
     litellm_adapter.close()
+    http.close()
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +56,18 @@ def wild(_litellm_ready: None) -> Iterator[Llmock]:
         yield server
 
 
-def at(server: Llmock, protocol: str, **options: Any) -> LiteLLM:
+def at(server: Llmock, protocol: str, **options: Any) -> LiteLLM | DirectLLM:
     """A model at the server, in one of the protocols that it speaks."""
-    model, path = {
-        "openai": ("openai/gpt-5-mini", "/v1"),
-        "anthropic": ("anthropic/claude-sonnet-4-5", "/anthropic"),
+    kind, model, path = {
+        "openai": (LiteLLM, "openai/gpt-5-mini", "/v1"),
+        "anthropic": (LiteLLM, "anthropic/claude-sonnet-4-5", "/anthropic"),
+        "direct": (DirectLLM, "gpt-5-mini", "/v1"),
     }[protocol]
-    return LiteLLM(model, base_url=server.url + path, api_key="sk-anything", **options)
+    return kind(model, base_url=server.url + path, api_key="sk-anything", **options)
 
 
 @pytest.mark.parametrize("streams", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("protocol", ["openai", "anthropic"])
+@pytest.mark.parametrize("protocol", ["openai", "anthropic", "direct"])
 async def test_agent(calm: Llmock, protocol: str, streams: bool) -> None:
     """An agent calls its tool, is told the result, and gives an answer of the declared shape, with its tokens and cost."""
     asked, pieces = list[str](), list[str]()
@@ -92,23 +95,24 @@ async def test_agent(calm: Llmock, protocol: str, streams: bool) -> None:
     assert calm.get("/_llmock/verdict")["findings"] == []
 
 
-async def answers(server: Llmock, **options: Any) -> list[Any]:
+async def answers(server: Llmock, protocol: str, **options: Any) -> list[Any]:
     """What the server's model says to many different questions, streamed."""
-    agent = Agent(role="Writer", llm=at(server, "openai", **options))
+    agent = Agent(role="Writer", llm=at(server, protocol, **options))
     flow = Pipeline(stages=[Crew(name="batch", agents=[agent], tasks=[Task(description="Question {n}.")])])
     inputs = [{"n": number} for number in range(INPUTS)]
     return list(await flow.kickoff_async(inputs, on_error="collect", text=True, observer=lambda _: None))
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # it takes seconds, and the faults tests run on both
-async def test_batch_under_fire(calm: Llmock, wild: Llmock) -> None:
+@pytest.mark.parametrize("protocol", ["openai", "direct"])
+async def test_batch_under_fire(calm: Llmock, wild: Llmock, protocol: str) -> None:
     """Every input gets the answer that it gets from a server without faults, and the server finds no fault with us.
 
     It finds an ignored Retry-After, storms of retries, retries of what cannot be retried, and cut answers that were
     taken for whole ones.
     """
-    expected = [run.raw for run in await answers(calm)]
-    runs = await answers(wild, policy=PATIENT)
+    expected = [run.raw for run in await answers(calm, protocol)]
+    runs = await answers(wild, protocol, policy=PATIENT)
     code, verdict = wild.report()
     assert [run.raw for run in runs] == expected
     assert verdict["faults_injected"] > 0

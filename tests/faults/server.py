@@ -20,7 +20,7 @@ from typing import Any
 import anyio
 
 from crewgraph.errors import ModelError
-from crewgraph.llm import LiteLLM, Message, Request, ToolSpec
+from crewgraph.llm import DirectLLM, LiteLLM, Message, Request, ToolSpec
 
 USAGE = {
     "prompt_tokens": 7,
@@ -215,6 +215,12 @@ class Server:
     arrived: threading.Event = field(default_factory=threading.Event)
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    kind: type[LiteLLM | DirectLLM] = LiteLLM
+
+    @property
+    def name(self) -> str:
+        """What the model here is called."""
+        return "openai/m" if self.kind is LiteLLM else "direct/m"
 
     def plays(self, *script: Act) -> None:
         """Begin this script with the next request."""
@@ -222,9 +228,9 @@ class Server:
             self.script = script
             self.requests.clear()
 
-    def llm(self, model: str = "openai/m", **options: Any) -> LiteLLM:
+    def llm(self, model: str | None = None, **options: Any) -> LiteLLM | DirectLLM:
         """A model at this server."""
-        return LiteLLM(model, **({"base_url": self.url, "api_key": "sk-secret"} | options))
+        return self.kind(model or self.name, **({"base_url": self.url, "api_key": "sk-secret"} | options))
 
     def serve(self, client: socket.socket) -> None:
         """Answer one connection."""

@@ -1,8 +1,9 @@
-"""Language models: the port, the adapter to litellm, and the embedded offline model."""
+"""Language models: the port, the adapters to litellm and to endpoints that speak OpenAI's words, and the embedded offline model."""
 
 from __future__ import annotations
 
 from crewgraph.llm.choose import is_configured, model_name, resolve
+from crewgraph.llm.direct.adapter import DirectLLM
 from crewgraph.llm.litellm.adapter import LiteLLM
 from crewgraph.llm.offline.model import OfflineLLM
 from crewgraph.llm.port import LLM, Message, Reply, Request, ToolCall, ToolSpec
@@ -10,6 +11,7 @@ from crewgraph.llm.price import Price
 
 __all__ = [
     "LLM",
+    "DirectLLM",
     "LiteLLM",
     "Message",
     "OfflineLLM",

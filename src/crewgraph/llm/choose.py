@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator
 
 from crewgraph.errors import ModelNotConfigured
+from crewgraph.llm.direct.adapter import DirectLLM
 from crewgraph.llm.litellm.adapter import LiteLLM
 from crewgraph.llm.offline.model import OfflineLLM
 from crewgraph.llm.port import LLM
@@ -23,7 +24,8 @@ def resolve(llm: str | LLM | None = None, *, who: str) -> LLM:
     """The model to ask.
 
     Args:
-        llm: a name ("provider/model" for litellm, "offline" for the embedded one), a model, or ``None`` for the
+        llm: a name ("provider/model" for litellm, "direct/model" for an endpoint that speaks OpenAI's words, "offline"
+            for the embedded one), a model, or ``None`` for the
             environment's.
         who: for whom, in words, such as "agent 'Writer'".
 
@@ -55,7 +57,13 @@ def _from_environment() -> str | None:
 
 @lru_cache(maxsize=256)
 def _named(name: str) -> LLM:
-    return OfflineLLM(model=name) if name.partition("/")[0] == "offline" else LiteLLM(name)
+    match name.partition("/")[0]:
+        case "offline":
+            return OfflineLLM(model=name)
+        case "direct":
+            return DirectLLM(name)
+        case _:
+            return LiteLLM(name)
 
 
 def _checked(value: Any) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from crewgraph.llm import LiteLLM, Message, Request
+from crewgraph.llm import DirectLLM, LiteLLM, Message, Request
 
 USAGE = {
     "prompt_tokens": 7,
@@ -60,14 +60,20 @@ class Provider:
     keys: list[str | None] = field(default_factory=list)
     arrived: threading.Event = field(default_factory=threading.Event)
     closing: threading.Event = field(default_factory=threading.Event)
+    kind: type[LiteLLM | DirectLLM] = LiteLLM
+
+    @property
+    def name(self) -> str:
+        """What the model here is called."""
+        return "openai/m" if self.kind is LiteLLM else "direct/m"
 
     def always(self, answer: Answer) -> None:
         """Answer every request alike."""
         self.respond = lambda _: answer
 
-    def llm(self, **options: Any) -> LiteLLM:
+    def llm(self, **options: Any) -> LiteLLM | DirectLLM:
         """A model at this provider."""
-        return LiteLLM("openai/m", **({"base_url": self.url, "api_key": "sk-secret", "timeout": 30} | options))
+        return self.kind(self.name, **({"base_url": self.url, "api_key": "sk-secret", "timeout": 30} | options))
 
 
 def ask(text: str = "hi", schema: Any = None) -> Request:

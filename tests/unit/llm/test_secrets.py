@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from crewgraph.llm.litellm.settings import public
 from crewgraph.llm.secrets import MASKED, masked
+from crewgraph.llm.settings import public
 
 KEY = "sk-" + "a1B2" * 6
 

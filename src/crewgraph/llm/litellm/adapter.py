@@ -11,29 +11,21 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError
-from functools import cache, partial
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
-import anyio
-
-from crewgraph.errors import ModelAnswerInvalid, ModelError, ModelRejected, ModelTimeout, ModelUnavailable
+from crewgraph.errors import ModelAnswerInvalid, ModelError, ModelRejected
 from crewgraph.llm.litellm.errors import translated
-from crewgraph.llm.litellm.price import cost_of, listed_price, streamed_cost
-from crewgraph.llm.litellm.settings import address, checked, insist, patient, public, secrets
+from crewgraph.llm.litellm.price import cost_of, streamed_cost
 from crewgraph.llm.litellm.stream import Whole, gather
-from crewgraph.llm.litellm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 from crewgraph.llm.port import Reply, Request
-from crewgraph.llm.price import Price
 from crewgraph.llm.real_calls import check
-from crewgraph.policy import Policy
-from crewgraph.usage import UsageMetrics
+from crewgraph.llm.remote import RemoteLLM
+from crewgraph.llm.settings import secrets
+from crewgraph.llm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 
-__all__ = ["LiteLLM", "Structured", "close"]
-
-Structured = Literal["auto", "native", "instruct"]
-"""How a shape is asked for: as litellm's price table says, always by the provider's own means, or by words alone."""
+__all__ = ["LiteLLM", "close"]
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches a price table, for 8 s where nobody answers
@@ -41,9 +33,6 @@ ENVIRONMENT = {
     "LITELLM_OFFLINE_MODE": "true",
 }
 """Read by litellm while it is imported; what the user has set is left alone."""
-
-NO_LIMIT = 86_400.0
-"""Seconds that litellm is given where the model itself has no time limit: whoever asks the model sets one."""
 
 TOOLS_AND_SHAPE = frozenset({"anthropic", "azure", "openai"})
 """Providers that take a shape beside tools that are forbidden. For others litellm may make a tool of the shape, and
@@ -69,12 +58,12 @@ def _thread() -> Any:
 
 @cache
 def _new_thread() -> Any:
-    from crewgraph.llm.litellm.asyncio_thread import AsyncioThread
+    from crewgraph.llm.asyncio_thread import AsyncioThread
 
     return AsyncioThread("crewgraph-litellm")
 
 
-class LiteLLM:
+class LiteLLM(RemoteLLM):
     """A model behind litellm: ``LiteLLM("gpt-5-mini", temperature=0)``, ``LiteLLM("anthropic/claude-sonnet-4-5")``.
 
     Nothing is imported or contacted before the first call.
@@ -95,47 +84,6 @@ class LiteLLM:
     Attributes:
         model, max_tokens, policy: as given.
     """
-
-    def __init__(  # noqa: PLR0913 - a model has so many settings, all but the first by keyword
-        self,
-        model: str,
-        *,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        timeout: float | None = None,
-        policy: Policy | None = None,
-        price: Price | None = None,
-        api_key: str | None = None,
-        base_url: str | None = None,
-        structured: Structured = "auto",
-        extra: Mapping[str, Any] | None = None,
-    ) -> None:
-        insist(model=model, max_tokens=max_tokens, structured=structured, price=price, policy=policy)
-        self.model = model
-        self.max_tokens = max_tokens
-        self.policy = patient(timeout, policy)
-        self.structured: Structured = structured
-        self._price = price
-        self._temperature = temperature
-        self._extra = checked(extra)
-        self._place = {"api_key": api_key, "base_url": base_url}
-        self._endpoint = address(base_url)
-
-    @property
-    def price(self) -> Price | None:
-        """What it costs: as given, else as litellm's table says; ``None`` where nobody knows."""
-        return self._price or listed_price(self.model)
-
-    @property
-    def endpoint(self) -> str | None:
-        """The address of its server, without user and password; ``None`` for the provider's own."""
-        return self._endpoint
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """What else bears on its answers, without secrets."""
-        shown = {"temperature": self._temperature, "max_tokens": self.max_tokens, "structured": self.structured}
-        return {**public(self._extra), **shown}
 
     async def prepare(self) -> None:
         """Import litellm, which takes seconds; a call does so too, where nobody has.
@@ -159,19 +107,7 @@ class LiteLLM:
             RealCallForbidden: this is a test that must not call a model.
         """
         await self.prepare()  # before the clock starts
-        seconds = self._seconds()
-        try:
-            with anyio.CancelScope(deadline=anyio.current_time() + seconds):
-                return await _thread().stream(partial(self._ask, request), request.on_text or _nobody)
-        except CancelledError as error:
-            message = f"{self.model}: litellm was closed before it answered"
-            raise ModelUnavailable(message, model=self.model) from error
-        raise ModelTimeout(f"{self.model}: no answer within {seconds:g} s", model=self.model)
-
-    def __repr__(self) -> str:
-        shown = {"temperature": self._temperature, "max_tokens": self.max_tokens}
-        told = "".join(f", {name}={value!r}" for name, value in shown.items() if value is not None)
-        return f"LiteLLM({self.model!r}{told})"
+        return await self._answer(_thread(), request, closed="litellm was closed before it answered")
 
     async def _ask(self, request: Request, tell: Callable[[str], None]) -> Reply:
         """Ask, in litellm's own thread."""
@@ -201,10 +137,9 @@ class LiteLLM:
     def _options(self, litellm: Any, request: Request) -> dict[str, Any]:
         """The arguments of the call."""
         offered = tools(request)
-        bounds = [most for most in (self.max_tokens, request.max_tokens) if most is not None]
         options: dict[str, Any] = {
             "temperature": self._temperature,
-            "max_tokens": min(bounds, default=None),
+            "max_tokens": self._most(request),
             "tools": offered or None,
             "tool_choice": self._choice(litellm, request) if offered else None,
             "response_format": request.schema if self._is_native(litellm, request, offered) else None,
@@ -218,10 +153,6 @@ class LiteLLM:
             "timeout": self._seconds(),
             "max_retries": 0,  # else the SDK asks three times, unseen and uncounted
         }
-
-    def _seconds(self) -> float:
-        own = self.policy.call_timeout if self.policy else None
-        return own or NO_LIMIT
 
     def _choice(self, litellm: Any, request: Request) -> str | None:
         """What is said of the choice of tools: nothing where that is the default or the provider cannot be told."""
@@ -248,12 +179,6 @@ class LiteLLM:
             told.add_note('hint: if the provider refuses the schema, LiteLLM(…, structured="instruct") asks by words')
         return told
 
-    def _insist_on_answer(self, text: str | None, refusal: str, usage: UsageMetrics) -> None:
-        if refusal and not text:
-            error = ModelAnswerInvalid(f"{self.model}: the model refused: {refusal}", model=self.model, usage=usage)
-            error.is_transient = False  # it would refuse again
-            raise error
-
     def _read(self, response: Any, request: Request) -> Reply:
         usage = usage_of(getattr(response, "usage", None))
         if not response.choices:
@@ -267,10 +192,6 @@ class LiteLLM:
             calls=numbered(calls_of(choice.message), request.messages),
             cost=None if self._price else cost_of(response),
         )
-
-
-def _nobody(_: str) -> None:
-    """Listen to the pieces of an answer that is not streamed."""
 
 
 def close() -> None:

@@ -8,21 +8,13 @@ from functools import partial
 from typing import Any
 
 from crewgraph.errors import ModelAnswerInvalid
-from crewgraph.llm.litellm.wire import refusal_of
+from crewgraph.llm.pieces import Pieces
+from crewgraph.llm.wire import refusal_of
 
 __all__ = ["Whole", "gather"]
 
 CUT_SHORT = frozenset({"content_filter", "length"})
 """Reasons to stop that must not be forgotten; litellm may put "stop" in their place."""
-
-
-@dataclass(slots=True)
-class _Call:
-    """A tool call, as far as it has come."""
-
-    id: str | None = None
-    name: str = ""
-    arguments: list[str] = field(default_factory=list[str])
 
 
 @dataclass(slots=True)
@@ -57,27 +49,21 @@ async def gather(stream: Any, whole: Whole, tell: Callable[[str], None], *, mode
         ModelAnswerInvalid: it ended without the word that it is complete. litellm hides that: it makes up a reason to
             stop where none was sent.
     """
-    heard, said, calls = _Ear(stream), list[str](), dict[int, list[_Call]]()
+    heard, pieces = _Ear(stream), Pieces(tell)
     try:
         async for chunk in stream:
             choice: Any = chunk.choices[0] if chunk.choices else None
             if choice is None:
                 continue
             whole.finish_reason = choice.finish_reason or whole.finish_reason
-            text = choice.delta.content
-            if isinstance(text, str) and text:
-                said.append(text)
-                tell(text)
-            for part in choice.delta.tool_calls or ():
-                _grow(calls, part)
+            pieces.add(choice.delta)
         _insist_on_end(stream, heard, model)
     finally:
         whole.usage = _reported(stream)
         await stream.aclose()  # else the connection stays open until somebody collects the garbage
     if heard.finish_reason in CUT_SHORT:
         whole.finish_reason = heard.finish_reason
-    whole.text, whole.refusal = "".join(said), "".join(heard.refusal)
-    whole.calls = [_written(call) for index in sorted(calls) for call in calls[index]]
+    whole.text, whole.calls, whole.refusal = pieces.text, pieces.calls, "".join(heard.refusal)
 
 
 class _Ear:
@@ -137,23 +123,6 @@ def _finish_reason(chunk: Any) -> str | None:
     choices: Any = [chunk] if isinstance(chunk, dict) else getattr(chunk, "choices", None) or ()
     reasons = (each.get("finish_reason") if isinstance(each, dict) else each.finish_reason for each in choices)
     return next((reason for reason in reasons if isinstance(reason, str) and reason), None)
-
-
-def _grow(calls: dict[int, list[_Call]], part: Any) -> None:
-    """Add a piece to the call that it belongs to: that of its index, or a new one where its id is a new one."""
-    there = calls.setdefault(part.index or 0, [])  # some servers number nothing, and tell calls apart by id
-    if not there or (part.id and there[-1].id and part.id != there[-1].id):
-        there.append(_Call())
-    call, function = there[-1], part.function
-    call.id = call.id or part.id
-    call.name = call.name or getattr(function, "name", None) or ""
-    arguments = getattr(function, "arguments", None)
-    if isinstance(arguments, str):
-        call.arguments.append(arguments)
-
-
-def _written(call: _Call) -> tuple[str | None, str, str]:
-    return call.id, call.name, "".join(call.arguments).strip() or "{}"
 
 
 def _insist_on_end(stream: Any, heard: _Ear, model: str) -> None:

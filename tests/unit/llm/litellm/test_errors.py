@@ -16,7 +16,8 @@ from crewgraph.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from crewgraph.llm.litellm.errors import MAX_REASON, NO_PROVIDER, translated
+from crewgraph.llm.failure import MAX_REASON
+from crewgraph.llm.litellm.errors import NO_PROVIDER, translated
 
 
 class Response:

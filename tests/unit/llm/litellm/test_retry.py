@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from crewgraph.llm.litellm.retry import LONGEST, retry_after
+from crewgraph.llm.litellm.retry import retry_after
+from crewgraph.llm.retry import LONGEST
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from crewgraph.llm.litellm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 from crewgraph.llm.port import Message, Request, ToolCall, ToolSpec
+from crewgraph.llm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 
 ASKED = Message("user", "weather?")
 CALLED = Message("assistant", "", (ToolCall("c1", "look", '{"x": 1}'),))

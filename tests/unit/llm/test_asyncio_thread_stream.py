@@ -8,7 +8,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from crewgraph.llm.litellm.asyncio_thread import AsyncioThread
+from crewgraph.llm.asyncio_thread import AsyncioThread
 
 pytestmark = pytest.mark.anyio
 

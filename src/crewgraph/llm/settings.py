@@ -1,4 +1,4 @@
-"""What a user sets for a model behind litellm: checked, and shown without its secrets."""
+"""What a user sets for a model: checked, and shown without its secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OURS = frozenset(
         "fallbacks", "caching",
     }
 )  # fmt: skip
-"""Parameters of litellm that crewgraph sets by itself, or does by itself."""
+"""Parameters of a call that crewgraph sets by itself, or does by itself."""
 
 NAMED = {
     "model": "its name",
@@ -31,11 +31,15 @@ NAMED = {
     "base_url": "base_url=",
     "api_base": "base_url=",
 }
-"""Parameters of litellm that have an argument of their own."""
+"""Parameters of a call that have an argument of their own."""
 
 
-def insist(**settings: Any) -> None:
+def insist(whose: str, **settings: Any) -> None:
     """Refuse settings that cannot work, rather than fail with the first call or ignore them.
+
+    Args:
+        whose: the class of the model.
+        settings: by their names.
 
     Raises:
         ValueError: names the first of them, and what it should be.
@@ -43,14 +47,14 @@ def insist(**settings: Any) -> None:
     for name, value in settings.items():
         fits, wanted = RIGHT[name]
         if not fits(value):
-            message = f"LiteLLM(…, {name}={value!r}): {name} is {wanted}"
+            message = f"{whose}(…, {name}={value!r}): {name} is {wanted}"
             raise ValueError(message)
 
 
 RIGHT: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "model": (
         lambda value: isinstance(value, str) and bool(value.strip()),
-        'the name of a model as litellm knows it, such as "openai/gpt-5-mini"',
+        'the name of a model, such as "openai/gpt-5-mini"',
     ),
     "max_tokens": (
         lambda value: value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0),
@@ -69,7 +73,7 @@ RIGHT: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 """What settings must be: a test, and the words for it."""
 
 
-def checked(extra: Mapping[str, Any] | None) -> dict[str, Any]:
+def checked(whose: str, extra: Mapping[str, Any] | None) -> dict[str, Any]:
     """The further parameters of a model.
 
     Raises:
@@ -80,7 +84,7 @@ def checked(extra: Mapping[str, Any] | None) -> dict[str, Any]:
             message = f"extra= cannot set {name}: crewgraph sets it itself"
             raise ValueError(message)
         if name in NAMED:
-            message = f"extra= cannot set {name}. hint: say it as LiteLLM(…, {NAMED[name]}…)"
+            message = f"extra= cannot set {name}. hint: say it as {whose}(…, {NAMED[name]}…)"
             raise ValueError(message)
     return {name: value for name, value in (extra or {}).items() if value is not None}
 

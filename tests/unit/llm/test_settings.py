@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from crewgraph.llm import LiteLLM, Price
-from crewgraph.llm.litellm.settings import address, checked, patient, public, secrets
+from crewgraph.llm.settings import address, checked, patient, public, secrets
 from crewgraph.policy import Policy
 
 
@@ -13,7 +13,7 @@ from crewgraph.policy import Policy
 def test_ours(name: str) -> None:
     """What crewgraph does by itself cannot be set beside it."""
     with pytest.raises(ValueError, match=f"extra= cannot set {name}: crewgraph sets it itself"):
-        checked({name: 1})
+        checked("LiteLLM", {name: 1})
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_named(name: str, argument: str) -> None:
 
 def test_nothing() -> None:
     """No further parameters are none, and one without a value is none."""
-    assert checked(None) == checked({"seed": None}) == {}
+    assert checked("LiteLLM", None) == checked("LiteLLM", {"seed": None}) == {}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_unknown_price() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": ""}, "the name of a model as litellm knows it"),
+        ({"model": ""}, "the name of a model"),
         ({"model": None}, "the name of a model"),
         ({"max_tokens": 0}, "a whole number of tokens above 0"),
         ({"max_tokens": "9"}, "a whole number"),

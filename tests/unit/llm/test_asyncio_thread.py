@@ -11,7 +11,7 @@ import anyio.lowlevel
 import pytest
 from sniffio import current_async_library
 
-from crewgraph.llm.litellm.asyncio_thread import AsyncioThread
+from crewgraph.llm.asyncio_thread import AsyncioThread
 
 pytestmark = pytest.mark.anyio
 

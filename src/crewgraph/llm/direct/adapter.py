@@ -1,0 +1,286 @@
+"""The adapter to endpoints that speak OpenAI's chat completions: one HTTP request for each attempt, and no library between.
+
+litellm translates for a hundred providers, which takes it milliseconds of CPU for each call. Where the endpoint speaks
+OpenAI's words anyway, there is nothing to translate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from crewgraph.errors import (
+    ModelAccessDenied,
+    ModelAnswerInvalid,
+    ModelError,
+    ModelRejected,
+    ModelTimeout,
+    ModelUnavailable,
+)
+from crewgraph.llm.direct.http import Refused, Words, answered, events, load, thread
+from crewgraph.llm.direct.schema import response_format
+from crewgraph.llm.failure import TWO_LOGINS, failure, kind_of
+from crewgraph.llm.pieces import Pieces
+from crewgraph.llm.port import Reply, Request
+from crewgraph.llm.price import listed
+from crewgraph.llm.real_calls import check
+from crewgraph.llm.remote import RemoteLLM
+from crewgraph.llm.retry import told_by_headers, told_in_words
+from crewgraph.llm.settings import address, secrets
+from crewgraph.llm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
+
+__all__ = ["DirectLLM"]
+
+PREFIX = "direct/"
+OPENAI = "https://api.openai.com/v1"
+ADDRESSES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+"""The environment variables that say where the endpoint is, in the order in which they are asked."""
+KEY = "OPENAI_API_KEY"
+
+
+class DirectLLM(RemoteLLM):
+    """A model at an endpoint that speaks OpenAI's chat completions, asked without litellm: ``DirectLLM("gpt-5-mini")``.
+
+    ``DirectLLM("qwen3", base_url="http://127.0.0.1:8080/v1")`` is a server of one's own: vLLM, llama.cpp, Ollama and many
+    others speak these words, too. It behaves as :class:`LiteLLM` does (errors, usage, streams, shapes, tools), and takes
+    a tenth of its CPU. Nothing is imported or contacted before the first call.
+
+    Args:
+        model: its name at the endpoint, with or without "direct/" before it.
+        temperature: how much the answers vary; the endpoint's default where it is ``None``.
+        max_tokens: the longest answer; the endpoint's default where it is ``None``.
+        timeout: seconds for one call; short for ``policy=Policy(call_timeout=…)``.
+        policy: retries, timeouts, fallbacks and limits of this model, before those of agent, crew and pipeline.
+        price: what it costs; else what litellm's table says of a model of this name.
+        api_key: the key; else ``OPENAI_API_KEY``. An endpoint other than OpenAI's may need none.
+        base_url: the address of the endpoint; else ``OPENAI_BASE_URL``, else OpenAI's.
+        structured: how a shape is asked for. "auto" asks the endpoint for it where litellm's table knows that the
+            model can, "native" always, "instruct" never. The prompt asks for it in any case.
+        extra: further fields of the request, such as ``{"seed": 7}``; ``extra_headers`` among them are sent as headers.
+
+    Attributes:
+        model: its name, "direct/" before it.
+        max_tokens, policy: as given.
+    """
+
+    def _named(self, model: str) -> str:
+        return PREFIX + model.removeprefix(PREFIX)
+
+    @property
+    def _listed_as(self) -> str:
+        return self.model.removeprefix(PREFIX)
+
+    async def prepare(self) -> None:
+        """Import aiohttp; a call does so too, where nobody has.
+
+        Raises:
+            RealCallForbidden: this is a test that must not call a model.
+        """
+        check(self.model)
+        await load()
+
+    async def complete(self, request: Request) -> Reply:
+        """Ask once.
+
+        Raises:
+            ModelError: the endpoint gave no answer; the subclass says why, the original is chained.
+            RealCallForbidden: this is a test that must not call a model.
+        """
+        await self.prepare()  # before the clock starts
+        return await self._answer(thread(), request, closed="its connections were closed before it answered")
+
+    async def _ask(self, request: Request, tell: Callable[[str], None]) -> Reply:
+        """Ask, in the thread of the connections."""
+        whole = Words()
+        try:
+            base = self._base()
+            body = json.dumps(self._body(request, base)).encode()
+            async with answered(f"{base.rstrip('/')}/chat/completions", self._headers(base), body) as response:
+                if request.on_text is None or response.content_type == "application/json":
+                    whole = _object(Words.read(await response.read()))
+                    if request.on_text is not None:
+                        _tell_whole(whole, tell)
+                else:
+                    await self._gather(response, whole, tell)
+            return self._read(whole, request)
+        except ModelError as error:
+            error.usage = error.usage or usage_of(whole.usage)
+            raise
+        except Exception as error:
+            told = self._explained(error, request)
+            told.usage = usage_of(whole.usage)
+            raise told from error
+
+    # ---- what is sent ------------------------------------------------------------------------------------------
+
+    def _base(self) -> str:
+        said = (os.environ.get(name, "").strip() for name in ADDRESSES)
+        base = self._place["base_url"] or next(filter(None, said), OPENAI)
+        if not base.startswith(("http://", "https://")) or not urlsplit(base).hostname:
+            told = f'{address(base)!r} is no address. hint: base_url="http://127.0.0.1:8080/v1"'
+            raise ModelRejected(f"{self.model}: {told}", model=self.model)
+        return base
+
+    def _key(self) -> str:
+        return self._place["api_key"] or os.environ.get(KEY, "").strip()
+
+    def _headers(self, base: str) -> dict[str, str]:
+        key, more = self._key(), self._extra.get("extra_headers") or {}
+        if not key and base == OPENAI:
+            hint = f"set {KEY}, or give api_key="
+            raise ModelAccessDenied(f"{self.model}: there is no key. hint: {hint}", model=self.model)
+        own = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        return {**own, **{str(name): str(value) for name, value in more.items()}}
+
+    def _body(self, request: Request, base: str) -> dict[str, Any]:
+        offered, most = tools(request), self._most(request)
+        is_streamed = request.on_text is not None
+        said = {
+            "temperature": self._temperature,
+            # OpenAI's newer models refuse the old name, many other servers do not know the new one
+            "max_completion_tokens" if base == OPENAI else "max_tokens": most,
+            "tools": offered or None,
+            "tool_choice": request.tool_choice if offered and request.tool_choice != "auto" else None,
+            "response_format": self._shape(request, offered),
+            "stream": is_streamed or None,
+            "stream_options": {"include_usage": True} if is_streamed else None,
+            **{name: value for name, value in self._extra.items() if name != "extra_headers"},
+        }
+        return {
+            "model": self._listed_as,
+            "messages": messages(request.messages),
+            **{name: value for name, value in said.items() if value is not None},
+        }
+
+    def _shape(self, request: Request, offered: Sequence[Any]) -> dict[str, Any] | None:
+        if request.schema is None or self.structured == "instruct":
+            return None
+        if self.structured == "auto":
+            is_known = listed(self._listed_as).get("supports_response_schema") is True
+            if not is_known or (offered and request.tool_choice != "none"):
+                return None
+        return response_format(request.schema)
+
+    # ---- what comes back ---------------------------------------------------------------------------------------
+
+    async def _gather(self, response: Any, whole: Words, tell: Callable[[str], None]) -> None:
+        """Read a stream to its end, as if it had come whole."""
+        pieces, refusal, reason = Pieces(tell), list[str](), None
+        async for event in events(response):
+            chunk = _object(event)
+            if chunk.error:
+                raise self._complaint(chunk.error, json.dumps(chunk))
+            whole["usage"] = chunk.usage or whole.usage
+            for choice in (chunk.choices or ())[:1]:
+                delta = choice.delta or Words()
+                reason = choice.finish_reason or reason
+                refusal.append(refusal_of(delta))
+                pieces.add(delta)
+        if not reason:
+            raise ModelAnswerInvalid(
+                f"{self.model}: the answer was cut off: its stream ended without a reason", model=self.model
+            )
+        message = Words(content=pieces.text, refusal="".join(refusal), gathered=pieces.calls)
+        whole["choices"] = [Words(message=message, finish_reason=reason)]
+
+    def _read(self, whole: Words, request: Request) -> Reply:
+        if whole.error:
+            raise self._complaint(whole.error, json.dumps(whole))
+        usage = usage_of(whole.usage)
+        if not whole.choices:
+            raise ModelAnswerInvalid(f"{self.model}: the answer holds no choice", model=self.model, usage=usage)
+        choice = _object(whole.choices[0])
+        message = _object(choice.message)
+        text = message.content
+        if not isinstance(text, str | None):
+            raise ModelAnswerInvalid(f"{self.model}: its answer is no text but {text!r:.80}", model=self.model)
+        self._insist_on_answer(text, refusal_of(message), usage)
+        return Reply(
+            text=text or "",
+            usage=usage,
+            finish_reason=choice.finish_reason,
+            calls=numbered(message.gathered or calls_of(message), request.messages),
+        )
+
+    # ---- what goes wrong ---------------------------------------------------------------------------------------
+
+    def _secrets(self) -> Iterator[str]:
+        yield from secrets(self._extra)
+        if key := self._key():
+            yield key
+
+    def _complaint(self, error: Any, body: str) -> ModelError:
+        """The error that a provider sends in an answer that has begun well."""
+        code = error.code if isinstance(error, Words) else None
+        kind = kind_of(code if isinstance(code, int) and code >= 400 else 500)  # noqa: PLR2004 - HTTP's errors
+        return failure(
+            kind, _words(error), model=self.model, said=body, wait=told_in_words(body), secrets=self._secrets()
+        )
+
+    def _explained(self, error: Exception, request: Request) -> ModelError:
+        if not isinstance(error, Refused):
+            kind, reason = _broken(error)
+            return failure(kind, reason, model=self.model, secrets=self._secrets())
+        by_headers = told_by_headers(error.headers)
+        told = failure(
+            kind_of(error.status),
+            _words_of_body(error.body) or error.args[0],
+            model=self.model,
+            said=error.body,
+            status=error.status,
+            wait=told_in_words(error.body) if by_headers is None else by_headers,
+            secrets=self._secrets(),
+        )
+        if isinstance(told, ModelRejected) and request.schema is not None and self.structured != "instruct":
+            told.add_note('hint: if the endpoint refuses the schema, DirectLLM(…, structured="instruct") asks by words')
+        return told
+
+
+def _object(value: Any) -> Any:
+    """An object of an answer.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(value, Words):
+        raise ValueError(f"there is {value!r:.80} where an object should be")  # noqa: TRY004 - the answer is wrong
+    return value
+
+
+def _tell_whole(whole: Words, tell: Callable[[str], None]) -> None:
+    """Tell an answer that came whole, though its pieces were wanted."""
+    for choice in (whole.choices or ())[:1]:
+        text = choice.message.content if isinstance(choice, Words) and isinstance(choice.message, Words) else None
+        if isinstance(text, str) and text:
+            tell(text)
+
+
+def _broken(error: Exception) -> tuple[type[ModelError], str]:
+    """What it is where no error came back from the provider."""
+    if isinstance(error, ValueError) and "credentials encoded in URL" in str(error):
+        return ModelRejected, TWO_LOGINS
+    if isinstance(error, ValueError | TypeError | AttributeError):
+        return ModelAnswerInvalid, f"its answer is none: {error}"
+    if isinstance(error, TimeoutError):
+        return ModelTimeout, str(error) or "the connection timed out"
+    return ModelUnavailable, str(error) or type(error).__name__
+
+
+def _words_of_body(body: str) -> str:
+    """A provider's own words, out of the forms in which they come."""
+    try:
+        said = Words.read(body.encode())
+    except (ValueError, RecursionError):
+        return body.strip()
+    error = said.error if isinstance(said, Words) and said.error else said
+    return _words(error) or body.strip()
+
+
+def _words(error: Any) -> str:
+    if isinstance(error, Mapping):
+        told = error.get("message") or error.get("detail") or error
+        return told if isinstance(told, str) else json.dumps(told)
+    return str(error)
