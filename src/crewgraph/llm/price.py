@@ -10,7 +10,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from crewgraph.budget import Estimate
 from crewgraph.llm.port import Request, json_schema
 from crewgraph.usage import UsageMetrics, picodollars
 
-__all__ = ["FREE", "Price", "count_tokens", "estimate", "price_of", "priced", "table"]
+__all__ = ["FREE", "Price", "count_tokens", "estimate", "listed", "listed_price", "price_of", "priced", "table"]
 
 _log = logging.getLogger("crewgraph.llm")
 
@@ -29,6 +29,8 @@ ANSWER_TOKENS = 4_096
 """How long an answer is taken to be at most, for budgets and limits, where nobody says."""
 BYTES_PER_TOKEN = 3
 """English has four or five bytes for a token, other scripts about three: rather too many tokens than too few."""
+PER = 1_000_000
+"""The table says USD for one token, price lists for a million."""
 PER_MESSAGE = 8
 
 
@@ -107,6 +109,28 @@ def table() -> Mapping[str, Mapping[str, Any]]:
 def listed(model: str) -> Mapping[str, Any]:
     """What litellm's table says of a model, under its name with or without the provider; else nothing."""
     return table().get(model) or table().get(model.partition("/")[2]) or {}
+
+
+@lru_cache(maxsize=1024)
+def listed_price(model: str) -> Price | None:
+    """What the table says that text costs, under the model's name with or without its provider.
+
+    ``None`` where it knows nothing or prices something else, such as pictures or seconds. Long prompts that cost more
+    for each token are priced as short ones.
+    """
+    row = listed(model)
+    prompt, answer = _rate(row, "input_cost_per_token"), _rate(row, "output_cost_per_token")
+    if prompt is None or answer is None:
+        return None
+    return Price(input=prompt, output=answer, cached_input=_rate(row, "cache_read_input_token_cost"))
+
+
+def _rate(row: Mapping[str, Any], name: str) -> float | None:
+    """USD for a million tokens, without the noise of the last digits."""
+    cost = row.get(name)
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or not math.isfinite(cost) or cost < 0:
+        return None
+    return round(cost * PER, 9)
 
 
 def count_tokens(text: str) -> int:

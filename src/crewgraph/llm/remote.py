@@ -10,9 +10,8 @@ from typing import Any, Literal
 import anyio
 
 from crewgraph.errors import ModelAnswerInvalid, ModelTimeout, ModelUnavailable
-from crewgraph.llm.litellm.price import listed_price
 from crewgraph.llm.port import Reply, Request
-from crewgraph.llm.price import Price
+from crewgraph.llm.price import Price, listed_price
 from crewgraph.llm.settings import address, checked, insist, patient, public
 from crewgraph.policy import Policy
 from crewgraph.usage import UsageMetrics

@@ -9,8 +9,8 @@ import pytest
 
 from crewgraph.llm import LiteLLM
 from crewgraph.llm.litellm import price as litellm_price
-from crewgraph.llm.litellm.price import cost_of, listed_price, streamed_cost
-from crewgraph.llm.price import FREE, TABLE, Price
+from crewgraph.llm.litellm.price import cost_of, streamed_cost
+from crewgraph.llm.price import FREE, TABLE, Price, listed_price
 from crewgraph.llm.price import table as whole_table
 
 
