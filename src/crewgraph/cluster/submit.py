@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Self
 
 from crewgraph.cluster.names import structure_of
@@ -13,10 +14,11 @@ from crewgraph.cluster.requeue import describe, put_off, requeue
 from crewgraph.engine.port import Row
 from crewgraph.errors import StoreError
 from crewgraph.store.definitions import described
+from crewgraph.store.entries import Identity
 from crewgraph.store.postgres import connected, prepare, shown_address, translated
 from crewgraph.store.remote import RemoteJournal
 
-__all__ = ["AT_ONCE", "Submitted", "Submitter", "cancel_runs", "migrate", "workers_of"]
+__all__ = ["AT_ONCE", "Submitted", "Submitter", "cancel_runs", "give", "migrate", "workers_of"]
 
 AT_ONCE = 1_000
 """Runs in one transaction."""
@@ -34,7 +36,8 @@ DUE = """UPDATE crewgraph.runs SET definition = %(definition)s, content = r.cont
          FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
          WHERE pipeline = %(pipeline)s AND runs.id = r.id"""
 WORKERS = """SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
-             WHERE pipeline = %s AND beat > clock_timestamp() - interval '30 seconds' GROUP BY 1 ORDER BY 1"""
+             WHERE pipeline = %s AND beat > clock_timestamp() - make_interval(secs => dead_after)
+             GROUP BY 1 ORDER BY 1"""
 CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
             WHERE run = ANY(%s) AND status IN ('queued', 'running')"""
 
@@ -44,7 +47,7 @@ class Submitted:
     """What became of inputs that were submitted.
 
     Attributes:
-        runs: by number of the run, its row.
+        runs: by number of the run, its row; whoever waits takes those out that have ended.
         new: how many were not there.
         again: how many were there, had not ended well and wait for a worker once more.
         under_way: how many a worker had already, or would have soon.
@@ -56,6 +59,14 @@ class Submitted:
     again: int = 0
     under_way: int = 0
     done: int = 0
+
+    def add(self, other: Submitted) -> None:
+        """Count others to it."""
+        self.runs |= other.runs
+        self.new += other.new
+        self.again += other.again
+        self.under_way += other.under_way
+        self.done += other.done
 
 
 def migrate(address: str) -> None:
@@ -104,13 +115,23 @@ class Submitter(AbstractContextManager["Submitter"]):
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the database went away, so that to submit the same once more is worth a try."""
+        return bool(self._connection.closed or self._connection.broken)
+
     def submit(self, batch: Sequence[Row], into: Submitted) -> None:
         """Submit rows in one transaction; those that are there already are only counted.
 
         Raises:
             StoreError: the database cannot be used.
         """
-        journal, connection = self._journal, self._connection
+        if self.is_away:
+            self._connection = connected(self._journal.address)
+        into.add(self._submitted(batch))
+
+    def _submitted(self, batch: Sequence[Row]) -> Submitted:
+        journal, connection, into = self._journal, self._connection, Submitted()
         rows = {row.identity.id: row for row in batch if row.identity is not None}
         said: dict[str, Any] = {"pipeline": journal.pipeline, "definition": journal.definition}
         with translated(journal.address), connection.transaction():
@@ -119,7 +140,8 @@ class Submitter(AbstractContextManager["Submitter"]):
             due = [each for each in found if self._is_due(each, rows[each[0]], into)]
             connection.execute(DUE, {**said, "rows": _records(rows[each[0]] for each in due)})
             requeue(connection, [each[1] for each in due], structure=self.structure)
-        into.runs |= {each[1]: rows[each[0]] for each in found}
+        into.runs = {each[1]: rows[each[0]] for each in found}
+        return into
 
     def _is_due(self, found: Sequence[Any], row: Row, into: Submitted) -> bool:
         """Whether a run waits for a worker from now on."""
@@ -138,13 +160,27 @@ class Submitter(AbstractContextManager["Submitter"]):
         return False
 
 
-def _records(rows: Any) -> str:
-    return json.dumps(
-        [
-            {"id": row.identity.id, "content": row.identity.content, "input": row.identity.text, "place": row.index}
-            for row in rows
-        ]
-    )
+def _record(row: Row, known: Identity) -> dict[str, Any]:
+    place = row.index if known.place is None else known.place
+    return {"id": known.id, "content": known.content, "input": known.text, "place": place}
+
+
+def _records(rows: Iterable[Row]) -> str:
+    return json.dumps([_record(row, row.identity) for row in rows if row.identity is not None])
+
+
+def give(journal: RemoteJournal, rows: Iterable[Row]) -> tuple[Submitted, bool]:
+    """Submit rows and wait for nobody; returns also whether a worker is there that would take them.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    into, left = Submitted(), iter(rows)
+    with Submitter(journal) as submitter:
+        while batch := list(islice(left, AT_ONCE)):
+            submitter.submit(batch, into)
+    with connected(journal.address) as connection, translated(journal.address):
+        return into, any(version == submitter.structure for version, _, _ in workers_of(connection, journal.pipeline))
 
 
 def workers_of(connection: Any, pipeline: str) -> list[tuple[str, int, float]]:

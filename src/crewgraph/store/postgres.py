@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from crewgraph.errors import StoreError
 
-__all__ = ["PostgresSource", "connected", "is_address", "opened_postgres", "prepare", "shown_address"]
+__all__ = ["PostgresSource", "connected", "is_address", "opened_postgres", "prepare", "shown", "shown_address"]
 
 SCHEMES = ("postgresql://", "postgres://")
 LOCK = 1668442732
@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS crewgraph.workers (
   id TEXT NOT NULL, pipeline TEXT NOT NULL, version TEXT NOT NULL, began TIMESTAMPTZ NOT NULL, beat TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (id, pipeline)
 );
+ALTER TABLE crewgraph.workers ADD COLUMN IF NOT EXISTS dead_after DOUBLE PRECISION NOT NULL DEFAULT 30;
 """
 """*tickets* says under which workflow the engine knows a run, *workers* who is there to run what."""
 
@@ -65,6 +66,11 @@ def shown_address(address: str) -> str:
     except ValueError:
         return "postgresql://…"
     return f"postgresql://{parts.hostname or ''}{port}{parts.path}"
+
+
+def shown(where: str | PathLike[str]) -> str:
+    """A store for messages: a file as it is, and an address without user, password and options."""
+    return shown_address(str(where)) if is_address(where) else str(where)
 
 
 @contextmanager
