@@ -74,7 +74,9 @@ def _lacking(run: Run, where: str) -> StoreError | None:
     """What of a run that ended well is not there: a result must not look whole without it."""
     for inner in run.family():
         log: object = inner.log
-        for node in inner.marks if isinstance(log, StoredLog) else ():
+        if not isinstance(log, StoredLog):
+            continue
+        for node in inner.marks:
             line = log.line(node)
             if line is not None and line.status == "not kept":
                 told = f"it ended well, and what node '{line.node}' gave could not be sent here: {line.error}"

@@ -15,7 +15,7 @@ from crewgraph.engine.port import Row
 from crewgraph.errors import StoreError
 from crewgraph.store.definitions import described
 from crewgraph.store.entries import Identity
-from crewgraph.store.postgres import connected, prepare, shown_address, translated
+from crewgraph.store.postgres import ALIVE, connected, prepare, shown_address, translated
 from crewgraph.store.remote import RemoteJournal
 
 __all__ = ["AT_ONCE", "Submitted", "Submitter", "cancel_runs", "give", "migrate", "workers_of"]
@@ -35,9 +35,8 @@ FOUND = """SELECT r.id, r.run, r.status, r.content, r.definition, coalesce(t.num
 DUE = """UPDATE crewgraph.runs SET definition = %(definition)s, content = r.content, input = r.input, place = r.place
          FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
          WHERE pipeline = %(pipeline)s AND runs.id = r.id"""
-WORKERS = """SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
-             WHERE pipeline = %s AND beat > clock_timestamp() - make_interval(secs => dead_after)
-             GROUP BY 1 ORDER BY 1"""
+WORKERS = f"""SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
+             WHERE pipeline = %s AND {ALIVE} GROUP BY 1 ORDER BY 1"""  # noqa: S608 - of ours
 CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
             WHERE run = ANY(%s) AND status IN ('queued', 'running')"""
 

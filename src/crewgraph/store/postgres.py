@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from crewgraph.errors import StoreError
 
-__all__ = ["PostgresSource", "connected", "is_address", "opened_postgres", "prepare", "shown", "shown_address"]
+__all__ = ["ALIVE", "PostgresSource", "connected", "is_address", "opened_postgres", "prepare", "shown", "shown_address"]
 
 SCHEMES = ("postgresql://", "postgres://")
 LOCK = 1668442732
@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS crewgraph.workers (
 ALTER TABLE crewgraph.workers ADD COLUMN IF NOT EXISTS dead_after DOUBLE PRECISION NOT NULL DEFAULT 30;
 """
 """*tickets* says under which workflow the engine knows a run, *workers* who is there to run what."""
+ALIVE = "beat > clock_timestamp() - make_interval(secs => dead_after)"
+"""Of a worker, by its own patience and the clock of the database."""
 
 
 def is_address(where: str | PathLike[str]) -> bool:
@@ -148,6 +150,10 @@ class PostgresSource:
     def writer(self) -> str | None:
         """Nobody has it alone: workers write together."""
         return None
+
+    def is_at_work(self) -> bool:
+        """Whether a worker is there."""
+        return bool(list(self.rows(f"SELECT 1 FROM workers WHERE {ALIVE} LIMIT 1")))  # noqa: S608 - of ours
 
 
 @contextmanager

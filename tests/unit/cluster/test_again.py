@@ -3,113 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
-from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
 from datetime import date
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import anyio
 import pytest
 from click.testing import CliRunner
 
-from crewgraph import KickoffError, Pipeline, step
+from crewgraph import KickoffError
 from crewgraph.cli import cli
 from crewgraph.cluster import engine
 from crewgraph.cluster.names import queue_of, structure_of
 from crewgraph.cluster.requeue import requeue
-from crewgraph.cluster.submit import Submitted, Submitter, migrate
-from crewgraph.cluster.worker import Worker
 from crewgraph.compiler import compile_pipeline
-from crewgraph.engine.inputs import rows
 from crewgraph.errors import StoreError
 from crewgraph.store import StoredRuns, stored_runs
-from crewgraph.store.postgres import connected, is_address
-from crewgraph.store.remote import RemoteJournal
+from crewgraph.store.postgres import connected
+from tests.again_app import asked, broken, submitted, tickets
 from tests.cluster_app import pipeline
-from tests.postgres import created, served
+from tests.postgres import changed
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
-
-
-@pytest.fixture(scope="module")
-def template() -> Generator[str]:
-    with served("-c", "fsync=off") as server:
-        address = created(server.url(), "template")
-        migrate(address)
-        yield address
-
-
-@pytest.fixture
-def store(template: str, request: pytest.FixtureRequest) -> str:
-    return created(template, f"db{abs(hash(request.node.name))}", "template")
-
-
-asked, broken = list[str](), set[int]()
-"""What ran, here or on the worker, which is in this process; and for which inputs it fails."""
-
-
-@step
-async def fetch(n: int) -> dict[str, Any]:
-    asked.append(f"fetch {n}")
-    return {"fetched": n * 10}
-
-
-class Verdict(TypedDict):
-    """What is typed here, and comes back as JSON has it where it is not."""
-
-    day: date
-
-
-@step
-async def judge(fetched: int, n: int) -> Verdict:
-    asked.append(f"judge {fetched}")
-    if n in broken:
-        raise ConnectionError("the line is dead")
-    return {"day": date(2026, 1, fetched // 10)}
-
-
-tickets = Pipeline([fetch, judge], name="tickets")
-
-
-@pytest.fixture(scope="module")
-def database(template: str) -> Generator[str]:
-    """A database with a worker, which is in this process."""
-    address = created(template, "worked", "template")
-    made = Worker(address, {"tickets": tickets, "clustered": pipeline}, dead_after=3.0)
-    made.start()
-    yield address
-    made.stop(5.0)
-
-
-@pytest.fixture(params=["file", "cluster"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A store of either kind: what is said of files is to be true of databases."""
-    asked.clear()
-    broken.clear()
-    return str(tmp_path / "runs.sqlite") if request.param == "file" else request.getfixturevalue("database")
-
-
-def changed(where: str, *statements: str) -> None:
-    """The store after somebody wrote to it behind our back."""
-    with connected(where) if is_address(where) else closing(sqlite3.connect(where)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-        connection.commit()
-
-
-def submitted(store: str, count: int) -> list[int]:
-    """Runs that nobody executes; returns their numbers."""
-    plan, into = compile_pipeline(pipeline), Submitted()
-
-    async def give() -> None:
-        async with RemoteJournal.opened(store, plan, pipeline="clustered") as journal:
-            with Submitter(journal) as submitter:
-                submitter.submit(list(rows([{"n": n} for n in range(count)], plan, journal.identify)), into)
-
-    anyio.run(give)
-    return sorted(into.runs)
 
 
 # ---- on the queue ----------------------------------------------------------------------------------------------
@@ -249,7 +164,7 @@ def called(*words: str, code: int = 0) -> str:
     return done.output
 
 
-TARGET = f"{__file__}:tickets"
+TARGET = "tests.again_app:tickets"
 
 
 def test_the_command_line_resumes_retries_and_forks(where: str) -> None:
