@@ -39,6 +39,7 @@ COMPLAIN = 30.0
 """Seconds between two warnings that nobody is there to execute what waits."""
 AHEAD = 10_000
 """Inputs of a stream that are read and not delivered yet: it is read no faster than its results are taken."""
+GONE = "SELECT run FROM unnest(%s::bigint[]) AS own(run) WHERE NOT EXISTS (SELECT FROM runs WHERE runs.run = own.run)"
 LOOK = 10_000
 """Runs that are looked after at a time."""
 
@@ -227,9 +228,9 @@ class _Waiting:
         """The runs that ended since the last time; waits for a database that is away."""
         try:
             source, definitions = self._opened()
-            with translated(self.journal.address):
-                self._complain()
             runs = self.submitted.runs
+            with translated(self.journal.address):
+                gone = self._looked_around()
             self.looked = self.looked if self.looked < len(runs) else 0
             some = list(islice(runs, self.looked, self.looked + LOOK))
             self.looked += LOOK
@@ -243,6 +244,9 @@ class _Waiting:
             _log.warning("%s; trying again", error)
             time.sleep(PAUSE[1])
             return []
+        for number in gone:
+            read[number] = Run(self.plan, runs[number].index, runs[number].values)
+            read[number].error = StoreError(self.where, "the run was removed before its result was read")
         for number in read:
             del runs[number]
         return list(read.values())
@@ -254,11 +258,15 @@ class _Waiting:
             self.definitions = Definitions(self.source, self.present)
         return self.source, self.definitions
 
-    def _complain(self) -> None:
-        """Say that nobody is there to execute what waits: at once, and every so often."""
+    def _looked_around(self) -> list[int]:
+        """Every so often: say that nobody is there to execute what waits; the runs that are not there any more."""
         if time.monotonic() - self.complained < COMPLAIN:
-            return
+            return []
         self.complained = time.monotonic()
+        self._complain()
+        return [run for (run,) in self.connection.execute(GONE, (list(self.submitted.runs),)).fetchall()]
+
+    def _complain(self) -> None:
         name, own = self.journal.pipeline, self.submitter.structure
         there = workers_of(self.connection, name)
         if any(version == own for version, _, _ in there):

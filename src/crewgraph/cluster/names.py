@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crewgraph.store.postgres import workflow_of
 from crewgraph.store.versions import structure_of
 
 __all__ = ["APPLICATION", "WORKFLOW", "queue_of", "structure_of", "workflow_of"]
@@ -15,8 +16,3 @@ WORKFLOW = "crewgraph.run"
 def queue_of(pipeline: str, structure: str) -> str:
     """The queue on which runs of a pipeline of this structure wait."""
     return f"crewgraph:{pipeline}:{structure}"
-
-
-def workflow_of(run: int, number: int) -> str:
-    """The workflow of a run that is submitted for the n-th time."""
-    return f"crewgraph/{run}/{number}"

@@ -11,7 +11,17 @@ from urllib.parse import urlsplit
 
 from crewgraph.errors import StoreError
 
-__all__ = ["ALIVE", "PostgresSource", "connected", "is_address", "opened_postgres", "prepare", "shown", "shown_address"]
+__all__ = [
+    "ALIVE",
+    "PostgresSource",
+    "connected",
+    "is_address",
+    "opened_postgres",
+    "prepare",
+    "shown",
+    "shown_address",
+    "workflow_of",
+]
 
 SCHEMES = ("postgresql://", "postgres://")
 LOCK = 1668442732
@@ -58,6 +68,11 @@ ALIVE = "beat > clock_timestamp() - make_interval(secs => dead_after)"
 def is_address(where: str | PathLike[str]) -> bool:
     """Whether a store is a database of Postgres, and no file."""
     return isinstance(where, str) and where.startswith(SCHEMES)
+
+
+def workflow_of(run: int, number: int) -> str:
+    """Under which workflow the engine knows a run that is submitted for the n-th time."""
+    return f"crewgraph/{run}/{number}"
 
 
 def shown_address(address: str) -> str:

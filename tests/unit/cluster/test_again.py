@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import anyio
@@ -18,7 +19,7 @@ from crewgraph.cluster.names import queue_of, structure_of
 from crewgraph.cluster.requeue import requeue
 from crewgraph.compiler import compile_pipeline
 from crewgraph.errors import StoreError
-from crewgraph.store import StoredRuns, stored_runs
+from crewgraph.store import StoredRuns, collect, stored_runs
 from crewgraph.store.postgres import connected
 from tests.again_app import asked, broken, submitted, tickets
 from tests.cluster_app import pipeline
@@ -270,3 +271,73 @@ async def test_the_first_failure_ends_a_stream_without_end(
         ):
             pass
     assert [run.id for run in stored_runs(database, status=["queued", "running"])] == []
+
+
+# ---- what is no longer needed ----------------------------------------------------------------------------------
+
+LEFT = """SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM nodes), (SELECT count(*) FROM tickets),
+                 (SELECT count(*) FROM dbos.workflow_status WHERE name = 'crewgraph.run'),
+                 (SELECT count(*) FROM dbos.workflow_input), (SELECT count(*) FROM dbos.operation_outputs)"""
+
+
+def left_of(store: str) -> tuple[int, ...]:
+    """Rows of runs, nodes, tickets, and of the engine: workflows, inputs, steps."""
+    with connected(store) as connection:
+        (found,) = connection.execute(LEFT).fetchall()
+        return tuple(found)
+
+
+def at_rest(store: str) -> None:
+    """Wait until the engine has noted what we have noted."""
+    with connected(store) as connection:
+        query = "SELECT FROM dbos.workflow_status WHERE status IN ('PENDING', 'ENQUEUED') AND name = 'crewgraph.run' LIMIT 1"
+        while connection.execute(query).fetchall():
+            time.sleep(0.02)
+
+
+def test_what_ended_long_ago_goes_with_what_the_engine_has_of_it(database: str) -> None:
+    """What has not ended stays; of runs that stay, attempts and tickets go that later ones have replaced."""
+    collect(database, older=timedelta(0))
+    asked.clear()
+    failed(database, "K-1", "K-2")
+    tickets.retry(store=database, runs=["K-1"])
+    at_rest(database)
+    submitted(database, 1)  # of another pipeline, which the worker may or may not have by now
+    at_rest(database)
+    changed(database, "UPDATE runs SET status = 'running', ended = NULL WHERE pipeline = 'clustered'")
+    assert left_of(database) == (3, 2 + 1 + 2 + 4, 3, 4, 4, 2 + 1 + 4)
+    would = collect(database, older=timedelta(0), status=["failed"], dry_run=True)
+    assert (would.runs, would.attempts, left_of(database)[0]) == ({"failed": 1}, 1, 3)
+    told = called("gc", "--store", database, "--older", "0s", "--status", "failed")
+    assert told.startswith("removed: 1 run (1 failed), 1 attempt that a later one replaced\npostgresql://127.0.0.1:")
+    assert left_of(database) == (2, 2 + 4, 2, 2, 2, 1 + 4)
+    assert collect(database, older=timedelta(days=1)).runs == {}
+    assert collect(database, older=timedelta(0)).runs == {"ok": 1}
+    assert [(run.pipeline, run.status) for run in stored_runs(database)] == [("clustered", "running")]
+    assert called("gc", "--store", database, "--older", "0s") == "there is nothing to remove\n"
+
+
+def test_what_is_under_way_stays(store: str) -> None:
+    """A run that was noted as ended, and whose workflow is at work or was put back on its queue."""
+    submitted(store, 2)
+    changed(store, "UPDATE runs SET status = 'failed', ended = 0")
+    assert not collect(store, older=timedelta(0))
+    changed(store, "UPDATE dbos.workflow_status SET status = 'ERROR' WHERE workflow_uuid = 'crewgraph/1/1'")
+    assert collect(store, older=timedelta(0)).runs == {"failed": 1}
+    assert [run.number for run in stored_runs(store)] == [2]
+
+
+def test_a_result_that_was_removed_is_not_waited_for(
+    store: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever waits for a run is told that it is gone."""
+    monkeypatch.setattr(engine, "COMPLAIN", 0.0)
+
+    def removed(*_: object) -> list[Any]:
+        changed(store, "DELETE FROM runs")
+        return []
+
+    monkeypatch.setattr(engine, "ended_runs", removed)
+    with pytest.raises(KickoffError, match="the run was removed before its result was read"):
+        pipeline.kickoff({"n": 1}, store=store)
+    assert "no worker of 'clustered' version" in caplog.text
