@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 import click
 
+from crewgraph.cli.choice import key_option
 from crewgraph.cli.rows import read_file
 from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
@@ -19,7 +20,8 @@ from crewgraph.compiler import compile_pipeline
 from crewgraph.engine.inputs import complete, rows
 from crewgraph.engine.port import Row
 from crewgraph.errors.root import counted
-from crewgraph.store.postgres import connected, is_address, shown_address, translated
+from crewgraph.store import opened_source, run_in
+from crewgraph.store.postgres import is_address, shown_address
 from crewgraph.store.remote import RemoteJournal
 from crewgraph.syntax import Pipeline
 
@@ -164,20 +166,13 @@ def hand_over(
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN…")
 @store_option
-def cancel(runs: Sequence[str], *, store: str) -> None:
+@key_option
+def cancel(runs: Sequence[str], *, store: str, key: str | None) -> None:
     """Cancel runs that have not ended: RUN is an id, or the beginning of one."""
     from crewgraph.cluster.submit import cancel_runs
 
-    numbers = list[int]()
-    with connected(store) as connection, translated(store):
-        for run in runs:
-            query = "SELECT run, id FROM runs WHERE starts_with(id, %s) ORDER BY id = %s DESC LIMIT 2"
-            found = connection.execute(query, (run, run)).fetchall()
-            if not found:
-                raise Mistake(f"there is no run '{run}' in {shown_address(store)}")
-            if len(found) > 1 and found[0][1] != run:
-                raise Mistake(f"several runs begin with '{run}'. hint: write more of the id")
-            numbers.append(found[0][0])
+    with opened_source(store) as source:
+        numbers = [run_in(source, run, key).number for run in runs]
     click.echo(f"{counted(cancel_runs(store, numbers), 'run')} cancelled")
 
 
