@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import anyio
 
-from crewgraph import Pipeline, step
+from crewgraph import Pipeline, Router, step
 from crewgraph.cluster.submit import Submitted, Submitter
 from crewgraph.compiler import compile_pipeline
 from crewgraph.engine.inputs import rows
@@ -39,6 +39,22 @@ async def judge(fetched: int, n: int) -> Verdict:
 
 
 tickets = Pipeline([fetch, judge], name="tickets")
+
+
+@step
+async def lose(n: int) -> dict[str, Any]:
+    return {"kept": object() if n == 12 else n}
+
+
+class Found(Router):
+    """Comes up with a pipeline of its own."""
+
+    def route(self, values: Any) -> Any:
+        """The pipeline, and what it is called."""
+        return Pipeline([fetch, judge]), "own"
+
+
+found = Pipeline([lose, Found(default=lose, name="found")], name="found")
 
 
 def submitted(store: str, count: int) -> list[int]:

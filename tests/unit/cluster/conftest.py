@@ -10,7 +10,7 @@ import pytest
 from crewgraph.cluster.submit import migrate
 from crewgraph.cluster.worker import Worker
 from tests import cluster_app
-from tests.again_app import asked, broken, tickets
+from tests.again_app import asked, broken, found, tickets
 from tests.postgres import created, served
 
 
@@ -31,7 +31,7 @@ def store(template: str, request: pytest.FixtureRequest) -> str:
 def database(template: str, request: pytest.FixtureRequest) -> Generator[str]:
     """A database with a worker, which is in this process."""
     address = created(template, f"db{abs(hash(request.module.__name__))}", "template")
-    made = Worker(address, {"tickets": tickets, "clustered": cluster_app.pipeline}, dead_after=3.0)
+    made = Worker(address, {"tickets": tickets, "found": found, "clustered": cluster_app.pipeline}, dead_after=3.0)
     made.start()
     yield address
     made.stop(5.0)

@@ -18,7 +18,7 @@ from crewgraph.errors import KickoffError
 from crewgraph.report import Report, opened_runs, stored_results
 from crewgraph.report.stored import Follower
 from crewgraph.store import ClusterOverview, opened_source, overview_of, pipeline_in, run_in, stored_runs
-from tests.again_app import Verdict, broken, fetch, submitted, tickets
+from tests.again_app import Verdict, broken, fetch, found, submitted, tickets
 from tests.postgres import changed
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
@@ -138,15 +138,34 @@ def test_a_run_of_another_definition_is_read_with_its_types(stores: Stores) -> N
     assert (run.to_dict()["day"], {span.source for span in run.spans}) == (date(2026, 1, 11), {"store"})
 
 
+def test_what_a_router_came_up_with_is_read(stores: Stores) -> None:
+    """The way is that of a kickoff in this process; what it gave has the types that JSON has."""
+    (there,), (here,) = found.kickoff({"n": 5}, store=stores.database), found.kickoff({"n": 5}, store=None)
+    assert (there.trace, [span.status for span in there.spans]) == (here.trace, [span.status for span in here.spans])
+    assert (there.to_dict()["day"], here.to_dict()["day"]) == ("2026-01-05", date(2026, 1, 5))
+
+
+def test_what_cannot_be_sent_fails_its_run(stores: Stores) -> None:
+    """A result must not look whole where JSON does not hold what a node gave."""
+    with pytest.raises(KickoffError, match="what node 'lose' gave could not be sent here: 'kept' is a object"):
+        found.kickoff({"n": 12}, store=stores.database)
+
+
 def test_status_tells_who_is_there(stores: Stores) -> None:
     """Workers, what they take, and how much they have at work; also as JSON."""
     told = CliRunner().invoke(cli, ["status", stores.database]).output
     assert re.search(
-        r"^1 worker there\n  \S+  clustered \w{12}, tickets \w{12}, since .*, 0 runs at work$", told, re.MULTILINE
+        r"^1 worker there\n  \S+  clustered \w{12}, found \w{12}, tickets \w{12}, since .*, 0 runs at work$",
+        told,
+        re.MULTILINE,
     )
     told = json.loads(CliRunner().invoke(cli, ["status", stores.database, "--json"]).output)
     (worker,) = told["workers"]
-    assert (sorted(worker["pipelines"]), worker["is_alive"], told["queues"]) == (["clustered", "tickets"], True, [])
+    assert (sorted(worker["pipelines"]), worker["is_alive"], told["queues"]) == (
+        ["clustered", "found", "tickets"],
+        True,
+        [],
+    )
 
 
 def test_status_tells_what_nobody_takes(store: str) -> None:
