@@ -12,6 +12,7 @@ from crewgraph.cli.choice import key_option, store_option
 from crewgraph.cli.trouble import Mistake
 from crewgraph.errors.root import counted
 from crewgraph.store import ENDED, Collected, collect
+from crewgraph.store.postgres import is_address, shown
 
 __all__ = ["age", "gc"]
 
@@ -36,7 +37,8 @@ def gc(store: str, *, older: str, status: str, key: str | None, dry_run: bool) -
     """Remove runs that ended long ago from a store, and give the space back.
 
     Runs that have not ended, or that wait for a decision, stay however old they are. Attempts that a later one has replaced
-    go too, and versions of pipelines of which no run is left. Nobody else may write to the store meanwhile.
+    go too, and versions of pipelines of which no run is left. Nobody else may write to a file meanwhile; in a database
+    workers go on.
     """
     states = [each.strip() for each in status.split(",") if each.strip()]
     unknown = next((each for each in states if each not in ENDED), None)
@@ -48,7 +50,9 @@ def gc(store: str, *, older: str, status: str, key: str | None, dry_run: bool) -
         return
     told = "would be removed" if dry_run else "removed"
     click.echo(f"{told}: {_parts(done)}")
-    if not dry_run:
+    if is_address(store):
+        click.echo(f"{shown(store)}: {_size(done.before)}; what is removed makes room for new runs")
+    elif not dry_run:
         click.echo(f"{store}: {_size(done.before)} before, {_size(done.after)} now")
 
 

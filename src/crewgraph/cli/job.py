@@ -39,6 +39,7 @@ from crewgraph.progress.words import spent
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
 from crewgraph.report import encoded_line
+from crewgraph.store.postgres import shown
 from crewgraph.trace import Event
 from crewgraph.watch import Watch
 
@@ -201,7 +202,9 @@ class Job:
         if self.is_interrupted:
             click.secho("interrupted; every line that was written is complete", fg="yellow", bold=True, err=True)
             if self.store:
-                click.echo(f"what nodes gave until then is in {self.store}; the same line again goes on", err=True)
+                click.echo(
+                    f"what nodes gave until then is in {shown(self.store)}; the same line again goes on", err=True
+                )
             if self.recording:
                 click.echo(f"what was recorded until then is in {self.recording}.part", err=True)
         counts = [click.style(f"{tally.ok:,} ok", fg="green" if tally.ok else None, bold=True)]
@@ -220,7 +223,7 @@ class Job:
             click.echo(f"  {clean(model)}: {spent(usage)}", err=True)
         if tally.parked:
             click.echo(
-                f"  crewgraph waiting {shlex.quote(self.store or '')} shows what is asked; the same line again goes on",
+                f"  crewgraph waiting {shlex.quote(shown(self.store or ''))} shows what is asked; the same line again goes on",
                 err=True,
             )
         for index, reason in tally.failures:

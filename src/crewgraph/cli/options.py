@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crewgraph.cli.trouble import Mistake
+from crewgraph.store.postgres import is_address
 
 __all__ = ["Options", "check_apart", "check_options", "pair"]
 
@@ -125,6 +126,14 @@ def _check_store(options: Options) -> None:
     for option, value in (("--id-column", options.id_column), ("--key", options.key)):
         if value and not options.store:
             raise Mistake(f"{option} is about a store, and there is none. hint: --store runs.sqlite")
+    for option, value in (
+        ("--model", options.model),
+        ("--record", options.record),
+        ("--replay", options.replay),
+        ("--output-root", options.output_root),
+    ):
+        if value and is_address(options.store or ""):
+            raise Mistake(f"{option} ends at this process, and workers do not see it. hint: set it where they run")
 
 
 def _is_known_before(source: str) -> bool:
@@ -170,7 +179,7 @@ def _written(options: Options) -> Iterator[tuple[str, str]]:
         ("--picture", options.picture),
         ("--chrome-trace", options.chrome_trace),
         ("--record", options.record),
-        ("--store", options.store),
+        ("--store", None if is_address(options.store or "") else options.store),
     )
     for option, name in every:
         if name and (name != "-" or option in {"--record", "--store"}):

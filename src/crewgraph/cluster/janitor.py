@@ -19,7 +19,7 @@ BEAT = 1.0
 LOCK = 1668442733
 """Held by the one janitor that looks for the dead."""
 # All times are those of the database: clocks of machines differ, and jump.
-ALIVE = """INSERT INTO workers SELECT %s, %s, %s, clock_timestamp(), clock_timestamp()
+ALIVE = """INSERT INTO workers SELECT %s, %s, %s, clock_timestamp(), clock_timestamp(), %s
            ON CONFLICT (id, pipeline) DO UPDATE SET beat = clock_timestamp(), version = excluded.version"""
 DEAD = """SELECT DISTINCT executor_id FROM dbos.workflow_status s
           WHERE status = 'PENDING' AND name = 'crewgraph.run' AND NOT EXISTS (
@@ -64,6 +64,8 @@ class Janitor:
         """End, and tell the others that this worker is gone."""
         self._stopped.set()
         self._thread.join(timeout=5)
+        if self._connection is not None:
+            self._connection.close()
         try:
             with connected(self._address) as connection, translated(self._address):
                 connection.execute("DELETE FROM workers WHERE id = %s", (self._name,))
@@ -80,7 +82,7 @@ class Janitor:
             self._connection = connected(self._address)
         with translated(self._address):
             for pipeline, structure in self._structures.items():
-                self._connection.execute(ALIVE, (self._name, pipeline, structure))
+                self._connection.execute(ALIVE, (self._name, pipeline, structure, self._dead_after))
 
     def _work(self) -> None:
         while not self._stopped.wait(BEAT):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Self
 
-from crewgraph.cluster.names import APPLICATION, WORKFLOW, queue_of, structure_of, workflow_of
+from crewgraph.cluster.names import structure_of
+from crewgraph.cluster.requeue import describe, put_off, requeue
 from crewgraph.engine.port import Row
 from crewgraph.errors import StoreError
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.definitions import described
+from crewgraph.store.entries import Identity
+from crewgraph.store.postgres import ALIVE, connected, prepare, shown_address, translated
 from crewgraph.store.remote import RemoteJournal
 
-__all__ = ["AT_ONCE", "Submitted", "Submitter", "cancel_runs", "migrate", "workers_of"]
+__all__ = ["AT_ONCE", "Submitted", "Submitter", "cancel_runs", "give", "migrate", "workers_of"]
 
 AT_ONCE = 1_000
 """Runs in one transaction."""
@@ -24,18 +28,15 @@ INSERT = """INSERT INTO crewgraph.runs (pipeline, id, content, input, definition
                    extract(epoch FROM clock_timestamp())
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
             ORDER BY r.id ON CONFLICT DO NOTHING"""
-FOUND = """SELECT r.id, r.run, r.status, r.content, r.definition, coalesce(t.number, 0), t.workflow, s.status
+FOUND = """SELECT r.id, r.run, r.status, r.content, r.definition, coalesce(t.number, 0), s.status
            FROM crewgraph.runs r LEFT JOIN crewgraph.tickets t USING (run)
            LEFT JOIN dbos.workflow_status s ON s.workflow_uuid = t.workflow
-           WHERE r.pipeline = %(pipeline)s AND r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r"""
-QUEUED = """UPDATE crewgraph.runs SET status = 'queued', error = NULL, ended = NULL, definition = %(definition)s,
-              content = r.content, input = r.input, place = r.place
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
-            WHERE pipeline = %(pipeline)s AND runs.id = r.id"""
-TICKET = """INSERT INTO crewgraph.tickets VALUES (%s, %s, %s)
-            ON CONFLICT (run) DO UPDATE SET number = excluded.number, workflow = excluded.workflow"""
-WORKERS = """SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
-             WHERE pipeline = %s AND beat > clock_timestamp() - interval '30 seconds' GROUP BY 1 ORDER BY 1"""
+           WHERE r.pipeline = %(pipeline)s AND r.id = ANY(%(ids)s) ORDER BY r.run FOR UPDATE OF r"""
+DUE = """UPDATE crewgraph.runs SET definition = %(definition)s, content = r.content, input = r.input, place = r.place
+         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
+         WHERE pipeline = %(pipeline)s AND runs.id = r.id"""
+WORKERS = f"""SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
+             WHERE pipeline = %s AND {ALIVE} GROUP BY 1 ORDER BY 1"""  # noqa: S608 - of ours
 CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
             WHERE run = ANY(%s) AND status IN ('queued', 'running')"""
 
@@ -45,7 +46,7 @@ class Submitted:
     """What became of inputs that were submitted.
 
     Attributes:
-        runs: by number of the run, its row.
+        runs: by number of the run, its row; whoever waits takes those out that have ended.
         new: how many were not there.
         again: how many were there, had not ended well and wait for a worker once more.
         under_way: how many a worker had already, or would have soon.
@@ -58,6 +59,14 @@ class Submitted:
     under_way: int = 0
     done: int = 0
 
+    def add(self, other: Submitted) -> None:
+        """Count others to it."""
+        self.runs |= other.runs
+        self.new += other.new
+        self.again += other.again
+        self.under_way += other.under_way
+        self.done += other.done
+
 
 def migrate(address: str) -> None:
     """Make what a cluster needs in a database, or bring it up to date: once for each release, before workers start.
@@ -67,8 +76,6 @@ def migrate(address: str) -> None:
     """
     from dbos._serialization import DBOSPortableJSON
     from dbos._sys_db import SystemDatabase
-
-    from crewgraph.store.postgres import prepare
 
     prepare(address)
     try:
@@ -92,25 +99,25 @@ class Submitter(AbstractContextManager["Submitter"]):
     """
 
     def __init__(self, journal: RemoteJournal) -> None:
-        from dbos import DBOSClient
-        from dbos._serialization import DBOSPortableJSON
-
         self._journal = journal
         self.structure = structure_of(journal.plan)
-        with connected(journal.address) as connection, translated(journal.address):
-            connection.execute("SELECT 1 FROM meta, dbos.workflow_status LIMIT 1")
-            told = (f"definition:{journal.definition}", json.dumps(journal.described))
-            connection.execute("INSERT INTO meta VALUES (%s, %s) ON CONFLICT DO NOTHING", told)
-        self._client = DBOSClient(
-            system_database_url=journal.address, serializer=DBOSPortableJSON, application_name=APPLICATION,
-            retry_connection_errors=False,
-        )  # fmt: skip
+        self._connection: Any = connected(journal.address)
+        with ExitStack() as stack, translated(journal.address):
+            stack.callback(self._connection.close)
+            self._connection.execute("SELECT 1 FROM meta, dbos.workflow_status LIMIT 1")
+            describe(self._connection, journal.definition, described(journal.plan, journal.own), self.structure)
+            stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.destroy()
+        self._connection.close()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the database went away, so that to submit the same once more is worth a try."""
+        return bool(self._connection.closed or self._connection.broken)
 
     def submit(self, batch: Sequence[Row], into: Submitted) -> None:
         """Submit rows in one transaction; those that are there already are only counted.
@@ -118,35 +125,26 @@ class Submitter(AbstractContextManager["Submitter"]):
         Raises:
             StoreError: the database cannot be used.
         """
-        journal = self._journal
+        if self.is_away:
+            self._connection = connected(self._journal.address)
+        into.add(self._submitted(batch))
+
+    def _submitted(self, batch: Sequence[Row]) -> Submitted:
+        journal, connection, into = self._journal, self._connection, Submitted()
         rows = {row.identity.id: row for row in batch if row.identity is not None}
         said: dict[str, Any] = {"pipeline": journal.pipeline, "definition": journal.definition}
-        with translated(journal.address), self._client._sys_db.engine.begin() as sa:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            connection: Any = sa.connection.dbapi_connection
-            assert connection is not None, "it has just begun"
-            with connection.cursor() as cursor:
-                cursor.execute(INSERT, {**said, "rows": _records(rows.values())})
-                found = cursor.execute(FOUND, {**said, "ids": sorted(rows)}).fetchall()
-                due = [each for each in found if self._is_due(each, rows[each[0]], into)]
-                old = [each[6] for each in due if each[7] in ACTIVE]
-                if old:  # another version of them, or other inputs
-                    cursor.execute(
-                        "UPDATE dbos.workflow_status SET status = 'CANCELLED' WHERE workflow_uuid = ANY(%s)", (old,)
-                    )
-                cursor.execute(QUEUED, {**said, "rows": _records(rows[each[0]] for each in due)})
-                tickets = [(each[1], each[5] + 1, workflow_of(each[1], each[5] + 1)) for each in due]
-                cursor.executemany(TICKET, tickets)
-            for run, _, workflow in tickets:
-                options: Any = {
-                    "workflow_name": WORKFLOW, "queue_name": queue_of(journal.pipeline, self.structure),
-                    "workflow_id": workflow, "app_version": APPLICATION,
-                }  # fmt: skip
-                self._client.enqueue_in_transaction(sa, options, run, journal.pipeline)
-        into.runs |= {each[1]: rows[each[0]] for each in found}
+        with translated(journal.address), connection.transaction():
+            connection.execute(INSERT, {**said, "rows": _records(rows.values())})
+            found = connection.execute(FOUND, {**said, "ids": sorted(rows)}).fetchall()
+            due = [each for each in found if self._is_due(each, rows[each[0]], into)]
+            connection.execute(DUE, {**said, "rows": _records(rows[each[0]] for each in due)})
+            requeue(connection, [each[1] for each in due], structure=self.structure)
+        into.runs = {each[1]: rows[each[0]] for each in found}
+        return into
 
     def _is_due(self, found: Sequence[Any], row: Row, into: Submitted) -> bool:
         """Whether a run waits for a worker from now on."""
-        _, _, status, content, definition, number, _, state = found
+        _, _, status, content, definition, number, state = found
         is_same = row.identity is not None and (content, definition) == (row.identity.content, self._journal.definition)
         if is_same and status == "ok":
             into.done += 1
@@ -161,13 +159,27 @@ class Submitter(AbstractContextManager["Submitter"]):
         return False
 
 
-def _records(rows: Any) -> str:
-    return json.dumps(
-        [
-            {"id": row.identity.id, "content": row.identity.content, "input": row.identity.text, "place": row.index}
-            for row in rows
-        ]
-    )
+def _record(row: Row, known: Identity) -> dict[str, Any]:
+    place = row.index if known.place is None else known.place
+    return {"id": known.id, "content": known.content, "input": known.text, "place": place}
+
+
+def _records(rows: Iterable[Row]) -> str:
+    return json.dumps([_record(row, row.identity) for row in rows if row.identity is not None])
+
+
+def give(journal: RemoteJournal, rows: Iterable[Row]) -> tuple[Submitted, bool]:
+    """Submit rows and wait for nobody; returns also whether a worker is there that would take them.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    into, left = Submitted(), iter(rows)
+    with Submitter(journal) as submitter:
+        while batch := list(islice(left, AT_ONCE)):
+            submitter.submit(batch, into)
+    with connected(journal.address) as connection, translated(journal.address):
+        return into, any(version == submitter.structure for version, _, _ in workers_of(connection, journal.pipeline))
 
 
 def workers_of(connection: Any, pipeline: str) -> list[tuple[str, int, float]]:
@@ -182,10 +194,7 @@ def cancel_runs(address: str, runs: Sequence[int]) -> int:
         StoreError: the database cannot be used.
     """
     with connected(address) as connection, translated(address), connection.transaction():
-        query = """UPDATE dbos.workflow_status SET status = 'CANCELLED', updated_at = extract(epoch FROM clock_timestamp()) * 1000,
-                   completed_at = extract(epoch FROM clock_timestamp()) * 1000 FROM tickets t
-                   WHERE t.workflow = workflow_uuid AND t.run = ANY(%s) AND status IN ('ENQUEUED', 'PENDING', 'DELAYED')"""
         cancelled: int = connection.execute(CANCEL, (list(runs),)).rowcount
-        connection.execute(query, (list(runs),))
+        put_off(connection, runs)
         connection.execute("UPDATE tickets SET workflow = '' WHERE run = ANY(%s)", (list(runs),))
     return cancelled

@@ -5,56 +5,19 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from crewgraph.errors import StoreError
 from crewgraph.store.file import looked_at, read_only, translated, writable
 from crewgraph.store.lock import Lock
+from crewgraph.store.postgres import is_address
+from crewgraph.store.removals import ENDED, Collected, Removal, removals
+from crewgraph.store.sweep import swept
 
-__all__ = ["ENDED", "Collected", "Removal", "collect", "removals"]
-
-ENDED = ("ok", "failed", "over_budget", "cancelled")
-"""How runs may have ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What was removed from a store, or would be.
-
-    Attributes:
-        runs: how many of each status.
-        attempts: of runs that stay, how many attempts of nodes that a later one has replaced.
-        definitions: how many versions of pipelines of which there are no runs.
-        before, after: bytes of the file; the same where nothing was removed.
-    """
-
-    runs: Mapping[str, int]
-    attempts: int
-    definitions: int
-    before: int
-    after: int
-
-    def __bool__(self) -> bool:
-        return bool(self.runs or self.attempts or self.definitions)
-
-
-class Removal(NamedTuple):
-    """A condition on the rows of a table, which both databases take.
-
-    Attributes:
-        table: the table.
-        condition: behind WHERE, with values as ``?``.
-        values: for it.
-    """
-
-    table: str
-    condition: str
-    values: tuple[Any, ...]
+__all__ = ["collect"]
 
 
 def collect(
@@ -69,6 +32,7 @@ def collect(
 
     Runs go with everything that is kept of them. Those that have not ended, or that wait, stay however old they are. Of
     runs that stay, failed attempts go that a later one has replaced; and versions of pipelines of which no run is left.
+    In a database others may go on meanwhile, and versions stay, for workers may have them; the space is free for new runs.
 
     Args:
         where: the store.
@@ -78,7 +42,7 @@ def collect(
         dry_run: remove nothing, and say what would be.
 
     Raises:
-        StoreError: it is none, or somebody writes to it.
+        StoreError: it is none, or it is a file and somebody writes to it.
         ValueError: a run that has ended cannot have that status, or the time lies ahead.
     """
     unknown = sorted(set(status) - set(ENDED))
@@ -86,6 +50,8 @@ def collect(
         raise ValueError(f"a run does not end as '{unknown[0]}'. hint: {', '.join(ENDED)}")
     if older < timedelta(0):
         raise ValueError(f"older is how long ago a run must have ended, and {older} lies ahead")
+    if is_address(where):
+        return swept(str(where), older=older, status=status, key=key, dry_run=dry_run)
     path = Path(where)
     if not looked_at(path):
         raise StoreError(str(path), "there is no store")
@@ -100,35 +66,6 @@ def collect(
             if collected and not dry_run:
                 _remove(connection, planned)
     return Collected(collected.runs, collected.attempts, collected.definitions, before, path.stat().st_size)
-
-
-def removals(until: float, status: Collection[str], key: str | None) -> tuple[Removal, ...]:
-    """What is to be removed: runs, attempts and definitions, in this order, and what belongs to the runs before them.
-
-    Args:
-        until: what ended before this goes, in seconds since the epoch.
-        status: of the runs.
-        key: of which pipeline; of all where it is ``None``.
-    """
-    states = tuple(status)
-    chosen = f"status IN ({', '.join('?' * len(states))})" if states else "1 = 0"
-    ended = f"ended < ? AND {chosen}"
-    ended += "" if key is None else " AND pipeline = ?"
-    values = (until, *states, *(() if key is None else (key,)))
-    gone = f"SELECT run FROM runs WHERE {ended}"  # noqa: S608 - of ours
-    of_key = "" if key is None else " AND pipeline = ?"
-    staying = f"SELECT run FROM runs WHERE ended IS NOT NULL AND status <> 'waiting'{of_key}"  # noqa: S608
-    replaced = f"""nodes.status IN ('failed', 'cancelled') AND nodes.ended < ? AND nodes.run IN ({staying})
-        AND EXISTS (SELECT 1 FROM nodes AS later WHERE later.run = nodes.run AND later.node = nodes.node
-                    AND later.item = nodes.item AND later.attempt > nodes.attempt)"""  # noqa: S608
-    unused = "substr(key, 1, 11) = 'definition:' AND substr(key, 12) NOT IN (SELECT definition FROM runs"
-    return (
-        Removal("decisions", f"run IN ({gone})", values),
-        Removal("nodes", f"run IN ({gone})", values),
-        Removal("runs", ended, values),
-        Removal("nodes", replaced, (until, *(() if key is None else (key,)))),
-        Removal("meta", f"{unused})", ()),
-    )
 
 
 def _counted(connection: sqlite3.Connection, planned: tuple[Removal, ...], size: int) -> Collected:

@@ -11,7 +11,17 @@ from urllib.parse import urlsplit
 
 from crewgraph.errors import StoreError
 
-__all__ = ["PostgresSource", "connected", "is_address", "opened_postgres", "prepare", "shown_address"]
+__all__ = [
+    "ALIVE",
+    "PostgresSource",
+    "connected",
+    "is_address",
+    "opened_postgres",
+    "prepare",
+    "shown",
+    "shown_address",
+    "workflow_of",
+]
 
 SCHEMES = ("postgresql://", "postgres://")
 LOCK = 1668442732
@@ -48,13 +58,21 @@ CREATE TABLE IF NOT EXISTS crewgraph.workers (
   id TEXT NOT NULL, pipeline TEXT NOT NULL, version TEXT NOT NULL, began TIMESTAMPTZ NOT NULL, beat TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (id, pipeline)
 );
+ALTER TABLE crewgraph.workers ADD COLUMN IF NOT EXISTS dead_after DOUBLE PRECISION NOT NULL DEFAULT 30;
 """
 """*tickets* says under which workflow the engine knows a run, *workers* who is there to run what."""
+ALIVE = "beat > clock_timestamp() - make_interval(secs => dead_after)"
+"""Of a worker, by its own patience and the clock of the database."""
 
 
 def is_address(where: str | PathLike[str]) -> bool:
     """Whether a store is a database of Postgres, and no file."""
     return isinstance(where, str) and where.startswith(SCHEMES)
+
+
+def workflow_of(run: int, number: int) -> str:
+    """Under which workflow the engine knows a run that is submitted for the n-th time."""
+    return f"crewgraph/{run}/{number}"
 
 
 def shown_address(address: str) -> str:
@@ -65,6 +83,11 @@ def shown_address(address: str) -> str:
     except ValueError:
         return "postgresql://…"
     return f"postgresql://{parts.hostname or ''}{port}{parts.path}"
+
+
+def shown(where: str | PathLike[str]) -> str:
+    """A store for messages: a file as it is, and an address without user, password and options."""
+    return shown_address(str(where)) if is_address(where) else str(where)
 
 
 @contextmanager
@@ -142,6 +165,10 @@ class PostgresSource:
     def writer(self) -> str | None:
         """Nobody has it alone: workers write together."""
         return None
+
+    def is_at_work(self) -> bool:
+        """Whether a worker is there."""
+        return bool(list(self.rows(f"SELECT 1 FROM workers WHERE {ALIVE} LIMIT 1")))  # noqa: S608 - of ours
 
 
 @contextmanager
