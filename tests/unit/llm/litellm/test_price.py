@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crewgraph.llm import LiteLLM
-from crewgraph.llm.litellm import price as litellm_price
+from crewgraph.llm import price as prices
 from crewgraph.llm.litellm.price import cost_of, streamed_cost
 from crewgraph.llm.price import FREE, TABLE, Price, listed_price
 from crewgraph.llm.price import table as whole_table
@@ -36,7 +36,7 @@ class Litellm:
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     rows: dict[str, Any] = {}
-    monkeypatch.setattr(litellm_price, "listed", lambda model: rows.get(model, {}))
+    monkeypatch.setattr(prices, "listed", lambda model: rows.get(model, {}))
     listed_price.cache_clear()
     return rows
 
