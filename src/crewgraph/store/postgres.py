@@ -137,11 +137,20 @@ class PostgresSource:
             StoreError: it cannot be read.
         """
         with translated(self._address):
-            yield from self._connection.execute(query.replace("%", "%%").replace("?", "%s"), values)
+            yield from self.execute(query, *values)
+
+    def execute(self, query: str, *values: Any) -> Any:
+        """Have a statement done."""
+        return self._connection.execute(query.replace("%", "%%").replace("?", "%s"), values)
 
     def writer(self) -> str | None:
         """Nobody has it alone: workers write together."""
         return None
+
+    def now(self) -> float:
+        """What time it is in the database: clocks of machines differ."""
+        ((now,),) = self.rows("SELECT extract(epoch FROM clock_timestamp())::float8")
+        return float(now)
 
 
 @contextmanager

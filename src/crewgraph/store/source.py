@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from os import PathLike
@@ -36,6 +37,10 @@ class Source(Protocol):
 
     def writer(self) -> str | None:
         """Who writes to it just now, in words; ``None`` where nobody does."""
+        ...
+
+    def now(self) -> float:
+        """What time it is by its clock, in seconds since the epoch."""
         ...
 
 
@@ -76,6 +81,10 @@ class FileSource:
     def writer(self) -> str | None:
         """Who writes to it just now, in words."""
         return holder_of(self._path)
+
+    def now(self) -> float:
+        """What time it is on this machine."""
+        return time.time()
 
 
 @contextmanager
