@@ -31,6 +31,13 @@ EMPTY = Diagnostic("CG102", "the pipeline has no stages")
 SAME = Diagnostic("CG201", "two are called 'a'")
 
 
+class Untold(Exception):
+    """An error of the user's whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise TypeError("no text")
+
+
 @pytest.mark.parametrize("name", [name for name in errors.__all__ if name != "KickoffInterrupted"])
 def test_every_error_has_one_root(name: str) -> None:
     """Whoever catches the root catches everything but Ctrl-C."""
@@ -139,8 +146,9 @@ def test_a_placeholder_without_value_where_there_is_nothing() -> None:
         (ValueError(), "'a' failed: ValueError"),
         (ValueError("  \n"), "'a' failed: ValueError"),
         (KeyError("k"), "'a' failed: KeyError: 'k'"),
+        (Untold(), "'a' failed: Untold"),
     ],
-    ids=["with text", "without", "blank", "key"],
+    ids=["with text", "without", "blank", "key", "untold"],
 )
 def test_a_failed_node_names_itself_and_its_cause(cause: Exception, text: str) -> None:
     """The text names node, class and message of the cause, which is chained."""

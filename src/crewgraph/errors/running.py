@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from crewgraph.errors.root import MAX_NAMED, CrewgraphError, counted, in_words
+from crewgraph.errors.root import MAX_NAMED, CrewgraphError, counted, in_words, text_of
 
 __all__ = [
     "BudgetError",
@@ -35,7 +35,7 @@ class NodeError(CrewgraphError):
     def __init__(self, node: str, cause: BaseException) -> None:
         self.node = node
         self.cause = cause
-        text = str(cause).strip()
+        text = text_of(cause).strip()
         notes = "".join(f" ({note})" for note in getattr(cause, "__notes__", ()))
         super().__init__(f"'{node}' failed: {type(cause).__name__}{': ' + text if text else ''}{notes}")
         self.__cause__ = cause
@@ -104,7 +104,7 @@ def _head(failed: int, over_budget: int, not_begun: int, total: int, *, is_strea
 
 
 def _of_input(index: int, error: BaseException) -> str:
-    text = str(error) or type(error).__name__
+    text = text_of(error) or type(error).__name__
     return text if text.startswith(f"input {index} ") else f"input {index}: {text}"
 
 

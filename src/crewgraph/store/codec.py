@@ -107,7 +107,7 @@ def _keys(keys: Mapping[str, Any], face: Interface) -> tuple[dict[str, Any], lis
 def _by_type(value: Any, face: Interface, key: str, told: str) -> Any:
     """A value as its declared type writes it, if reading that gives the same value."""
     if key not in _declared(face):
-        raise NotPlain(f"{told}. hint: annotate what it returns")
+        raise NotPlain(f"{told}. hint: declare the key, in a TypedDict or a model")
     made = _adapter(face, key)
     try:
         plain = made.dump_python(value, mode="json", round_trip=True, warnings="error")

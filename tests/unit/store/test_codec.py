@@ -127,7 +127,7 @@ def test_round_trip(output: CrewOutput, face: Interface) -> None:
     [
         (CrewOutput(json_dict={"a": math.nan}), NOTHING, r"'a' is nan, which JSON does not know"),
         (CrewOutput(json_dict={"a": [{1: 2}]}), NOTHING, r"'a'\[0\] has the key 1, which is no text"),
-        (CrewOutput(json_dict={"a": NOW}), NOTHING, r"'a' is a datetime.*hint: annotate what it returns"),
+        (CrewOutput(json_dict={"a": NOW}), NOTHING, r"'a' is a datetime.*hint: declare the key"),
         (CrewOutput(json_dict={"work": (1, 2)}), of(list[int]), r"'work' is a tuple.*its type cannot write it"),
         (
             CrewOutput(json_dict={"work": Changed(n=3)}),

@@ -372,7 +372,7 @@ def test_what_json_does_not_know_runs_again(store, ran, caplog) -> None:
     assert told == again
     assert told == (
         "node 'a' is not kept, and runs again when this is resumed: 'when' is a object, which JSON does not know. "
-        "hint: annotate what it returns"
+        "hint: declare the key, in a TypedDict or a model"
     )
 
 

@@ -249,7 +249,7 @@ def test_what_cannot_be_kept(store, clerk, caplog) -> None:
     assert clerk.since() == ["do-2", "do-3", "do-4", "do-5"]
     assert lines(caplog)[0] == (
         "node 'office' cannot keep its task 2, so that it and those after it are done again when this is resumed: "
-        "'when' is a object, which JSON does not know. hint: annotate what it returns"
+        "'when' is a object, which JSON does not know. hint: declare the key, in a TypedDict or a model"
     )
 
 
