@@ -21,7 +21,7 @@ from crewgraph.syntax import Stage
 from crewgraph.template import as_text, lookalikes, parse, placeholder_name
 from crewgraph.threads import called
 
-__all__ = ["Approval", "Decide", "Decided", "Decision", "decided_by"]
+__all__ = ["Approval", "Decide", "Decided", "Decision", "decided_by", "is_decided"]
 
 Decided = Literal["approved", "rejected", "expired"]
 """What becomes of a question."""
@@ -69,6 +69,11 @@ def decided_by(decide: Decide) -> Generator[None]:
         yield
     finally:
         _decide.reset(token)
+
+
+def is_decided() -> bool:
+    """Whether a function decides for every approval that is reached here."""
+    return _decide.get() is not None
 
 
 class Approval(Stage):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import click
 
+from crewgraph.cli.onward import onward, onward_all, store_option_for
 from crewgraph.cli.options import pair
 from crewgraph.render.escape import clean, shortened
 from crewgraph.store import WaitingRun, decide
@@ -28,7 +29,7 @@ MAX_VALUE = 400
 def waiting(store: str, *, is_json: bool) -> None:
     """Show what the approvals in STORE ask, the oldest question first.
 
-    Also those that were decided and have not gone on since: the line that ran them takes them up.
+    Also those that were decided and have not gone on since.
     """
     found = waiting_in(store)
     for each in found:
@@ -42,7 +43,12 @@ def waiting(store: str, *, is_json: bool) -> None:
         click.echo("nothing waits for a person")
     first = next((each for each in found if each.decision is None and not each.is_late), None)
     if first is not None:
-        click.echo(f"decide with: crewgraph approve {shlex.quote(first.run)} --store {shlex.quote(store)}, or reject")
+        click.echo(
+            f"decide with: crewgraph approve {shlex.quote(clean(first.run))}{store_option_for(store)}, or reject"
+        )
+    told = onward_all(store, found)
+    if told is not None:
+        click.echo(told)
 
 
 def _lines(each: WaitingRun) -> Iterator[str]:
@@ -55,9 +61,9 @@ def _lines(each: WaitingRun) -> Iterator[str]:
         yield f"  {clean(key)} may be changed: {_block(shortened(as_text(question.values.get(key)), MAX_VALUE))}"
     if each.decision is not None:
         by = f" by {clean(each.decision.by)}" if each.decision.by else ""
-        yield f"  {each.decision.decision}{by}; the line that ran it goes on"
+        yield f"  {each.decision.decision}{by}, and has not gone on yet"
     elif each.is_late:
-        yield "  too late to decide; the line that ran it goes on"
+        yield "  too late to decide"
 
 
 def _block(text: str) -> str:
@@ -108,7 +114,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 def approve(run: str, **options: Any) -> None:
     """Approve what RUN waits for: the id of a run as `crewgraph waiting` shows it, or a beginning of it.
 
-    It works while others write to the store. The run goes on when the line that ran it is run again.
+    It works while others write to the store. In a database a worker goes on at once; for a file it is told which command
+    goes on, and the line that ran it does so too.
     """
     _decide(run, "approved", **options)
 
@@ -118,7 +125,8 @@ def approve(run: str, **options: Any) -> None:
 def reject(run: str, **options: Any) -> None:
     """Reject what RUN waits for: the id of a run as `crewgraph waiting` shows it, or a beginning of it.
 
-    It works while others write to the store. The run goes on when the line that ran it is run again.
+    It works while others write to the store. In a database a worker goes on at once; for a file it is told which command
+    goes on, and the line that ran it does so too.
     """
     _decide(run, "rejected", **options)
 
@@ -128,4 +136,5 @@ def _decide(
 ) -> None:
     values = dict(pair(each, option="--set") for each in changed)
     told = decide(store, run, decision, values=values, **options)
-    click.echo(f"{decision}: {clean(told.question.node)} of run {clean(told.run)}; the line that ran it goes on")
+    lines = "\n".join(onward(store, told))
+    click.echo(f"{decision}: {clean(told.question.node)} of run {clean(told.run)}; {lines}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import shlex
 import signal
 import threading
 import traceback
@@ -20,6 +19,7 @@ import click
 
 from crewgraph.cli.follow import Follow, follow_for
 from crewgraph.cli.kept import Kept
+from crewgraph.cli.onward import shown, waits_in
 from crewgraph.cli.progress import Progress, has_terminal, progress_for
 from crewgraph.cli.results import Result, result_record
 from crewgraph.cli.rows import Inputs
@@ -201,7 +201,9 @@ class Job:
         if self.is_interrupted:
             click.secho("interrupted; every line that was written is complete", fg="yellow", bold=True, err=True)
             if self.store:
-                click.echo(f"what nodes gave until then is in {self.store}; the same line again goes on", err=True)
+                click.echo(
+                    f"what nodes gave until then is in {shown(self.store)}; the same line again goes on", err=True
+                )
             if self.recording:
                 click.echo(f"what was recorded until then is in {self.recording}.part", err=True)
         counts = [click.style(f"{tally.ok:,} ok", fg="green" if tally.ok else None, bold=True)]
@@ -219,10 +221,7 @@ class Job:
         for model, usage in tally.models.items() if len(tally.models) > 1 else ():
             click.echo(f"  {clean(model)}: {spent(usage)}", err=True)
         if tally.parked:
-            click.echo(
-                f"  crewgraph waiting {shlex.quote(self.store or '')} shows what is asked; the same line again goes on",
-                err=True,
-            )
+            click.echo(f"  {waits_in(self.store or '')}", err=True)
         for index, reason in tally.failures:
             click.echo(f"  input {index}: {shortened(reason, MAX_REASON)}", err=True)
         more = tally.failed + tally.over_budget - len(tally.failures)

@@ -8,8 +8,9 @@ from typing import Any
 from crewgraph.engine.port import Job, Row
 from crewgraph.engine.run import Mark, Run
 from crewgraph.errors import CrewgraphError, NodeError, StoreError
-from crewgraph.store.log import FileLog, Line, Pages
+from crewgraph.store.log import WAITING, FileLog, Line, Pages
 from crewgraph.store.postgres import shown_address
+from crewgraph.store.questions import question_of
 from crewgraph.store.remote import RemoteJournal
 
 __all__ = ["WorkerError", "replayed"]
@@ -67,6 +68,8 @@ def replayed(
             todo += run.take_over(node, kept)
     if status == "failed":
         _fail(run, unread, rows, error or "it failed")
+    elif status == WAITING:
+        _ask(run, unread, rows)
     elif status == "cancelled":
         run.cancelled = True
     elif unread:
@@ -77,6 +80,15 @@ def replayed(
         hint = "let it give what JSON can hold, and give workers and submitters the same code"
         run.error = StoreError(where, f"a run that ended well cannot be read here: {told}", hint=hint)
     return run
+
+
+def _ask(run: Run, unread: Sequence[int], lines: Sequence[Line]) -> None:
+    last = {line.node: line for line in lines if line.status == WAITING}
+    for node in unread:
+        name = run.plan.nodes[node].name
+        line = last.get(name)
+        if line is not None and line.output is not None:
+            run.marks[node] = Mark(line.started, attempt=line.attempt, waiting=question_of(name, line.output))
 
 
 def _fail(run: Run, unread: Sequence[int], lines: Sequence[Line], told: str) -> None:

@@ -36,7 +36,10 @@ DUE = """UPDATE crewgraph.runs SET definition = %(definition)s, content = r.cont
 WORKERS = """SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
              WHERE pipeline = %s AND beat > clock_timestamp() - interval '30 seconds' GROUP BY 1 ORDER BY 1"""
 CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
-            WHERE run = ANY(%s) AND status IN ('queued', 'running')"""
+            WHERE run = ANY(%s) AND status IN ('queued', 'running', 'waiting')"""
+# A question of such a run is not asked any more, so that nobody answers it.
+UNASK = """UPDATE crewgraph.nodes SET status = 'not kept', output = NULL, error = 'it is not asked any more'
+           WHERE run = ANY(%s) AND status = 'waiting'"""
 
 
 @dataclass(slots=True)
@@ -160,6 +163,7 @@ def cancel_runs(address: str, runs: Sequence[int]) -> int:
     """
     with connected(address) as connection, translated(address), connection.transaction():
         cancelled: int = connection.execute(CANCEL, (list(runs),)).rowcount
+        connection.execute(UNASK, (list(runs),))
         put_off(connection, runs)
         connection.execute("UPDATE tickets SET workflow = '' WHERE run = ANY(%s)", (list(runs),))
     return cancelled

@@ -1,0 +1,38 @@
+"""Runs that wait for people: put back on their queue as soon as somebody has decided, or the time to decide is over."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from crewgraph.cluster.requeue import requeue
+from crewgraph.errors.root import counted
+
+__all__ = ["go_on"]
+
+_log = logging.getLogger("crewgraph.cluster")
+
+AT_ONCE = 1_000
+"""Runs in one transaction."""
+# A decision begins with the question it answers, and one on another question is none. A question with a time ends then.
+# The lock is what deciding and submitting hold: what is in the middle of that is looked at the next time.
+DUE = """SELECT run FROM runs WHERE status = 'waiting' AND run IN (
+           SELECT n.run FROM nodes n LEFT JOIN decisions d ON d.run = n.run AND d.node = n.node
+             AND starts_with(d.decision, '{"question": "' || n.attempt || ' ' || n.fingerprint || '"')
+           WHERE n.status = 'waiting' AND n.item = 0 AND NOT EXISTS (
+               SELECT FROM nodes later WHERE later.run = n.run AND later.node = n.node AND later.item = 0
+                 AND later.attempt > n.attempt)
+             AND (d.run IS NOT NULL OR (n.ended > n.started AND n.ended <= extract(epoch FROM clock_timestamp())))
+         ) ORDER BY run LIMIT %s FOR UPDATE SKIP LOCKED"""
+
+
+def go_on(connection: Any) -> None:
+    """Put runs that need not wait any longer back on their queue, in the transaction of the caller.
+
+    It is not done where somebody decides: that needs no workers, and a run that was at work elsewhere when a decision
+    came, or whose time is over, is found in the same way.
+    """
+    due = [run for (run,) in connection.execute(DUE, (AT_ONCE,)).fetchall()]
+    if due:
+        requeue(connection, due)
+        _log.info("%s waited for people and %s on", counted(len(due), "run"), "goes" if len(due) == 1 else "go")
