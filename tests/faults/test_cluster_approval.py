@@ -70,7 +70,7 @@ def test_workers_die_while_they_park_runs(crew: Crew) -> None:
 
     def disturb() -> None:
         at_work = [crew.hire(app=APP), crew.hire(app=APP)]
-        for _ in range(12):
+        for _ in range(8):
             time.sleep(dice.uniform(0.0, 0.25))
             for worker in at_work:
                 os.kill(worker, signal.SIGSTOP)  # nothing runs between the two looks

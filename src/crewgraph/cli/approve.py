@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from typing import Any, Literal
 
 import click
 
-from crewgraph.cli.onward import onward, onward_all, store_option_for
+from crewgraph.cli.onward import asked, deciding, onward, onward_all
 from crewgraph.cli.options import pair
-from crewgraph.render.escape import clean, shortened
+from crewgraph.render.escape import clean
 from crewgraph.store import WaitingRun, decide
 from crewgraph.store import waiting as waiting_in
-from crewgraph.template import as_text
 
 __all__ = ["approve", "reject", "waiting"]
-
-MAX_VALUE = 400
-"""Characters of a value that are shown; all of it is in --json."""
 
 
 @click.command()
@@ -41,38 +35,14 @@ def waiting(store: str, *, is_json: bool) -> None:
         return
     if not found:
         click.echo("nothing waits for a person")
-    first = next((each for each in found if each.decision is None and not each.is_late), None)
-    if first is not None:
-        click.echo(
-            f"decide with: crewgraph approve {shlex.quote(clean(first.run))}{store_option_for(store)}, or reject"
-        )
-    told = onward_all(store, found)
-    if told is not None:
+    for told in filter(None, (deciding(store, found), onward_all(store, found))):
         click.echo(told)
 
 
 def _lines(each: WaitingRun) -> Iterator[str]:
-    question = each.question
-    until = "" if question.until is None else f", until {_moment(question.until)}"
-    name = click.style(clean(question.node), bold=True)
-    yield f"{name} of run {clean(each.run)} of '{clean(each.pipeline)}', since {_moment(question.since)}{until}"
-    yield f"  {_block(question.ask)}"
-    for key in question.edits:
-        yield f"  {clean(key)} may be changed: {_block(shortened(as_text(question.values.get(key)), MAX_VALUE))}"
-    if each.decision is not None:
-        by = f" by {clean(each.decision.by)}" if each.decision.by else ""
-        yield f"  {each.decision.decision}{by}, and has not gone on yet"
-    elif each.is_late:
-        yield "  too late to decide"
-
-
-def _block(text: str) -> str:
-    """A text of several lines, as it may be shown in a terminal."""
-    return "\n  ".join(clean(line) for line in text.splitlines()) if text else ""
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    first, *rest = asked(each)
+    yield f"run {click.style(clean(each.run), bold=True)} of '{clean(each.pipeline)}': {first}"
+    yield from rest
 
 
 def _record(each: WaitingRun) -> dict[str, Any]:

@@ -8,14 +8,18 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 
-from crewgraph.render.escape import clean
+from crewgraph.render.escape import clean, shortened
 from crewgraph.store import WaitingRun, opened_source
 from crewgraph.store.postgres import is_address
+from crewgraph.template import as_text
 
-__all__ = ["onward", "onward_all", "shown", "store_option_for", "waits_in"]
+__all__ = ["asked", "deciding", "onward", "onward_all", "shown", "store_option_for", "waits_in"]
 
 PASSWORD = re.compile(r"(://[^:@/]*):.*@")
+MAX_VALUE = 400
+"""Characters of a value that are shown; all of it is in --json."""
 TARGET = "TARGET"
 """In place of the pipeline: a store knows its name and not its code."""
 BY_WORKERS = frozenset({"waiting", "running", "queued"})
@@ -36,6 +40,34 @@ def waits_in(store: str) -> str:
     """What somebody can do for runs that wait in a store."""
     how = "workers go on with what is decided" if is_address(store) else "the same line again goes on"
     return f"crewgraph waiting {shlex.quote(shown(store))} shows what is asked; {how}"
+
+
+def asked(told: WaitingRun) -> Iterator[str]:
+    """What is asked, until when, and what has become of it: lines for a person."""
+    question = told.question
+    until = "" if question.until is None else f", until {moment(question.until)}"
+    yield f"'{clean(question.node)}' asks since {moment(question.since)}{until}:"
+    yield from (f"  {clean(line)}" for line in question.ask.splitlines())
+    for key in question.edits:
+        yield f"  {clean(key)} may be changed: {clean(shortened(as_text(question.values.get(key)), MAX_VALUE))}"
+    if told.decision is not None:
+        by = f" by {clean(told.decision.by)}" if told.decision.by else ""
+        yield f"  {told.decision.decision}{by}, and has not gone on yet"
+    elif told.is_late:
+        yield "  too late to decide"
+
+
+def moment(when: datetime) -> str:
+    """A time to the minute."""
+    return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def deciding(store: str, found: Sequence[WaitingRun]) -> str | None:
+    """How to decide the first question that is open; ``None`` where none is."""
+    first = next((each for each in found if each.decision is None and not each.is_late), None)
+    if first is None:
+        return None
+    return f"decide with: crewgraph approve {shlex.quote(clean(first.run))}{store_option_for(store)}, or reject"
 
 
 def onward(store: str, told: WaitingRun) -> Iterator[str]:

@@ -20,7 +20,7 @@ from crewgraph.store.postgres import is_address
 from crewgraph.store.questions import Answer, answer_text, answers_of, is_late, question_id, question_of
 from crewgraph.store.source import Source, opened_source
 
-__all__ = ["WaitingRun", "decide", "waiting"]
+__all__ = ["WaitingRun", "decide", "questions_of", "waiting"]
 
 Where = str | PathLike[str]
 
@@ -77,6 +77,20 @@ def waiting(store: Where) -> list[WaitingRun]:
     """
     with opened_source(store) as source:
         return sorted((each.told for each in _questions(source)), key=lambda each: each.question.since)
+
+
+def questions_of(source: Source, run: int) -> list[WaitingRun]:
+    """What one run asks, the oldest question first.
+
+    Args:
+        source: the store.
+        run: its number.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    found = _questions(source, " AND runs.run = ?", run)
+    return sorted((each.told for each in found), key=lambda each: each.question.since)
 
 
 def decide(

@@ -62,7 +62,7 @@ def test_waiting(crewgraph, line) -> None:
     crewgraph(*line)
     shown = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "then", crewgraph("waiting", "r.sqlite").stdout)
     assert shown.splitlines()[:6] == [
-        "send of run ann of 'pipeline', since then, until then",
+        "run ann of 'pipeline': 'send' asks since then, until then:",
         "  Send it?",
         "  Dear ann,",
         "  hello.",
@@ -192,3 +192,22 @@ def test_how_a_store_is_shown(monkeypatch, store: str, shown_: str) -> None:
     assert store_option_for(store) == shown_
     monkeypatch.setenv("CREWGRAPH_STORE", store)
     assert store_option_for(store) == ""
+
+
+def test_one_run(crewgraph, line) -> None:
+    """`show` tells what a run asks and how to decide, then what was decided; `report` counts it as one that waits."""
+    crewgraph(*line)
+    shown = crewgraph("show", "ann", "--store", "r.sqlite").stdout.splitlines()
+    begin = shown.index("    Send it?")
+    assert re.fullmatch(r"  'send' asks since .* UTC, until .* UTC:", shown[begin - 1])
+    assert shown[begin + 1 :] == [
+        "    Dear ann,", "    hello.", "    draft may be changed: Dear ann, hello.", "    price may be changed: 1",
+        "decide with: crewgraph approve ann --store r.sqlite, or reject",
+    ]  # fmt: skip
+    crewgraph("reject", "ann", "--store", "r.sqlite")
+    shown = crewgraph("show", "ann", "--store", "r.sqlite").stdout.splitlines()
+    assert shown[-2] == "    rejected, and has not gone on yet"
+    assert "crewgraph resume TARGET" in shown[-1]
+    done = crewgraph("report", "r.sqlite", "-o", "r.html")
+    assert done.stderr.endswith("2 runs, 0 failed, 2 waiting for a person\n")
+    assert "'send' asks: Send it?" in Path("r.html").read_text()
