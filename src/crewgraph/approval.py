@@ -59,21 +59,28 @@ Decide = Callable[[Waiting], Any]
 """Decides at once: it gives a :class:`Decision`, one of its three words, or whether it is approved."""
 
 _decide: ContextVar[Decide | None] = ContextVar("crewgraph decide", default=None)
+_else: ContextVar[Decide | None] = ContextVar("crewgraph decide else", default=None)
 
 
 @contextmanager
-def decided_by(decide: Decide) -> Generator[None]:
-    """Let a function decide for every approval that is reached in here, and nothing wait."""
-    token = _decide.set(decide)
+def decided_by(decide: Decide, *, is_last: bool = False) -> Generator[None]:
+    """Let a function decide for every approval that is reached in here, and nothing wait.
+
+    Args:
+        decide: decides.
+        is_last: only where a person would be waited for otherwise, and not where the approval has a function of its own.
+    """
+    variable = _else if is_last else _decide
+    token = variable.set(decide)
     try:
         yield
     finally:
-        _decide.reset(token)
+        variable.reset(token)
 
 
 def is_decided() -> bool:
     """Whether a function decides for every approval that is reached here."""
-    return _decide.get() is not None
+    return (_decide.get() or _else.get()) is not None
 
 
 class Approval(Stage):
@@ -129,7 +136,7 @@ class Approval(Stage):
     @property
     def decides(self) -> Decide | None:
         """Who decides at once; ``None`` where a person is waited for."""
-        return _decide.get() or self.decide
+        return _decide.get() or self.decide or _else.get()
 
     async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
         """Have it decided at once.
