@@ -70,6 +70,7 @@ PIPELINES = {
     "long": Pipeline([Approval("ok", timeout=timedelta(days=3), edits={"i": int})], name="long"),
     "slow": Pipeline([[Approval("ok"), slow]], name="slow"),
     "mended": Pipeline([[Approval("ok"), fails_once]], name="mended"),
+    "strict": Pipeline([Approval("ok", required=True), noted("e")], name="strict"),
     "machine": Pipeline([Approval("ok", decide=lambda question: question.values == {})], name="machine"),
 }
 
@@ -268,6 +269,19 @@ def test_a_failure_beside_it(store: str, worker: object) -> None:
     decide(store, "11", "approved", key="mended")
     ends(store, "mended", 11)
     assert ran.count("fails 11") == 2
+
+
+def test_what_has_to_be_approved(store: str, worker: object) -> None:
+    """A rejected run fails by itself; the same kickoff asks once more, and then it goes on."""
+    parked(store, "strict", 17)
+    decide(store, "17", "rejected", key="strict", by="Ann", comment="no")
+    ends(store, "strict", 17, "failed")
+    (stored,) = (each for each in stored_runs(store, key="strict"))
+    assert "'ok' was rejected by Ann: no" in str(stored.error)
+    assert parked(store, "strict", 17).status == "waiting"
+    decide(store, "17", "approved", key="strict")
+    ends(store, "strict", 17)
+    assert ran.count("e 17") == 1
 
 
 def test_a_run_that_is_cancelled_asks_nobody(store: str, worker: object) -> None:
