@@ -83,11 +83,11 @@ def replayed(
 
 
 def _ask(run: Run, unread: Sequence[int], lines: Sequence[Line]) -> None:
-    last = {line.node: line for line in lines if line.status == WAITING}
-    for node in unread:
-        name = run.plan.nodes[node].name
-        line = last.get(name)
-        if line is not None and line.output is not None:
+    last = {line.node: line for line in lines if not line.item}
+    own = {run.plan.nodes[node].name: node for node in unread}
+    for name, line in last.items():
+        if line.status == WAITING and line.output is not None:
+            node = own.get(name, unread[0])  # one inside of an open router, whose pipeline is not read here
             run.marks[node] = Mark(line.started, attempt=line.attempt, waiting=question_of(name, line.output))
 
 

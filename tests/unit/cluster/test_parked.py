@@ -318,7 +318,7 @@ def test_the_command_line(store: str, worker: object) -> None:
     parked(store, "long", 16)
     runner = CliRunner()
     shown = runner.invoke(cli, ["waiting", store]).stdout
-    assert "ok of run 16 of 'long'" in shown
+    assert "run 16 of 'long': 'ok' asks since" in shown
     assert "decide with: crewgraph approve" in shown
     done = runner.invoke(cli, ["approve", "16", "--store", store, "--key", "long", "--set", "i:=3"])
     assert (done.exit_code, done.stdout) == (0, "approved: ok of run 16; a worker goes on with it\n")
