@@ -11,6 +11,7 @@ from crewgraph.cli.trouble import Mistake
 from crewgraph.crew.human import is_terminal, plain, typed
 from crewgraph.outputs import Waiting
 from crewgraph.render.escape import clean
+from crewgraph.store.postgres import is_address
 from crewgraph.template import as_text
 
 __all__ = ["asking"]
@@ -23,11 +24,13 @@ def asking(options: Options) -> AbstractContextManager[None]:
     """Ask in the terminal for approvals that would wait for a person: where that is wanted, or there is no store to wait in.
 
     Raises:
-        Mistake: it is wanted, and there is no terminal.
+        Mistake: it is wanted, and there is no terminal, or the runs are executed elsewhere.
     """
     is_there = is_terminal() and options.source != "-"
     if options.ask and not is_there:
         raise Mistake("--ask asks in the terminal, and standard input is none. hint: --store runs.sqlite, to ask later")
+    if options.ask and is_address(options.store or ""):
+        raise Mistake("--ask asks here, and workers execute the runs. hint: crewgraph approve, once they wait")
     is_wanted = options.ask or (is_there and not options.store)
     return decided_by(ask, is_last=True) if is_wanted else nullcontext()
 

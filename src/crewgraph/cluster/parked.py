@@ -14,15 +14,14 @@ _log = logging.getLogger("crewgraph.cluster")
 
 AT_ONCE = 1_000
 """Runs in one transaction."""
-# A decision begins with the question it answers, and one on another question is none. A question with a time ends then.
-# The lock is what deciding and submitting hold: what is in the middle of that is looked at the next time.
+# A question ends with a decision, or with the time for it; one that has no time ends as it begins until then. The lock
+# is what deciding and submitting hold: what is in the middle of that is looked at the next time.
 DUE = """SELECT run FROM runs WHERE status = 'waiting' AND run IN (
-           SELECT n.run FROM nodes n LEFT JOIN decisions d ON d.run = n.run AND d.node = n.node
-             AND starts_with(d.decision, '{"question": "' || n.attempt || ' ' || n.fingerprint || '"')
-           WHERE n.status = 'waiting' AND n.item = 0 AND NOT EXISTS (
+           SELECT n.run FROM nodes n
+           WHERE n.status = 'waiting' AND n.ended > n.started AND n.ended <= extract(epoch FROM statement_timestamp())
+             AND n.item = 0 AND NOT EXISTS (
                SELECT FROM nodes later WHERE later.run = n.run AND later.node = n.node AND later.item = 0
                  AND later.attempt > n.attempt)
-             AND (d.run IS NOT NULL OR (n.ended > n.started AND n.ended <= extract(epoch FROM clock_timestamp())))
          ) ORDER BY run LIMIT %s FOR UPDATE SKIP LOCKED"""
 
 

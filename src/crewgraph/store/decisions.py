@@ -31,8 +31,13 @@ LEFT JOIN decisions ON decisions.run = nodes.run AND decisions.node = nodes.node
 WHERE runs.status <> 'ok' AND nodes.status = 'waiting' AND nodes.item = 0 AND nodes.attempt = (
   SELECT max(attempt) FROM nodes AS later WHERE later.run = nodes.run AND later.node = nodes.node AND later.item = 0)"""
 """What approvals ask; an older question of the same node, to which an edit led, is none any more."""
+MOMENT = 0.001
+"""Seconds that a question was there at least."""
 DECIDE = """INSERT INTO decisions VALUES (?, ?, ?, ?)
 ON CONFLICT (run, node) DO UPDATE SET decision = excluded.decision, decided = excluded.decided"""
+
+ENDED = "UPDATE nodes SET ended = ? WHERE run = ? AND node = ? AND item = 0 AND status = 'waiting' AND started < ?"
+"""A question ends when it is decided, as it does when its time is over: by that workers find what goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,8 @@ def decide(
         _check(desk, told.question, said)
         now = desk.now()
         desk.change(DECIDE, number, name, answer_text(Answer(open_.id, said, now)), now)
+        ended = max(now, told.question.since.timestamp() + MOMENT)
+        desk.change(ENDED, ended, number, name, ended)
         return WaitingRun(told.pipeline, told.run, told.question, said, status=told.status)
 
 

@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS crewgraph.workers (
   id TEXT NOT NULL, pipeline TEXT NOT NULL, version TEXT NOT NULL, began TIMESTAMPTZ NOT NULL, beat TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (id, pipeline)
 );
-CREATE INDEX IF NOT EXISTS nodes_waiting ON crewgraph.nodes (run) WHERE status = 'waiting';
+CREATE INDEX IF NOT EXISTS nodes_due ON crewgraph.nodes (ended) WHERE status = 'waiting' AND ended > started;
 """
 """*tickets* says under which workflow the engine knows a run, *workers* who is there to run what."""
 

@@ -112,3 +112,9 @@ def test_rows_that_are_typed(run: Callable[..., Any]) -> None:
     """Inputs and answers do not come from the same terminal."""
     done = run("a\n", "--ask", command=("run", "flow.py", "-"))
     assert (done.exit_code, "standard input is none" in done.stderr) == (2, True)
+
+
+def test_runs_of_workers(run: Callable[..., Any]) -> None:
+    """They wait in their database for whoever decides."""
+    done = run("a\n", "--ask", "--store", "postgresql://db/runs")
+    assert (done.exit_code, "workers execute the runs. hint: crewgraph approve" in done.stderr) == (2, True)
