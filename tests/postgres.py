@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -15,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
+
+from crewgraph.store.postgres import connected, is_address
 
 NOBODY = 65534
 """Postgres refuses to run as root."""
@@ -108,3 +111,11 @@ def created(url: str, database: str, template: str = "template1") -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
     return f"{url.rpartition('/')[0]}/{database}"
+
+
+def changed(where: str, *statements: str) -> None:
+    """Write to a store, a file or a database, behind its back."""
+    with connected(where) if is_address(where) else contextlib.closing(sqlite3.connect(where)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()

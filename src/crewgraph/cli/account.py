@@ -21,7 +21,10 @@ MAX_SHOWN = 100
 """Columns of a value, or of an error."""
 SIGNS = {"ok": "✓", "cancelled": "-", "waiting": "◷"}
 """A sign for each status; every other one is a failure."""
-WORDS = {"over_budget": "stopped by a budget", "running": "not finished", "waiting": "waiting for a person"}
+WORDS = {
+    "over_budget": "stopped by a budget", "running": "not finished", "waiting": "waiting for a person",
+    "queued": "waiting for a worker",
+}  # fmt: skip
 """How statuses are called where a name does not say it."""
 
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
 import click
 
+from crewgraph.cli.cluster import hand_over, name_of
 from crewgraph.cli.options import Options, pair
 from crewgraph.cli.rows import Inputs
-from crewgraph.cli.running import execute, running_options
+from crewgraph.cli.running import execute, policy_in, running_options
 from crewgraph.cli.target import Target, load
+from crewgraph.cli.trouble import Exit, Mistake
 from crewgraph.compiler import Plan
-from crewgraph.engine.stored import count_of, left_of
+from crewgraph.engine.port import Row
+from crewgraph.engine.stored import count_of, left_of, stored_rows
 from crewgraph.errors.root import counted
 from crewgraph.options import Fork, StoredRuns
 from crewgraph.render.escape import clean
 from crewgraph.store.left import Left, NodeLeft
+from crewgraph.store.postgres import is_address, shown
+from crewgraph.store.remote import RemoteJournal
 
 __all__ = ["fork", "resume", "retry"]
 
@@ -48,8 +54,11 @@ def store_options(command: C) -> C:
         running_options,
         click.option("--dry-run", is_flag=True, help="Only show what would be read and what would run."),
         click.option(
+            "--detach", is_flag=True, help="With a database: give the runs to its workers, and wait for none of them."
+        ),
+        click.option(
             "--store",
-            metavar="FILE",
+            metavar="STORE",
             required=True,
             envvar="CREWGRAPH_STORE",
             help="Where the runs are. Also CREWGRAPH_STORE.",
@@ -109,9 +118,12 @@ def fork(run: str, *, at: str | None, given: tuple[str, ...], own: str | None, *
     _go_on(Fork(run, at, dict(map(pair, given)), own), **options)
 
 
-def _go_on(chosen: StoredRuns | Fork, *, dry_run: bool, **options: Any) -> None:
+def _go_on(chosen: StoredRuns | Fork, *, dry_run: bool, detach: bool, **options: Any) -> None:
     """Run, or show what would run."""
     said = Options(**options)
+    if detach and not dry_run:
+        _hand_over(said, chosen)
+        return
     if not dry_run:
         execute(said, partial(_inputs, said, chosen))
     target = load(said.target, names=said.names)
@@ -119,11 +131,35 @@ def _go_on(chosen: StoredRuns | Fork, *, dry_run: bool, **options: Any) -> None:
         click.echo(line)
 
 
+def _hand_over(options: Options, chosen: StoredRuns | Fork) -> None:
+    """Give the runs to the workers of a cluster."""
+    store = options.store or ""
+    if not is_address(store):
+        raise Mistake("the runs in a file have no workers that would go on with them. hint: leave --detach out")
+    if options.budget or options.input_budget or policy_in(options) is not None:
+        raise Mistake("budgets and the policy of a call end with it. hint: Crew(budget=…), Pipeline(…, policy=…)")
+    target = load(options.target, names=options.names)
+    name, troubles = options.key or name_of(target.pipeline, options.target), list[Exception]()
+
+    def read(journal: RemoteJournal) -> Iterator[Row]:
+        for row in stored_rows(chosen, journal, journal.plan):
+            if row.error is None:
+                yield row
+            else:
+                troubles.append(row.error)
+
+    hand_over(store, target.pipeline, name, read, target=options.target)
+    for error in troubles:
+        click.echo(str(error), err=True)
+    if troubles:
+        sys.exit(Exit.FAILED)
+
+
 def _inputs(
     options: Options, chosen: StoredRuns | Fork, target: Target, _plan: Plan, _files: contextlib.ExitStack
 ) -> Inputs:
     total = count_of(target.pipeline, options.store or "", chosen, key=options.key)
-    return Inputs(f"runs in {options.store}", chosen, total)
+    return Inputs(f"runs in {shown(options.store or '')}", chosen, total)
 
 
 def _told(left: Left, chosen: StoredRuns | Fork) -> Iterator[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import anyio
 import click
@@ -15,14 +14,16 @@ import click
 from crewgraph.cli.rows import read_file
 from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
+from crewgraph.cluster.submit import Submitted, give
 from crewgraph.compiler import compile_pipeline
 from crewgraph.engine.inputs import complete, rows
+from crewgraph.engine.port import Row
 from crewgraph.errors.root import counted
 from crewgraph.store.postgres import connected, is_address, shown_address, translated
 from crewgraph.store.remote import RemoteJournal
 from crewgraph.syntax import Pipeline
 
-__all__ = ["cancel", "migrate", "submit", "worker"]
+__all__ = ["cancel", "hand_over", "migrate", "name_of", "submit", "worker"]
 
 
 def _address(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -88,7 +89,7 @@ def worker(targets: Sequence[str], *, store: str, concurrency: int, grace: float
     pipelines = dict[str, Pipeline]()
     for target in targets:
         pipeline = load(target).pipeline
-        name = _name_of(pipeline, target)
+        name = name_of(pipeline, target)
         if name in pipelines:
             raise Mistake(f"two of the pipelines are called '{name}'. hint: give each a name of its own")
         pipelines[name] = pipeline
@@ -114,27 +115,49 @@ def submit(target: str, file: Path, *, store: str, id_column: str | None) -> Non
 
     The same file again submits what has not ended well, and nothing twice.
     """
-    from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter, workers_of
-
     pipeline = load(target).pipeline
-    name, plan, into = _name_of(pipeline, target), compile_pipeline(pipeline), Submitted()
+    plan = compile_pipeline(pipeline)
 
-    async def give() -> list[Any]:
-        opened = RemoteJournal.opened(store, plan, pipeline=name, beside=pipeline.input_model, id_column=id_column)
+    def read(journal: RemoteJournal) -> list[Row]:
+        every = list(rows(read_file(file).rows, plan, journal.identify))  # type: ignore[arg-type]
+        complete(every, plan)
+        return every
+
+    hand_over(store, pipeline, name_of(pipeline, target), read, target=target, id_column=id_column)
+
+
+def hand_over(
+    store: str,
+    pipeline: Pipeline,
+    name: str,
+    read: Callable[[RemoteJournal], Iterable[Row]],
+    *,
+    target: str,
+    id_column: str | None = None,
+) -> None:
+    """Submit runs, wait for none of them, and tell what became of them.
+
+    Args:
+        store: the address of the database.
+        pipeline: what is to run.
+        name: what it is called there.
+        read: gives the inputs.
+        target: how the pipeline was named, for the hint.
+        id_column: the key whose value tells new inputs apart.
+    """
+
+    async def submitted() -> tuple[Submitted, bool]:
+        opened = RemoteJournal.opened(
+            store, compile_pipeline(pipeline), pipeline=name, beside=pipeline.input_model, id_column=id_column
+        )
         async with opened as journal:
-            every = list(rows(read_file(file).rows, plan, journal.identify))  # type: ignore[arg-type]
-            complete(every, plan)
-            with Submitter(journal) as submitter:
-                for begin in range(0, len(every), AT_ONCE):
-                    submitter.submit(every[begin : begin + AT_ONCE], into)
-            with connected(store) as connection, translated(store):
-                return [each for each in workers_of(connection, name) if each[0] == submitter.structure]
+            return give(journal, read(journal))
 
-    there = anyio.run(give)
+    into, is_there = anyio.run(submitted)
     click.echo(
         f"{counted(into.new, 'run')} new, {into.again:,} submitted again, {into.under_way:,} under way, {into.done:,} done"
     )
-    if not there:
+    if not is_there and into.runs:
         click.echo(f"no worker of '{name}' in this version is there. hint: crewgraph worker {target}", err=True)
 
 
@@ -158,7 +181,12 @@ def cancel(runs: Sequence[str], *, store: str) -> None:
     click.echo(f"{counted(cancel_runs(store, numbers), 'run')} cancelled")
 
 
-def _name_of(pipeline: Pipeline, target: str) -> str:
+def name_of(pipeline: Pipeline, target: str) -> str:
+    """By what workers know a pipeline.
+
+    Raises:
+        Mistake: it has no name.
+    """
     if not pipeline.name:
         raise Mistake(f"workers know a pipeline by its name, and {target} has none. hint: Pipeline([…], name='…')")
     return pipeline.name

@@ -19,7 +19,7 @@ import click
 
 from crewgraph.cli.follow import Follow, follow_for
 from crewgraph.cli.kept import Kept
-from crewgraph.cli.onward import shown, waits_in
+from crewgraph.cli.onward import waits_in
 from crewgraph.cli.progress import Progress, has_terminal, progress_for
 from crewgraph.cli.results import Result, result_record
 from crewgraph.cli.rows import Inputs
@@ -39,6 +39,7 @@ from crewgraph.progress.words import spent
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, shortened
 from crewgraph.report import encoded_line
+from crewgraph.store.postgres import shown
 from crewgraph.trace import Event
 from crewgraph.watch import Watch
 

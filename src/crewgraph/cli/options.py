@@ -127,6 +127,14 @@ def _check_store(options: Options) -> None:
     for option, value in (("--id-column", options.id_column), ("--key", options.key)):
         if value and not options.store:
             raise Mistake(f"{option} is about a store, and there is none. hint: --store runs.sqlite")
+    for option, value in (
+        ("--model", options.model),
+        ("--record", options.record),
+        ("--replay", options.replay),
+        ("--output-root", options.output_root),
+    ):
+        if value and is_address(options.store or ""):
+            raise Mistake(f"{option} ends at this process, and workers do not see it. hint: set it where they run")
 
 
 def _is_known_before(source: str) -> bool:

@@ -117,9 +117,11 @@ def echo_run(where: str, name: str, *, key: str | None, is_json: bool) -> None:
 
 
 def _told(where: str, source: Source, run: StoredRun, record: Record, lines: Iterable[Line]) -> Iterator[str]:
-    state = "not finished" if run.status == "running" and source.writer() is None else None
-    state = "under way" if run.status == "running" and state is None else state
-    told = account.head(record) if state is None else state
+    told = account.head(record)
+    if run.status in ("new", "queued"):
+        told = account.WORDS["queued"]
+    elif run.status == "running":
+        told = "under way" if source.is_at_work() else account.WORDS["running"]
     yield f"{click.style(shortened(run.id, MAX_ID), bold=True)}  {told}"
     origin = "" if run.origin is None else f", {_forked(run.origin)}"
     yield f"  {shortened(run.pipeline, MAX_ID)}, input {run.place}, began {_when(run.began)} UTC{origin}"

@@ -13,12 +13,13 @@ from crewgraph.cli.choice import key_option
 from crewgraph.cli.runs import echo_runs
 from crewgraph.cli.trouble import Mistake
 from crewgraph.errors.root import counted
+from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean
-from crewgraph.store import ENDED, Overview, PipelineRuns, overview_of
+from crewgraph.store import ENDED, ClusterOverview, Overview, PipelineRuns, overview_of
 
 __all__ = ["status"]
 
-ORDER = STATES = (*ENDED, "waiting", "running")
+ORDER = STATES = (*ENDED, "waiting", "running", "queued")
 
 
 @click.command()
@@ -62,8 +63,26 @@ def _echo(overview: Overview, *, has_nodes: bool) -> None:
                 click.echo(f"  {line}")
     if not overview.pipelines:
         click.echo("there are no runs in it yet")
+    if isinstance(overview, ClusterOverview):
+        for line in _workers(overview):
+            click.echo(line)
     if overview.writer is not None:
         click.echo(f"{overview.writer} writes to it")
+
+
+def _workers(overview: ClusterOverview) -> Iterator[str]:
+    """Who is there to execute runs, and what waits for somebody else."""
+    alive = [worker for worker in overview.workers if worker.is_alive]
+    yield f"{counted(len(alive), 'worker')} there" if alive else "no worker is there"
+    for worker in overview.workers:
+        takes = ", ".join(f"{clean(name)} {clean(version)}" for name, version in worker.pipelines.items())
+        seen = f"since {duration(worker.since)}" if worker.is_alive else f"silent for {duration(worker.silent)}"
+        line = f"  {clean(worker.name)}  {takes}, {seen}, {counted(worker.runs, 'run')} at work"
+        yield line if worker.is_alive else click.style(line, fg="yellow")
+    for queue in overview.queues:
+        if not queue.workers:
+            wait = f"{counted(queue.runs, 'run')} of {clean(queue.pipeline)} {clean(queue.version)}"
+            yield click.style(f"no worker takes the {wait} that {'waits' if queue.runs == 1 else 'wait'}", fg="yellow")
 
 
 def _runs(pipeline: PipelineRuns) -> str:

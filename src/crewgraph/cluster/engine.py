@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import checkpoint
 
 from crewgraph.approval import is_decided
-from crewgraph.cluster.replay import replayed
-from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter, workers_of
+from crewgraph.cluster.ended import ended_runs, read_run
+from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter, cancel_runs, workers_of
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Job, Row, Rows
 from crewgraph.engine.run import Run
 from crewgraph.errors import StoreError
 from crewgraph.policy import UNDECLARED
-from crewgraph.store.log import Line
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store import Definition, Definitions
+from crewgraph.store.postgres import PostgresSource, connected, shown_address, translated
 from crewgraph.store.remote import RemoteJournal
 
 __all__ = ["ClusterEngine"]
@@ -29,10 +34,14 @@ _log = logging.getLogger("crewgraph.cluster")
 
 PAUSE = 0.05, 1.0
 """Seconds between two looks at the journal, at first and at last."""
+GATHER = 0.05
+"""Seconds to wait for more inputs before those that are there are submitted."""
 COMPLAIN = 30.0
 """Seconds between two warnings that nobody is there to execute what waits."""
-ENDED = "SELECT run, status, error FROM runs WHERE run = ANY(%s) AND status NOT IN ('new', 'queued', 'running')"
-LINES = f"SELECT run, {', '.join(Line._fields)} FROM nodes WHERE run = ANY(%s) ORDER BY run, attempt"  # noqa: S608
+AHEAD = 10_000
+"""Inputs of a stream that are read and not delivered yet: it is read no faster than its results are taken."""
+LOOK = 10_000
+"""Runs that are looked after at a time."""
 
 
 class ClusterEngine:
@@ -64,7 +73,7 @@ def _check(job: Job) -> None:
 
 
 class _Waiting:
-    """One kickoff: what was submitted and has not ended."""
+    """One kickoff: what was read, and what was submitted and has not ended."""
 
     def __init__(self, plan: Plan, job: Job, journal: RemoteJournal, submitter: Submitter) -> None:
         self.plan = plan
@@ -72,89 +81,181 @@ class _Waiting:
         self.journal = journal
         self.submitter = submitter
         self.where = shown_address(journal.address)
+        self.present = Definition(plan, journal.own, is_typed=True)
+        self.rows = deque[Row]()
+        """Read, and not submitted yet."""
+        self.is_read = False
+        self.news = anyio.Event()
+        self.room = anyio.Event()
         self.submitted = Submitted()
+        self.looked = 0
+        self.failed = False
+        self.crash: BaseException | None = None
         self.complained = -COMPLAIN
         self.connection: Any = None
+        self.source: PostgresSource | None = None
+        self.definitions: Definitions | None = None
 
     async def run(self, rows: Rows) -> None:
-        """Submit, wait and deliver."""
-        failed, batch = False, list[Row]()
-        async for row in _each(rows):
-            if row.error is not None:
-                run = Run(self.plan, row.index, row.values, scope=self.job.around(row.index))
-                run.error = row.error
-                await self.job.deliver(run)
-                failed = True
-                continue
-            batch.append(row)
-            if len(batch) >= AT_ONCE:
-                await self._submit(batch)
-        await self._submit(batch)
+        """Read, submit, wait and deliver, all at the same time."""
         try:
-            await self._wait(failed=failed)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._guard, tasks.cancel_scope, partial(self._read, rows))
+                await self._guard(tasks.cancel_scope, self._serve)
+                tasks.cancel_scope.cancel()
         except anyio.get_cancelled_exc_class():
-            if self.submitted.runs:
-                _log.warning(
-                    "%s: %s runs go on at the workers; the same kickoff again waits for them",
-                    self.where,
-                    len(self.submitted.runs),
-                )
+            self._say_what_goes_on()
             raise
         finally:
             if self.connection is not None:
                 self.connection.close()
+        if self.crash is not None:
+            self._say_what_goes_on()
+            raise self.crash
 
-    async def _submit(self, batch: list[Row]) -> None:
-        if batch:
-            await anyio.to_thread.run_sync(self.submitter.submit, batch[:], self.submitted)
-            batch.clear()
+    async def _guard(self, scope: anyio.CancelScope, work: Callable[[], Awaitable[None]]) -> None:
+        """Keep an error out of the task group, which would wrap it."""
+        try:
+            await work()
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C and exit too: run() raises it when all is put away
+            self.crash = self.crash or error
+            scope.cancel()
 
-    async def _wait(self, *, failed: bool) -> None:
-        pause = PAUSE[0]
-        while self.submitted.runs and not (failed and self.job.fail_fast):
-            ended = await anyio.to_thread.run_sync(self._ended)
-            for run in ended:
-                failed = failed or run.error is not None
-                await self.job.deliver(run)
-            pause = PAUSE[0] if ended else min(1.5 * pause, PAUSE[1])
-            if not ended:
-                await anyio.sleep(pause)
+    def _say_what_goes_on(self) -> None:
         if self.submitted.runs:
-            from crewgraph.cluster.submit import cancel_runs
+            told = "%s: %s runs go on at the workers; the same kickoff again waits for them"
+            _log.warning(told, self.where, len(self.submitted.runs))
 
-            rest = self.submitted.runs
-            await anyio.to_thread.run_sync(partial(cancel_runs, self.journal.address, list(rest)))
-            for row in rest.values():
+    # ---- reading -----------------------------------------------------------------------------------------------
+
+    async def _read(self, rows: Rows) -> None:
+        """Read the inputs, as fast as that, or as fast as results are taken where they come one by one."""
+        most = math.inf if isinstance(rows, list) else AHEAD
+        if isinstance(rows, AsyncGenerator):
+            async with aclosing(rows):
+                async for row in rows:
+                    await self._take(row, most)
+        else:
+            for row in rows:
+                await self._take(row, most)
+        self.is_read = True
+        self.news.set()
+
+    async def _take(self, row: Row, most: float) -> None:
+        self.rows.append(row)
+        if len(self.rows) in (1, AT_ONCE):
+            self.news.set()
+        await checkpoint()
+        while len(self.rows) + len(self.submitted.runs) >= most:
+            self.room = anyio.Event()
+            await self.room.wait()
+
+    # ---- submitting and delivering -----------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        pause = PAUSE[0]
+        while not self.is_read or self.rows or self.submitted.runs:
+            count = await self._submit()
+            count += await self._deliver()
+            if self.failed and self.job.fail_fast:
+                await self._cancel()
+                return
+            self.room.set()
+            pause = PAUSE[0] if count else min(1.5 * pause, PAUSE[1])
+            if not count:
+                await self._rest(pause)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait for a while, or until something was read."""
+        self.news = anyio.Event()
+        if not self.rows and not (self.is_read and not self.submitted.runs):
+            with anyio.move_on_after(seconds):
+                await self.news.wait()
+
+    async def _submit(self) -> int:
+        """Submit what was read, with what is read shortly after it; returns how many those were."""
+        if not self.rows:
+            return 0
+        if not self.is_read and len(self.rows) < AT_ONCE:
+            self.news = anyio.Event()
+            with anyio.move_on_after(GATHER):
+                await self.news.wait()
+        batch = [self.rows.popleft() for _ in range(min(len(self.rows), AT_ONCE))]
+        for row in batch:
+            if row.error is not None:
                 run = Run(self.plan, row.index, row.values, scope=self.job.around(row.index))
-                run.cancelled = True
+                run.error = row.error
+                self.failed = True
                 await self.job.deliver(run)
+        given = [row for row in batch if row.error is None]
+        # nobody tells when a database is back
+        while given and not await anyio.to_thread.run_sync(self._is_given, given):  # noqa: ASYNC110
+            await anyio.sleep(PAUSE[1])
+        return len(batch)
+
+    async def _deliver(self) -> int:
+        """Deliver the runs that have ended; returns how many those were."""
+        if not self.submitted.runs:
+            return 0
+        ended = await anyio.to_thread.run_sync(self._ended)
+        for run in ended:
+            self.failed = self.failed or run.error is not None
+            await self.job.deliver(run)
+        return len(ended)
+
+    async def _cancel(self) -> None:
+        rest = self.submitted.runs
+        await anyio.to_thread.run_sync(partial(cancel_runs, self.journal.address, list(rest)))
+        for row in rest.values():
+            run = Run(self.plan, row.index, row.values, scope=self.job.around(row.index))
+            run.cancelled = True
+            await self.job.deliver(run)
 
     # ---- in a thread -------------------------------------------------------------------------------------------
 
+    def _is_given(self, batch: list[Row]) -> bool:
+        """Submit; whether the database was there. What was submitted without its saying so is under way the next time."""
+        try:
+            self.submitter.submit(batch, self.submitted)
+        except StoreError as error:
+            if not self.submitter.is_away:
+                raise
+            _log.warning("%s; trying again", error)
+            return False
+        return True
+
     def _ended(self) -> list[Run]:
         """The runs that ended since the last time; waits for a database that is away."""
-        address = self.journal.address
         try:
-            if self.connection is None or self.connection.closed:
-                self.connection = connected(address)
-            with translated(address):
+            source, definitions = self._opened()
+            with translated(self.journal.address):
                 self._complain()
-                found = self.connection.execute(ENDED, (list(self.submitted.runs),)).fetchall()
-                lines: dict[int, list[Any]] = {run: [] for run, _, _ in found}
-                for run, *line in self.connection.execute(LINES, (list(lines),)).fetchall() if found else ():
-                    lines[run].append(line)
+            runs = self.submitted.runs
+            self.looked = self.looked if self.looked < len(runs) else 0
+            some = list(islice(runs, self.looked, self.looked + LOOK))
+            self.looked += LOOK
+            read = {
+                each.record.number: read_run(source, each, runs[each.record.number], definitions)
+                for each in ended_runs(source, some)
+            }
         except StoreError as error:
             if self.connection is not None and not (self.connection.closed or self.connection.broken):
                 raise
             _log.warning("%s; trying again", error)
             time.sleep(PAUSE[1])
             return []
-        return [
-            replayed(
-                self.journal, self.submitted.runs.pop(run), self.job, status=status, error=error, lines=lines[run]
-            )
-            for run, status, error in found
-        ]  # fmt: skip
+        for number in read:
+            del runs[number]
+        return list(read.values())
+
+    def _opened(self) -> tuple[PostgresSource, Definitions]:
+        if self.connection is None or self.connection.closed or self.source is None or self.definitions is None:
+            self.connection = connected(self.journal.address)
+            self.source = PostgresSource(self.journal.address, self.connection)
+            self.definitions = Definitions(self.source, self.present)
+        return self.source, self.definitions
 
     def _complain(self) -> None:
         """Say that nobody is there to execute what waits: at once, and every so often."""
@@ -170,12 +271,3 @@ class _Waiting:
             "%s: no worker of '%s' version %s is there, and %s runs wait for one%s",
             self.where, name, own, len(self.submitted.runs), f"; there is {others}" if others else "",
         )  # fmt: skip
-
-
-async def _each(rows: Rows) -> AsyncIterator[Row]:
-    if isinstance(rows, Iterable):
-        for row in rows:
-            yield row
-    else:
-        async for row in rows:
-            yield row

@@ -20,7 +20,7 @@ BEAT = 1.0
 LOCK = 1668442733
 """Held by the one janitor that looks for the dead."""
 # All times are those of the database: clocks of machines differ, and jump.
-ALIVE = """INSERT INTO workers SELECT %s, %s, %s, clock_timestamp(), clock_timestamp()
+ALIVE = """INSERT INTO workers SELECT %s, %s, %s, clock_timestamp(), clock_timestamp(), %s
            ON CONFLICT (id, pipeline) DO UPDATE SET beat = clock_timestamp(), version = excluded.version"""
 DEAD = """SELECT DISTINCT executor_id FROM dbos.workflow_status s
           WHERE status = 'PENDING' AND name = 'crewgraph.run' AND NOT EXISTS (
@@ -83,7 +83,7 @@ class Janitor:
             self._connection = connected(self._address)
         with translated(self._address):
             for pipeline, structure in self._structures.items():
-                self._connection.execute(ALIVE, (self._name, pipeline, structure))
+                self._connection.execute(ALIVE, (self._name, pipeline, structure, self._dead_after))
 
     def _work(self) -> None:
         while not self._stopped.wait(BEAT):

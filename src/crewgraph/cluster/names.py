@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from crewgraph.compiler.plan import Plan
-from crewgraph.definition import digest
+from crewgraph.store.versions import structure_of
 
 __all__ = ["APPLICATION", "WORKFLOW", "queue_of", "structure_of", "workflow_of"]
 
@@ -11,13 +10,6 @@ APPLICATION = "crewgraph"
 """Name and version of the application that DBOS sees; which pipelines a worker has is told by queues."""
 WORKFLOW = "crewgraph.run"
 """The one workflow: a run of a pipeline."""
-
-
-def structure_of(plan: Plan) -> str:
-    """A digest of nodes, routes and edges; of nothing that nodes say, so that edits of prompts find their workers."""
-    nodes = [[type(node).__name__, node.name] for node in plan.nodes]
-    edges = [[[edge.source, edge.route] for edge in plan.graph.predecessors(node.name)] for node in plan.nodes]
-    return digest([nodes, edges])[:12]
 
 
 def queue_of(pipeline: str, structure: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Self
 
 from crewgraph.cluster.names import structure_of
@@ -13,10 +14,11 @@ from crewgraph.cluster.requeue import describe, put_off, requeue
 from crewgraph.engine.port import Row
 from crewgraph.errors import StoreError
 from crewgraph.store.definitions import described
-from crewgraph.store.postgres import connected, prepare, shown_address, translated
+from crewgraph.store.entries import Identity
+from crewgraph.store.postgres import ALIVE, connected, prepare, shown_address, translated
 from crewgraph.store.remote import RemoteJournal
 
-__all__ = ["AT_ONCE", "Submitted", "Submitter", "cancel_runs", "migrate", "workers_of"]
+__all__ = ["AT_ONCE", "Submitted", "Submitter", "cancel_runs", "give", "migrate", "workers_of"]
 
 AT_ONCE = 1_000
 """Runs in one transaction."""
@@ -33,8 +35,8 @@ FOUND = """SELECT r.id, r.run, r.status, r.content, r.definition, coalesce(t.num
 DUE = """UPDATE crewgraph.runs SET definition = %(definition)s, content = r.content, input = r.input, place = r.place
          FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
          WHERE pipeline = %(pipeline)s AND runs.id = r.id"""
-WORKERS = """SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
-             WHERE pipeline = %s AND beat > clock_timestamp() - interval '30 seconds' GROUP BY 1 ORDER BY 1"""
+WORKERS = f"""SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
+             WHERE pipeline = %s AND {ALIVE} GROUP BY 1 ORDER BY 1"""  # noqa: S608 - of ours
 CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
             WHERE run = ANY(%s) AND status IN ('queued', 'running', 'waiting')"""
 # A question of such a run is not asked any more, so that nobody answers it.
@@ -47,7 +49,7 @@ class Submitted:
     """What became of inputs that were submitted.
 
     Attributes:
-        runs: by number of the run, its row.
+        runs: by number of the run, its row; whoever waits takes those out that have ended.
         new: how many were not there.
         again: how many were there, had not ended well and wait for a worker once more.
         under_way: how many a worker had already, or would have soon.
@@ -59,6 +61,14 @@ class Submitted:
     again: int = 0
     under_way: int = 0
     done: int = 0
+
+    def add(self, other: Submitted) -> None:
+        """Count others to it."""
+        self.runs |= other.runs
+        self.new += other.new
+        self.again += other.again
+        self.under_way += other.under_way
+        self.done += other.done
 
 
 def migrate(address: str) -> None:
@@ -107,13 +117,23 @@ class Submitter(AbstractContextManager["Submitter"]):
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the database went away, so that to submit the same once more is worth a try."""
+        return bool(self._connection.closed or self._connection.broken)
+
     def submit(self, batch: Sequence[Row], into: Submitted) -> None:
         """Submit rows in one transaction; those that are there already are only counted.
 
         Raises:
             StoreError: the database cannot be used.
         """
-        journal, connection = self._journal, self._connection
+        if self.is_away:
+            self._connection = connected(self._journal.address)
+        into.add(self._submitted(batch))
+
+    def _submitted(self, batch: Sequence[Row]) -> Submitted:
+        journal, connection, into = self._journal, self._connection, Submitted()
         rows = {row.identity.id: row for row in batch if row.identity is not None}
         said: dict[str, Any] = {"pipeline": journal.pipeline, "definition": journal.definition}
         with translated(journal.address), connection.transaction():
@@ -122,7 +142,8 @@ class Submitter(AbstractContextManager["Submitter"]):
             due = [each for each in found if self._is_due(each, rows[each[0]], into)]
             connection.execute(DUE, {**said, "rows": _records(rows[each[0]] for each in due)})
             requeue(connection, [each[1] for each in due], structure=self.structure)
-        into.runs |= {each[1]: rows[each[0]] for each in found}
+        into.runs = {each[1]: rows[each[0]] for each in found}
+        return into
 
     def _is_due(self, found: Sequence[Any], row: Row, into: Submitted) -> bool:
         """Whether a run waits for a worker from now on."""
@@ -141,13 +162,27 @@ class Submitter(AbstractContextManager["Submitter"]):
         return False
 
 
-def _records(rows: Any) -> str:
-    return json.dumps(
-        [
-            {"id": row.identity.id, "content": row.identity.content, "input": row.identity.text, "place": row.index}
-            for row in rows
-        ]
-    )
+def _record(row: Row, known: Identity) -> dict[str, Any]:
+    place = row.index if known.place is None else known.place
+    return {"id": known.id, "content": known.content, "input": known.text, "place": place}
+
+
+def _records(rows: Iterable[Row]) -> str:
+    return json.dumps([_record(row, row.identity) for row in rows if row.identity is not None])
+
+
+def give(journal: RemoteJournal, rows: Iterable[Row]) -> tuple[Submitted, bool]:
+    """Submit rows and wait for nobody; returns also whether a worker is there that would take them.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    into, left = Submitted(), iter(rows)
+    with Submitter(journal) as submitter:
+        while batch := list(islice(left, AT_ONCE)):
+            submitter.submit(batch, into)
+    with connected(journal.address) as connection, translated(journal.address):
+        return into, any(version == submitter.structure for version, _, _ in workers_of(connection, journal.pipeline))
 
 
 def workers_of(connection: Any, pipeline: str) -> list[tuple[str, int, float]]:

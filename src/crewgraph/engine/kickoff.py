@@ -121,7 +121,7 @@ class _Kickoff:
             return arows(self.inputs, plan, identify)
         given: Iterable[Any] = self.inputs
         every = rows(given, plan, identify)
-        if isinstance(self.inputs, StoredRuns | Fork) and isinstance(journal, FileJournal):
+        if isinstance(self.inputs, StoredRuns | Fork) and journal is not None:
             every = stored_rows(self.inputs, journal, plan)
         if is_stream:  # of results, over inputs that may have no end
             return every

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -61,10 +61,24 @@ def present(pipeline: Pipeline) -> Definition:
     return definition_of(compile_pipeline(pipeline), pipeline.input_model)
 
 
-def replayed(source: Source, record: StoredRun, definitions: Definitions) -> Run:
+def replayed(
+    source: Source,
+    record: StoredRun,
+    definitions: Callable[[str], Definition],
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    lines: Sequence[Line] | None = None,
+) -> Run:
     """A run as it stands in a store.
 
     What of it cannot be read makes it a failed run whose error says so. A node that was not kept gives nothing.
+
+    Args:
+        source: the store.
+        record: the run.
+        definitions: gives the definition of a run by its name.
+        inputs: its input, where that is at hand; else it is read.
+        lines: what was noted of its nodes, where that was read already.
 
     Raises:
         StoreError: the store itself cannot be read.
@@ -72,14 +86,14 @@ def replayed(source: Source, record: StoredRun, definitions: Definitions) -> Run
     try:
         definition = definitions(record.definition)
         with broken(source.where, f"the input of run '{record.id}'"):
-            inputs = _typed(definition, record.inputs)
+            given = _typed(definition, record.inputs) if inputs is None else inputs
     except StoreError as error:
-        run = Run(NOTHING, record.place, {})
+        run = Run(NOTHING, record.place, inputs or {})
         run.log = stored_log(source, record, definition_of(NOTHING), run.frontier.state).plain
         run.error = error
         return run
-    run = Run(definition.plan, record.place, inputs)
-    log = stored_log(source, record, definition, run.frontier.state)
+    run = Run(definition.plan, record.place, given)
+    log = stored_log(source, record, definition, run.frontier.state, lines)
     run.log = log.plain
     _walk(run, log)
     _conclude(run, record, source.where)

@@ -18,7 +18,7 @@ from crewgraph.scope import is_within
 from crewgraph.store import FileJournal, Identity, StoredInput
 from crewgraph.store.again import count_of as count_in
 from crewgraph.store.left import Left, left_in
-from crewgraph.store.postgres import is_address, shown_address
+from crewgraph.store.postgres import is_address
 from crewgraph.store.remote import RemoteJournal
 from crewgraph.store.source import opened_source
 from crewgraph.store.versions import own_definitions
@@ -168,16 +168,13 @@ def check_inputs(inputs: object, store: Store | None) -> None:
     if isinstance(inputs, StoredRuns | Fork):
         if store is None:
             raise TypeError("runs that go on are read from a store, and there is none. hint: store='runs.sqlite'")
-        if store.is_cluster:
-            hint = "submit the inputs again: what is kept is read"
-            raise StoreError(shown_address(store.path), f"runs of a cluster do not go on from here. hint: {hint}")
         if store.id_column is not None:
             raise TypeError(
                 "id_column tells new inputs apart; runs in a store are known by their ids. hint: leave it out"
             )
 
 
-def stored_rows(chosen: StoredRuns | Fork, journal: FileJournal, plan: Plan) -> Iterator[Row]:
+def stored_rows(chosen: StoredRuns | Fork, journal: FileJournal | RemoteJournal, plan: Plan) -> Iterator[Row]:
     """The inputs of runs in a store; one that cannot be read from there carries its error.
 
     Raises:

@@ -72,8 +72,8 @@ def _only(trace: Trace, run: str, path: Path) -> Trace:
 
 
 def _ended(source: Source, pipeline: str) -> Iterator[StoredRun]:
-    is_written = source.writer() is not None
-    return (run for run in runs_in(source, key=pipeline) if not (is_written and run.status == "running"))
+    left_out = ("new", "queued", *(("running",) if source.is_at_work() else ()))
+    return (run for run in runs_in(source, key=pipeline) if run.status not in left_out)
 
 
 def _count(source: Source, pipeline: str) -> int:
@@ -140,7 +140,7 @@ class Follower:
     def under_way(self, most: int) -> list[tuple[float, Record]]:
         """The first runs that somebody is at work on: when each began, and what of it is kept."""
         with opened_source(self._where) as source:
-            if source.writer() is None:
+            if not source.is_at_work():
                 return []
             definitions, runs = Definitions(source), runs_in(source, key=self._key, status="running", most=most)
             return [(run.began, stored_record(source, run, definitions)) for run in runs]

@@ -9,13 +9,14 @@ from crewgraph.store.decisions import WaitingRun, decide, waiting
 from crewgraph.store.definitions import Definition, Definitions, definition_of
 from crewgraph.store.entries import Asked, Identity, Kept
 from crewgraph.store.journal import FileJournal
-from crewgraph.store.overview import Overview, PipelineRuns, overview_of
+from crewgraph.store.overview import ClusterOverview, Overview, PipelineRuns, overview_of
 from crewgraph.store.runs import StoredRun, pipeline_in, run_in, runs_in, stored_runs
 from crewgraph.store.source import Source, is_store, opened_source
 
 __all__ = [
     "ENDED",
     "Asked",
+    "ClusterOverview",
     "Collected",
     "Definition",
     "Definitions",

@@ -23,7 +23,7 @@ DECIDED = """SELECT 1 FROM nodes LEFT JOIN decisions ON decisions.run = nodes.ru
     WHERE nodes.run = runs.run AND nodes.status = 'waiting'
     AND (decisions.run IS NOT NULL OR nodes.ended > nodes.started AND nodes.ended <= {now!r})"""
 """Whether there is a decision for which a run waits, or the time for one is up."""
-MAY = {"unfinished": ("running", "cancelled", "over_budget", "waiting"), "failed": ("failed",)}
+MAY = {"unfinished": ("queued", "running", "cancelled", "over_budget", "waiting"), "failed": ("failed",)}
 """How a run may stand that is named."""
 COLUMNS = "run, id, status, content, input, place, origin"
 
@@ -96,7 +96,7 @@ def _wanted(chosen: StoredRuns) -> str:
     if chosen.which == "failed":
         return "status = 'failed'"
     decided = DECIDED.format(now=time.time())
-    return f"(status IN ('running', 'cancelled', 'over_budget') OR status = 'waiting' AND EXISTS ({decided}))"
+    return f"(status IN ('queued', 'running', 'cancelled', 'over_budget') OR status = 'waiting' AND EXISTS ({decided}))"
 
 
 def _all_of(source: Source, pipeline: str, wanted: str) -> Iterator[StoredInput]:

@@ -15,7 +15,7 @@ from crewgraph.graph import Graph
 from crewgraph.graph_record import graph_of, graph_record
 from crewgraph.inputs import InputSpec
 from crewgraph.store.source import Source, one_row
-from crewgraph.store.versions import own_definitions, version_of
+from crewgraph.store.versions import own_definitions, structure_of, version_of
 
 __all__ = [
     "Definition",
@@ -101,13 +101,14 @@ class Definitions:
 
     Args:
         source: the store.
-        present: what the pipeline is now, where its code is at hand: what it made is read with its types.
+        present: what the pipeline is now, where its code is at hand: what it made is read with its types, also where
+            nodes said something else then.
     """
 
     def __init__(self, source: Source, present: Definition | None = None) -> None:
         self._source = source
-        self._known = dict[str, Definition]()
-        self._present = {} if present is None else {digest_of_plan(present): present}
+        self._present = present
+        self._known = {} if present is None else {digest_of_plan(present): present}
 
     def __call__(self, name: str) -> Definition:
         """The definition that a run was made with.
@@ -115,7 +116,7 @@ class Definitions:
         Raises:
             StoreError: it is not there, or broken.
         """
-        known = self._present.get(name) or self._known.get(name)
+        known = self._known.get(name)
         if known is not None:
             return known
         where, what = self._source.where, f"the definition {name[:12]}"
@@ -123,8 +124,21 @@ class Definitions:
         if found is None:
             raise StoreError(where, f"{what} is not there, so that nobody knows which nodes there were")
         with broken(where, what):
-            known = stored_definition(json.loads(found[0]))
-        if len(self._known) >= MAX_KNOWN:
-            self._known.clear()
+            known = _typed(stored_definition(json.loads(found[0])), self._present)
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem()
         self._known[name] = known
         return known
+
+
+def _typed(stored: Definition, present: Definition | None) -> Definition:
+    """The same with the types of a pipeline that is there, where it has the same nodes and edges."""
+    if present is None or _shape(stored) != _shape(present):
+        return stored
+    own = dict(zip((node.name for node in stored.plan.nodes), stored.own, strict=True))
+    return Definition(present.plan, [own[node.name] for node in present.plan.nodes], is_typed=True)
+
+
+def _shape(definition: Definition) -> tuple[str, bool, bool]:
+    graph = definition.plan.graph
+    return structure_of(definition.plan), graph.is_procedure, graph.merge_json

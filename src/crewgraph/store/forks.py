@@ -7,9 +7,11 @@ import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.errors import StoreError
+from crewgraph.errors.root import counted
 from crewgraph.frontier import READY, Frontier
 from crewgraph.graph import ANY_ROUTE, Switch, Work
 from crewgraph.options import Fork
@@ -20,10 +22,48 @@ from crewgraph.store.identity import identity_of
 from crewgraph.store.log import ANY, Line
 from crewgraph.store.source import Source
 
-__all__ = ["identity_of_fork", "parent_of", "taken_over"]
+__all__ = ["NewRun", "fork_of"]
 
 INSIDE = " › "
 """Stands in the names of nodes between a router and what is inside of it."""
+
+
+class NewRun(NamedTuple):
+    """A fork that is to be made.
+
+    Attributes:
+        parent: the run that is forked.
+        identity: of the new one.
+        lines: what it takes over.
+    """
+
+    parent: Found
+    identity: Identity
+    lines: Sequence[Line]
+
+    @property
+    def told(self) -> str:
+        """What was made, in words."""
+        kept = counted(len({line.node for line in self.lines}), "node")
+        return f"run '{self.identity.id}' is forked from '{self.parent.id}' and takes over {kept}"
+
+
+def fork_of(source: Source, plan: Plan, own: Sequence[str], pipeline: str, fork: Fork) -> NewRun:
+    """The run that a fork makes; nothing is written.
+
+    Args:
+        source: the store.
+        plan: what is run.
+        own: for each node a digest of what it says itself.
+        pipeline: what the pipeline is called in the store.
+        fork: of which run, and what is to be different.
+
+    Raises:
+        StoreError: there is no such run or node, the run did not come to it, or the new run would have the id of another.
+    """
+    parent = parent_of(source, pipeline, fork)
+    identity = identity_of_fork(source, pipeline, parent, fork)
+    return NewRun(parent, identity, taken_over(source, plan, own, parent=parent, identity=identity, at=fork.at))
 
 
 def parent_of(source: Source, pipeline: str, fork: Fork) -> Found:

@@ -27,7 +27,7 @@ from crewgraph.store.again import StoredInput, stored_inputs, told_of
 from crewgraph.store.definitions import described
 from crewgraph.store.entries import Identity
 from crewgraph.store.file import looked_at, make, translated, writable
-from crewgraph.store.forks import identity_of_fork, parent_of, taken_over
+from crewgraph.store.forks import fork_of
 from crewgraph.store.identity import Identities
 from crewgraph.store.lock import Lock
 from crewgraph.store.log import FileLog, Line, Pages
@@ -165,26 +165,23 @@ class FileJournal:
 
     def _forked(self, source: FileSource, fork: Fork) -> Identity:
         """Make a fork: the new run appears with all that it takes over, or not at all."""
-        parent = parent_of(source, self.pipeline, fork)
-        identity = identity_of_fork(source, self.pipeline, parent, fork)
-        lines = taken_over(source, self.plan, self.own, parent=parent, identity=identity, at=fork.at)
-        run, now = self.next_run, time.time()
+        made = fork_of(source, self.plan, self.own, self.pipeline, fork)
+        run, identity, now = self.next_run, made.identity, time.time()
         self.next_run += 1
         row = (
-            run, self.pipeline, identity.id, identity.content, identity.text, self.definition, parent.place,
+            run, self.pipeline, identity.id, identity.content, identity.text, self.definition, made.parent.place,
             identity.origin, "running", None, now, None,
         )  # fmt: skip
         nodes = [
             (run, line.node, line.item, line.attempt, line.status, line.fingerprint, line.output, line.route, line.spent,
              None, line.started, line.ended)
-            for line in lines
+            for line in made.lines
         ]  # fmt: skip
         with translated(self.path), self.reader:
             self.reader.execute("BEGIN IMMEDIATE")
             self.reader.execute(f"INSERT INTO runs VALUES ({', '.join('?' * 12)})", row)  # noqa: S608 - question marks
             self.reader.executemany(f"INSERT INTO nodes VALUES ({', '.join('?' * 12)})", nodes)  # noqa: S608
-        kept = counted(len({line.node for line in lines}), "node")
-        _log.info("%s: run '%s' is forked from '%s' and takes over %s", self.path, identity.id, parent.id, kept)
+        _log.info("%s: %s", self.path, made.told)
         return identity
 
     def begin(self, identity: Identity, place: int, state: bytearray) -> FileLog:

@@ -12,7 +12,7 @@ from crewgraph.options import Fork, StoredRuns
 from crewgraph.store.again import found_run, stored_inputs
 from crewgraph.store.chain import chain_of, lines_in
 from crewgraph.store.entries import Identity
-from crewgraph.store.forks import identity_of_fork, parent_of, taken_over
+from crewgraph.store.forks import fork_of
 from crewgraph.store.log import ANY, Line
 from crewgraph.store.source import Source
 
@@ -72,9 +72,8 @@ def _runs(
 ) -> Iterator[tuple[Identity, list[Line]]]:
     """The runs that would go on, each with what is kept of it."""
     if isinstance(chosen, Fork):
-        parent = parent_of(source, pipeline, chosen)
-        identity = identity_of_fork(source, pipeline, parent, chosen)
-        yield identity, taken_over(source, plan, own, parent=parent, identity=identity, at=chosen.at)
+        made = fork_of(source, plan, own, pipeline, chosen)
+        yield made.identity, list(made.lines)
         return
     for stored in stored_inputs(source, pipeline, chosen):
         stored.values()  # one that cannot be read is told of now

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from crewgraph.errors import StoreError
 
-__all__ = ["PostgresSource", "connected", "is_address", "opened_postgres", "prepare", "shown_address"]
+__all__ = ["ALIVE", "PostgresSource", "connected", "is_address", "opened_postgres", "prepare", "shown", "shown_address"]
 
 SCHEMES = ("postgresql://", "postgres://")
 LOCK = 1668442732
@@ -48,9 +48,12 @@ CREATE TABLE IF NOT EXISTS crewgraph.workers (
   id TEXT NOT NULL, pipeline TEXT NOT NULL, version TEXT NOT NULL, began TIMESTAMPTZ NOT NULL, beat TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (id, pipeline)
 );
+ALTER TABLE crewgraph.workers ADD COLUMN IF NOT EXISTS dead_after DOUBLE PRECISION NOT NULL DEFAULT 30;
 CREATE INDEX IF NOT EXISTS nodes_due ON crewgraph.nodes (ended) WHERE status = 'waiting' AND ended > started;
 """
 """*tickets* says under which workflow the engine knows a run, *workers* who is there to run what."""
+ALIVE = "beat > clock_timestamp() - make_interval(secs => dead_after)"
+"""Of a worker, by its own patience and the clock of the database."""
 
 
 def is_address(where: str | PathLike[str]) -> bool:
@@ -66,6 +69,11 @@ def shown_address(address: str) -> str:
     except ValueError:
         return "postgresql://…"
     return f"postgresql://{parts.hostname or ''}{port}{parts.path}"
+
+
+def shown(where: str | PathLike[str]) -> str:
+    """A store for messages: a file as it is, and an address without user, password and options."""
+    return shown_address(str(where)) if is_address(where) else str(where)
 
 
 @contextmanager
@@ -148,6 +156,9 @@ class PostgresSource:
         """Nobody has it alone: workers write together."""
         return None
 
+    def is_at_work(self) -> bool:
+        """Whether a worker is there."""
+        return bool(list(self.rows(f"SELECT 1 FROM workers WHERE {ALIVE} LIMIT 1")))  # noqa: S608 - of ours
     def now(self) -> float:
         """What time it is in the database: clocks of machines differ."""
         ((now,),) = self.rows("SELECT extract(epoch FROM clock_timestamp())::float8")

@@ -123,7 +123,9 @@ class StoredLog(FileLog):
         return f"attempt {line.attempt} of node '{self._names[node]}' of run '{self.run_id}'"
 
 
-def stored_log(source: Source, run: StoredRun, definition: Definition, state: bytearray) -> StoredLog:
+def stored_log(
+    source: Source, run: StoredRun, definition: Definition, state: bytearray, lines: Sequence[Line] | None = None
+) -> StoredLog:
     """The log of a run in a store.
 
     Args:
@@ -131,11 +133,12 @@ def stored_log(source: Source, run: StoredRun, definition: Definition, state: by
         run: the run.
         definition: what it was made with.
         state: of its nodes, as the frontier keeps it.
+        lines: what was noted of its nodes, where that is known already.
 
     Raises:
         StoreError: it cannot be read.
     """
-    lines = lines_of(source, run.number)
+    lines = lines_of(source, run.number) if lines is None else lines
     identity = Identity(run.id, run.content, run.text)
     pages = Pages(Closed(run.pipeline), run.number, identity, run.place, began=run.began, origin=run.origin)
     last = {(line.node, line.fingerprint): line for line in lines}

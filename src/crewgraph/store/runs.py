@@ -18,7 +18,7 @@ from crewgraph.store.source import Source, one_row, opened_source
 __all__ = ["UNENDED", "StoredRun", "lines_of", "newest_definition", "pipeline_in", "run_in", "runs_in", "stored_runs"]
 
 COLUMNS = "run, pipeline, id, status, error, place, began, ended, origin, definition, content, input"
-UNENDED = ("running", "waiting")
+UNENDED = ("new", "queued", "running", "waiting")
 """How runs stand that have not ended."""
 
 
@@ -30,7 +30,8 @@ class StoredRun:
         number: of the run in the store.
         pipeline: what its pipeline is called there.
         id: what it is called there.
-        status: how it ended; "running" where it has not, "waiting" where it waits for a decision.
+        status: how it ended; "running" where it has not, "waiting" where it waits for a decision, "queued" where it waits
+            for a worker.
         error: why it failed, in words.
         place: the number of its input in the kickoff that ran it last.
         began, ended: when, in seconds since the epoch.
@@ -80,7 +81,7 @@ def stored_runs(
         where: the store.
         key: of which pipeline; of all where it is not given.
         status: which of them, by how they ended: one of "ok", "failed", "over_budget", "cancelled", "running",
-            "waiting", or several.
+            "waiting", "queued", or several.
 
     Raises:
         StoreError: it is none, or it is damaged.

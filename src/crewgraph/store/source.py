@@ -36,7 +36,11 @@ class Source(Protocol):
         ...
 
     def writer(self) -> str | None:
-        """Who writes to it just now, in words; ``None`` where nobody does."""
+        """Who has it alone and writes to it just now, in words; ``None`` where nobody does."""
+        ...
+
+    def is_at_work(self) -> bool:
+        """Whether somebody is there who executes runs: what has not ended goes on by itself."""
         ...
 
     def now(self) -> float:
@@ -82,6 +86,9 @@ class FileSource:
         """Who writes to it just now, in words."""
         return holder_of(self._path)
 
+    def is_at_work(self) -> bool:
+        """Whether somebody writes to it."""
+        return self.writer() is not None
     def now(self) -> float:
         """What time it is on this machine."""
         return time.time()

@@ -12,7 +12,7 @@ from crewgraph.errors.root import MAX_NAMED, counted
 from crewgraph.graph import Join, Merge, Start, Switch, Work
 from crewgraph.node import definition_of
 
-__all__ = ["Version", "changes", "own_definitions", "version_of"]
+__all__ = ["Version", "changes", "own_definitions", "structure_of", "version_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,13 @@ def version_of(plan: Plan, own: Sequence[str]) -> Version:
         whole.append(digest([own[place], above]))
     names = [node.name for node in plan.nodes]
     return Version(dict(zip(names, own, strict=True)), dict(zip(names, whole, strict=True)))
+
+
+def structure_of(plan: Plan) -> str:
+    """A digest of nodes, routes and edges, and of nothing that nodes say: edits of prompts do not change it."""
+    nodes = [[type(node).__name__, node.name] for node in plan.nodes]
+    edges = [[[edge.source, edge.route] for edge in plan.graph.predecessors(node.name)] for node in plan.nodes]
+    return digest([nodes, edges])[:12]
 
 
 def changes(plan: Plan, before: Version, now: Version) -> str:

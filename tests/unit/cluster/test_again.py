@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+from typing import Any
 
 import anyio
 import pytest
+from click.testing import CliRunner
 
+from crewgraph import KickoffError
+from crewgraph.cli import cli
+from crewgraph.cluster import engine
 from crewgraph.cluster.names import queue_of, structure_of
 from crewgraph.cluster.requeue import requeue
-from crewgraph.cluster.submit import Submitted, Submitter, migrate
 from crewgraph.compiler import compile_pipeline
-from crewgraph.engine.inputs import rows
 from crewgraph.errors import StoreError
+from crewgraph.store import StoredRuns, stored_runs
 from crewgraph.store.postgres import connected
-from crewgraph.store.remote import RemoteJournal
+from tests.again_app import asked, broken, submitted, tickets
 from tests.cluster_app import pipeline
-from tests.postgres import created, served
+from tests.postgres import changed
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
-
-
-@pytest.fixture(scope="module")
-def template() -> Generator[str]:
-    with served("-c", "fsync=off") as server:
-        address = created(server.url(), "template")
-        migrate(address)
-        yield address
-
-
-@pytest.fixture
-def store(template: str, request: pytest.FixtureRequest) -> str:
-    return created(template, f"db{abs(hash(request.node.name))}", "template")
-
-
-def submitted(store: str, count: int) -> list[int]:
-    """Runs that nobody executes; returns their numbers."""
-    plan, into = compile_pipeline(pipeline), Submitted()
-
-    async def give() -> None:
-        async with RemoteJournal.opened(store, plan, pipeline="clustered") as journal:
-            with Submitter(journal) as submitter:
-                submitter.submit(list(rows([{"n": n} for n in range(count)], plan, journal.identify)), into)
-
-    anyio.run(give)
-    return sorted(into.runs)
 
 
 # ---- on the queue ----------------------------------------------------------------------------------------------
@@ -89,3 +69,204 @@ def test_a_run_that_cannot_be_put_back_is_told(store: str, edit: str, told: str)
         connection.execute(edit)
         with pytest.raises(StoreError, match=told), connection.transaction():
             requeue(connection, runs)
+
+
+# ---- resume, retry and fork ------------------------------------------------------------------------------------
+
+
+def failed(where: str, *tickets_: str) -> None:
+    """Runs that failed, because the line was dead, which it is no more."""
+    inputs = [{"ticket": ticket, "n": place + 1} for place, ticket in enumerate(tickets_)]
+    broken.update(each["n"] for each in inputs)
+    with pytest.raises(KickoffError):
+        tickets.kickoff(inputs, store=where, id_column="ticket")
+    asked.clear()
+    broken.clear()
+
+
+def test_what_failed_is_tried_again(where: str) -> None:
+    """Without the inputs: what failed runs, what is kept is read, and values have their types."""
+    failed(where, "R-1", "R-2")
+    (run,) = tickets.retry(store=where, runs=["R-2"])
+    assert asked == ["judge 20"]
+    assert (run.run_id, run.trace[0], run.to_dict()["day"]) == ("R-2", {"ticket": "R-2", "n": 2}, date(2026, 1, 2))
+    assert [(span.status, span.attempts) for span in run.spans] == [("ok", 1), ("ok", 2)]
+    (run,) = tickets.retry(store=where)
+    assert (asked, run.run_id) == (["judge 20", "judge 10"], "R-1")
+    assert len(tickets.retry(store=where)) == 0
+
+
+def test_what_has_not_ended_goes_on(where: str) -> None:
+    """Cancelled runs go on with what is left of them."""
+    tickets.kickoff([{"ticket": "G-1", "n": 4}], store=where, id_column="ticket")
+    changed(
+        where,
+        "DELETE FROM nodes WHERE node = 'judge' AND run = (SELECT run FROM runs WHERE id = 'G-1')",
+        "UPDATE runs SET status = 'cancelled' WHERE id = 'G-1'",
+    )
+    asked.clear()
+    (run,) = tickets.resume(store=where)
+    assert (asked, run.run_id, run.ok) == (["judge 40"], "G-1", True)
+
+
+def test_a_fork_takes_over_what_lies_above(where: str) -> None:
+    """The new run reads what it took over, runs the rest with other inputs, and the old one stays as it is."""
+    tickets.kickoff([{"ticket": "F-1", "n": 5}], store=where, id_column="ticket")
+    asked.clear()
+    broken.add(7)
+    with pytest.raises(KickoffError, match="the line is dead"):
+        tickets.fork("F-1", at="judge", inputs={"n": 7}, store=where)
+    (run,) = tickets.fork("F-1", at="judge", inputs={"n": 8}, store=where)
+    assert (asked, run.run_id, run.trace[0]) == (["judge 50", "judge 50"], "F-1~2", {"ticket": "F-1", "n": 8})
+    assert run.forked_from == {"run": "F-1", "from": "judge"}
+    broken.clear()
+    (run,) = tickets.retry(store=where, runs=["F-1~1"])
+    assert (run.run_id, run.trace[0]) == ("F-1~1", {"ticket": "F-1", "n": 7})
+    (old,) = [run for run in stored_runs(where) if run.id == "F-1"]
+    assert (old.inputs, old.status) == ({"ticket": "F-1", "n": 5}, "ok")
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda where: tickets.retry(store=where, runs=["W-1"]), "'W-1' has not failed: it is 'ok'. hint: fork it"),
+        (lambda where: tickets.resume(store=where, runs=["W-1"]), "'W-1' has ended well. hint: fork it"),
+        (lambda where: tickets.resume(store=where, runs=["X-1"]), "there is no run 'X-1' of 'tickets'"),
+        (lambda where: tickets.fork("W-1", at="jugde", store=where), "no node 'jugde'.*did you mean 'judge'"),
+        (lambda where: tickets.fork("W-1", id="W-1", store=where), "there is a run 'W-1' of 'tickets' already"),
+    ],
+    ids=["not failed", "ended", "unknown", "no such node", "same id"],
+)
+def test_runs_that_cannot_go_on_are_refused(where: str, call: Any, told: str) -> None:
+    """In the same words, whatever the store is."""
+    tickets.kickoff([{"ticket": "W-1", "n": 6}], store=where, id_column="ticket")
+    with pytest.raises(StoreError, match=told):
+        call(where)
+
+
+@pytest.mark.anyio
+async def test_results_of_runs_that_go_on_come_one_by_one(where: str, anyio_backend_name: str) -> None:
+    """Stored runs stand in the place of inputs, under asyncio and trio."""
+    inputs = [{"ticket": f"{anyio_backend_name} {n}", "n": n} for n in range(1, 4)]
+    broken.update(range(1, 4))
+    await tickets.kickoff_async(inputs, store=where, id_column="ticket", on_error="collect")
+    broken.clear()
+    ids = [run.run_id async for run in tickets.stream(StoredRuns("failed"), store=where)]
+    assert sorted(ids) == [each["ticket"] for each in inputs]
+
+
+# ---- the command line ------------------------------------------------------------------------------------------
+
+
+def called(*words: str, code: int = 0) -> str:
+    done = CliRunner().invoke(cli, [*words])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+TARGET = "tests.again_app:tickets"
+
+
+def test_the_command_line_resumes_retries_and_forks(where: str) -> None:
+    """With --dry-run as well, which writes nothing."""
+    failed(where, "C-1")
+    told = called("retry", TARGET, "C-1", "--store", where, "--dry-run")
+    assert told.split() == [
+        "1",
+        "run",
+        "is",
+        "tried",
+        "again",
+        "fetch",
+        "is",
+        "read",
+        "in",
+        "1",
+        "judge",
+        "runs",
+        "in",
+        "1",
+    ]
+    assert '"run_id": "C-1"' in called("retry", TARGET, "C-1", "--store", where, "-q")
+    told = called("fork", TARGET, "C-1", "--from", "judge", "--store", where, "--dry-run")
+    assert told.splitlines()[0] == "1 run is forked"
+    assert '"run_id": "C-1~1"' in called("fork", TARGET, "C-1", "--from", "judge", "--store", where, "-q")
+    assert called("resume", TARGET, "--store", where, "--dry-run") == "nothing is left to do\n"
+
+
+def test_runs_are_given_to_workers_and_nobody_waits(database: str) -> None:
+    """`--detach` returns at once; the runs end all the same."""
+    failed(database, "D-1")
+    assert called("retry", TARGET, "D-1", "--store", database, "--detach") == (
+        "0 runs new, 1 submitted again, 0 under way, 0 done\n"
+    )
+    (run,) = tickets.kickoff([{"ticket": "D-1", "n": 1}], store=database, id_column="ticket")
+    assert [(span.status, span.attempts) for span in run.spans] == [("ok", 1), ("ok", 2)]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--store", "runs.sqlite"], "the runs in a file have no workers"),
+        (["--store", "postgresql://h/d", "--retries", "3"], "hint: Crew\\(budget=…\\), Pipeline\\(…, policy=…\\)"),
+    ],
+    ids=["file", "policy"],
+)
+def test_what_cannot_be_given_to_workers_is_refused(words: list[str], told: str) -> None:
+    """Before anything is read."""
+    done = CliRunner().invoke(cli, ["resume", TARGET, "--detach", *words])
+    assert done.exit_code == 2
+    assert pytest.raises(AssertionError, match=told).matches(AssertionError(done.output))
+
+
+# ---- inputs that come one by one -------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_results_come_while_inputs_are_read(database: str, anyio_backend_name: str) -> None:
+    """The second input is not there before the result of the first is."""
+    is_there = anyio.Event()
+
+    async def given() -> AsyncIterator[dict[str, int]]:
+        yield {"n": 1}
+        await is_there.wait()
+        yield {"n": 2}
+
+    async for _ in tickets.stream(given(), store=database, batch=anyio_backend_name):
+        is_there.set()
+
+
+@pytest.mark.anyio
+async def test_a_stream_is_read_no_faster_than_its_results_are_taken(
+    database: str, monkeypatch: pytest.MonkeyPatch, anyio_backend_name: str
+) -> None:
+    """So that it may be of any length."""
+    monkeypatch.setattr(engine, "AHEAD", 5)
+    read, taken = 0, 0
+
+    def given() -> Iterator[dict[str, int]]:
+        nonlocal read
+        for n in range(1, 25):
+            read += 1
+            yield {"n": n}
+
+    async for _ in tickets.stream(given(), store=database, batch=f"long {anyio_backend_name}"):
+        taken += 1
+        assert read - taken <= 5 + 1  # one was read and is to be put
+    assert taken == 24
+
+
+@pytest.mark.anyio
+async def test_the_first_failure_ends_a_stream_without_end(
+    database: str, monkeypatch: pytest.MonkeyPatch, anyio_backend_name: str
+) -> None:
+    """With fail_fast nothing more is read, and what was submitted and has not ended is cancelled."""
+    monkeypatch.setattr(engine, "AHEAD", 50)
+    broken.add(3)
+    endless = ({"n": n % 31 + 1} for n in itertools.count())
+    with pytest.raises(KickoffError, match="the line is dead"):
+        async for _ in tickets.stream(
+            endless, store=database, batch=f"endless {anyio_backend_name}", on_error="fail_fast"
+        ):
+            pass
+    assert [run.id for run in stored_runs(database, status=["queued", "running"])] == []
