@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from crewgraph.cluster.requeue import requeue
+from crewgraph.errors import StoreError
 from crewgraph.errors.root import counted
 
 __all__ = ["go_on"]
@@ -32,6 +34,19 @@ def go_on(connection: Any) -> None:
     came, or whose time is over, is found in the same way.
     """
     due = [run for (run,) in connection.execute(DUE, (AT_ONCE,)).fetchall()]
+    if due and not _are_back(connection, due):
+        due = [run for run in due if _are_back(connection, [run])]
     if due:
-        requeue(connection, due)
         _log.info("%s waited for people and %s on", counted(len(due), "run"), "goes" if len(due) == 1 else "go")
+
+
+def _are_back(connection: Any, runs: Sequence[int]) -> bool:
+    """Put runs back; whether that could be done. One that cannot go back must not keep others, nor the look itself."""
+    try:
+        with connection.transaction():
+            requeue(connection, runs)
+    except StoreError as error:
+        if len(runs) == 1:
+            _log.warning("%s", error)
+        return False
+    return True

@@ -41,7 +41,8 @@ CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoc
             WHERE run = ANY(%s) AND status IN ('queued', 'running', 'waiting')"""
 # A question of such a run is not asked any more, so that nobody answers it.
 UNASK = """UPDATE crewgraph.nodes SET status = 'not kept', output = NULL, error = 'it is not asked any more'
-           WHERE run = ANY(%s) AND status = 'waiting'"""
+           FROM crewgraph.runs r WHERE r.run = nodes.run AND r.run = ANY(%s) AND nodes.status = 'waiting'
+             AND r.status IN ('queued', 'running', 'waiting')"""
 
 
 @dataclass(slots=True)
@@ -197,8 +198,8 @@ def cancel_runs(address: str, runs: Sequence[int]) -> int:
         StoreError: the database cannot be used.
     """
     with connected(address) as connection, translated(address), connection.transaction():
+        connection.execute(UNASK, (list(runs),))  # nodes before runs, as workers write
         cancelled: int = connection.execute(CANCEL, (list(runs),)).rowcount
-        connection.execute(UNASK, (list(runs),))
         put_off(connection, runs)
         connection.execute("UPDATE tickets SET workflow = '' WHERE run = ANY(%s)", (list(runs),))
     return cancelled

@@ -47,7 +47,8 @@ class _DatabaseDesk(postgres.PostgresSource):
     """A database in one transaction, in the middle of others."""
 
     def hold(self, run: int) -> None:
-        """Wait until nobody else decides about a run, and keep others from it."""
+        """Wait until nobody else decides about a run, and keep others from it: in the order in which workers write."""
+        self.change("SELECT FROM nodes WHERE run = ? AND status = 'waiting' ORDER BY node, attempt FOR UPDATE", run)
         self.change("SELECT FROM runs WHERE run = ? FOR UPDATE", run)
 
     def change(self, query: str, *values: Any) -> None:

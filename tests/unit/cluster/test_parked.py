@@ -224,12 +224,12 @@ def test_two_who_decide_at_once(store: str, worker: object, at_rest: None) -> No
     assert [each.decision for each in asked(store, "long", 8)] == [winner]
 
 
-def test_too_late(store: str) -> None:
-    """It is refused where no worker has seen yet that the time is over."""
+def test_too_late(store: str, worker: object) -> None:
+    """It is refused also where no worker can go on, which holds up none of the others."""
     with connected(store) as connection:
         number = connection.execute(
             """INSERT INTO runs (pipeline, id, content, input, definition, place, status, began)
-               VALUES ('gone', '9', '', '{}', '', 0, 'running', 0) RETURNING run"""
+               VALUES ('gone', '9', '', '{}', '', 0, 'waiting', 0) RETURNING run"""
         ).fetchone()[0]
         question = '{"ask": "?", "since": 0, "until": 1, "values": {}, "edits": {}}'
         connection.execute(
@@ -238,6 +238,8 @@ def test_too_late(store: str) -> None:
     assert asked(store, "gone", 9)[0].is_late
     with pytest.raises(StoreError, match=r"that has passed. hint: a worker goes on with it"):
         decide(store, "9", "approved", key="gone")
+    parked(store, "quick", 9)
+    ends(store, "quick", 9)
 
 
 def test_an_edit_asks_again(store: str, worker: Worker) -> None:
