@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal, get_args
 
 from crewgraph.definition import of_type
-from crewgraph.errors import CallbackFailed, HumanInputUnavailable, TemplateError, ValueMisfit
+from crewgraph.errors import CallbackFailed, HumanInputUnavailable, NotApproved, TemplateError, ValueMisfit
 from crewgraph.handoff import Handoff
 from crewgraph.node import Interface, Need, Problem
 from crewgraph.outlook import Outlook, Range, Sight
@@ -21,7 +21,7 @@ from crewgraph.syntax import Stage
 from crewgraph.template import as_text, lookalikes, parse, placeholder_name
 from crewgraph.threads import called
 
-__all__ = ["Approval", "Decide", "Decided", "Decision", "decided_by"]
+__all__ = ["Approval", "Decide", "Decided", "Decision", "decided_by", "is_decided"]
 
 Decided = Literal["approved", "rejected", "expired"]
 """What becomes of a question."""
@@ -59,16 +59,28 @@ Decide = Callable[[Waiting], Any]
 """Decides at once: it gives a :class:`Decision`, one of its three words, or whether it is approved."""
 
 _decide: ContextVar[Decide | None] = ContextVar("crewgraph decide", default=None)
+_else: ContextVar[Decide | None] = ContextVar("crewgraph decide else", default=None)
 
 
 @contextmanager
-def decided_by(decide: Decide) -> Generator[None]:
-    """Let a function decide for every approval that is reached in here, and nothing wait."""
-    token = _decide.set(decide)
+def decided_by(decide: Decide, *, is_last: bool = False) -> Generator[None]:
+    """Let a function decide for every approval that is reached in here, and nothing wait.
+
+    Args:
+        decide: decides.
+        is_last: only where a person would be waited for otherwise, and not where the approval has a function of its own.
+    """
+    variable = _else if is_last else _decide
+    token = variable.set(decide)
     try:
         yield
     finally:
-        _decide.reset(token)
+        variable.reset(token)
+
+
+def is_decided() -> bool:
+    """Whether a function decides for every approval that is reached here."""
+    return (_decide.get() or _else.get()) is not None
 
 
 class Approval(Stage):
@@ -84,6 +96,8 @@ class Approval(Stage):
         timeout: how long there is time to answer. Then the decision is "expired"; without it the run waits for ever.
         edits: the keys whose values may be changed with the answer, each with its type.
         decide: decides at once, in place of a person; then nothing waits and no store is needed.
+        required: whether the run goes on only when it is approved, and else fails with :class:`NotApproved`. Without it
+            every decision is handed on, for a router to choose by.
     """
 
     joins_procedure: ClassVar[bool] = False
@@ -96,6 +110,7 @@ class Approval(Stage):
         timeout: timedelta | float | None = None,
         edits: Mapping[str, Any] | None = None,
         decide: Decide | None = None,
+        required: bool = False,
     ) -> None:
         _check_text("name", name)
         _check_text("ask", ask)
@@ -118,19 +133,23 @@ class Approval(Stage):
         if decide is not None and not callable(decide):
             raise TypeError(f"decide is a function of a Waiting that says whether it is approved, not {decide!r}")
         self.decide = decide
+        if not isinstance(required, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - it is the user's
+            raise TypeError(f"required is True or False, not {required!r}")
+        self.required = required
 
     # ---- as a node ---------------------------------------------------------------------------------------------
 
     @property
     def decides(self) -> Decide | None:
         """Who decides at once; ``None`` where a person is waited for."""
-        return _decide.get() or self.decide
+        return _decide.get() or self.decide or _else.get()
 
     async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
         """Have it decided at once.
 
         Raises:
             HumanInputUnavailable: only a person can decide, and there is no store to wait in.
+            NotApproved: it has to be approved, and is not.
             CallbackFailed: who decides gave no decision.
         """
         decide = self.decides
@@ -152,6 +171,7 @@ class Approval(Stage):
         needs = [Need(key, where) for key in dict.fromkeys(parse(self.ask).fields)]
         needs += [Need(key, f"the edits of approval '{self.name}'", type=kind) for key, kind in self.edits.items()]
         kinds: Any = Decided if self.timeout is not None else Literal["approved", "rejected"]
+        kinds = Literal["approved"] if self.required else kinds
         decision, comment, by = self._own_keys()
         return Interface(
             "approval",
@@ -166,7 +186,8 @@ class Approval(Stage):
     def definition(self) -> dict[str, Any]:
         """What decides about the question, as JSON values. A longer timeout is no other question."""
         edits = {key: of_type(kind) for key, kind in self.edits.items()}
-        return {"approval": self.name, "ask": self.ask, "expires": self.timeout is not None, "edits": edits}
+        required = {"required": True} if self.required else {}
+        return {"approval": self.name, "ask": self.ask, "expires": self.timeout is not None, "edits": edits, **required}
 
     def forecast(self, _sight: Sight) -> Outlook:
         """It calls no model; how long a person takes nobody knows."""
@@ -202,8 +223,11 @@ class Approval(Stage):
         """What is handed over: the decision, and beside it the text that the approval itself was handed.
 
         Raises:
+            NotApproved: it has to be approved, and is not.
             ValueMisfit: a value was changed that may not be, or to one of another type.
         """
+        if self.required and decision.decision != "approved":
+            raise NotApproved(self.name, decision.decision, comment=decision.comment, by=decision.by)
         misfits = {key: "it may not be changed" for key in decision.values if key not in self.edits}
         values = dict[str, Any]()
         for key, kind in self.edits.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -11,10 +12,19 @@ import pytest
 from crewgraph import Approval, Decision, Pipeline, Procedure, Waiting, step
 from crewgraph.approval import Decided
 from crewgraph.document.keys import told
-from crewgraph.errors import CallbackFailed, HumanInputUnavailable, PipelineInvalid, TemplateError, ValueMisfit
+from crewgraph.errors import (
+    CallbackFailed,
+    HumanInputUnavailable,
+    KickoffError,
+    NotApproved,
+    PipelineInvalid,
+    TemplateError,
+    ValueMisfit,
+)
 from crewgraph.handoff import Handoff
 from crewgraph.node import interface_of
 from crewgraph.outputs import CrewOutput
+from crewgraph.store import decide, waiting
 from crewgraph.testing import decided_by
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -172,3 +182,51 @@ def test_it_calls_no_model() -> None:
     (row,) = [each for each in Pipeline([Approval("ok")]).plan([{}]).rows if each.name == "ok"]
     assert row.calls.high == 0
     assert told(Approval("ok")) == "approval 'ok'"
+
+
+def test_what_has_to_be_approved() -> None:
+    """Nothing but an approval leads on, and the checker knows that; it is another question than without."""
+    approval = Approval("ok", timeout=1, required=True)
+    assert interface_of(approval).gives["ok"] == Literal["approved"]
+    assert approval.definition() != Approval("ok", timeout=1).definition()
+    assert approval.output(Handoff(), Decision(decision="approved", by="Ann")).to_dict()["ok_by"] == "Ann"
+    with pytest.raises(TypeError, match="required is True or False, not 'yes'"):
+        Approval("ok", required="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (Decision(decision="rejected"), "'ok' was rejected"),
+        (Decision(decision="rejected", by="Ann", comment="too short"), "'ok' was rejected by Ann: too short"),
+        (Decision(decision="expired"), "'ok' was not decided in time"),
+    ],
+    ids=["rejected", "by somebody", "expired"],
+)
+def test_what_is_not_approved(said: Decision, told: str) -> None:
+    """The run fails there and says by whom and why; nothing behind it runs."""
+    ran = list[str]()
+    behind = step(name="behind", inline=True)(lambda: ran.append("behind"))
+    with decided_by(lambda _: said), pytest.raises(KickoffError) as caught:
+        Pipeline([Approval("ok", required=True), behind]).kickoff({})
+    (run,) = caught.value.result
+    error = run.error.__cause__
+    assert isinstance(error, NotApproved)
+    assert str(error) == f"{told}. hint: to ask once more, retry the run"
+    assert (error.approval, error.decision, error.by, error.comment) == ("ok", said.decision, said.by, said.comment)
+    assert ran == []
+
+
+def test_a_retry_asks_once_more(tmp_path: Path) -> None:
+    """As with every failure: what was rejected is asked anew when the run is tried again."""
+    pipeline, store = Pipeline([Approval("ok", ask="{i}?", required=True)], name="strict"), tmp_path / "r.sqlite"
+    pipeline.kickoff({"i": 1}, store=store)
+    decide(store, waiting(store)[0].run, "rejected", comment="no")
+    with pytest.raises(KickoffError, match="'ok' was rejected: no"):
+        pipeline.kickoff({"i": 1}, store=store)
+    assert waiting(store) == []
+    (run,) = pipeline.retry(store=store)
+    assert [str(each) for each in run.waiting] == ["'ok' asks: 1?"]
+    decide(store, waiting(store)[0].run, "approved")
+    (run,) = pipeline.kickoff({"i": 1}, store=store)
+    assert (run.to_dict()["ok"], run.spans[0].attempts) == ("approved", 2)

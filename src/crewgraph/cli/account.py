@@ -19,7 +19,7 @@ __all__ = ["WORDS", "head", "inputs", "nodes", "value"]
 MAX_NAME = 40
 MAX_SHOWN = 100
 """Columns of a value, or of an error."""
-SIGNS = {"ok": "✓", "cancelled": "-", "waiting": "…"}
+SIGNS = {"ok": "✓", "cancelled": "-", "waiting": "◷"}
 """A sign for each status; every other one is a failure."""
 WORDS = {
     "over_budget": "stopped by a budget", "running": "not finished", "waiting": "waiting for a person",
@@ -31,7 +31,8 @@ WORDS = {
 def head(record: Record) -> str:
     """How a run ended and what it took."""
     began, ended = extent(record.spans)
-    took = f" in {duration((ended - began).total_seconds())}" if began and ended else ""
+    after = "after" if record.status == "waiting" else "in"
+    took = f" {after} {duration((ended - began).total_seconds())}" if began and ended else ""
     usage = UsageMetrics.sum(span.usage for span in record.spans if span.usage is not None)
     cost = f", {spent(usage)}" if usage.requests or usage.total_tokens else ""
     return f"{WORDS.get(record.status, record.status)}{took}{cost}"
@@ -75,7 +76,8 @@ def nodes(record: Record, *, has_calls: bool = False, has_answers: bool = False)
 def _facts(span: Span) -> Iterator[str]:
     if span.route is not None:
         yield f"to {shortened(span.route, MAX_NAME)}"
-    yield duration(span.seconds) if span.ended else "not ended"
+    if span.ended or span.status != "waiting":
+        yield duration(span.seconds) if span.ended else "not ended"
     if span.status not in ("ok", "failed"):
         yield WORDS.get(span.status, span.status)
     if span.attempts > 1:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from typing import Any, Literal
 
 import click
 
+from crewgraph.cli.onward import asked, deciding, onward, onward_all
 from crewgraph.cli.options import pair
-from crewgraph.render.escape import clean, shortened
+from crewgraph.render.escape import clean
 from crewgraph.store import WaitingRun, decide
 from crewgraph.store import waiting as waiting_in
-from crewgraph.template import as_text
 
 __all__ = ["approve", "reject", "waiting"]
-
-MAX_VALUE = 400
-"""Characters of a value that are shown; all of it is in --json."""
 
 
 @click.command()
@@ -28,7 +23,7 @@ MAX_VALUE = 400
 def waiting(store: str, *, is_json: bool) -> None:
     """Show what the approvals in STORE ask, the oldest question first.
 
-    Also those that were decided and have not gone on since: the line that ran them takes them up.
+    Also those that were decided and have not gone on since.
     """
     found = waiting_in(store)
     for each in found:
@@ -40,33 +35,14 @@ def waiting(store: str, *, is_json: bool) -> None:
         return
     if not found:
         click.echo("nothing waits for a person")
-    first = next((each for each in found if each.decision is None and not each.is_late), None)
-    if first is not None:
-        click.echo(f"decide with: crewgraph approve {shlex.quote(first.run)} --store {shlex.quote(store)}, or reject")
+    for told in filter(None, (deciding(store, found), onward_all(store, found))):
+        click.echo(told)
 
 
 def _lines(each: WaitingRun) -> Iterator[str]:
-    question = each.question
-    until = "" if question.until is None else f", until {_moment(question.until)}"
-    name = click.style(clean(question.node), bold=True)
-    yield f"{name} of run {clean(each.run)} of '{clean(each.pipeline)}', since {_moment(question.since)}{until}"
-    yield f"  {_block(question.ask)}"
-    for key in question.edits:
-        yield f"  {clean(key)} may be changed: {_block(shortened(as_text(question.values.get(key)), MAX_VALUE))}"
-    if each.decision is not None:
-        by = f" by {clean(each.decision.by)}" if each.decision.by else ""
-        yield f"  {each.decision.decision}{by}; the line that ran it goes on"
-    elif each.is_late:
-        yield "  too late to decide; the line that ran it goes on"
-
-
-def _block(text: str) -> str:
-    """A text of several lines, as it may be shown in a terminal."""
-    return "\n  ".join(clean(line) for line in text.splitlines()) if text else ""
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    first, *rest = asked(each)
+    yield f"run {click.style(clean(each.run), bold=True)} of '{clean(each.pipeline)}': {first}"
+    yield from rest
 
 
 def _record(each: WaitingRun) -> dict[str, Any]:
@@ -108,7 +84,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 def approve(run: str, **options: Any) -> None:
     """Approve what RUN waits for: the id of a run as `crewgraph waiting` shows it, or a beginning of it.
 
-    It works while others write to the store. The run goes on when the line that ran it is run again.
+    It works while others write to the store. In a database a worker goes on at once; for a file it is told which command
+    goes on, and the line that ran it does so too.
     """
     _decide(run, "approved", **options)
 
@@ -118,7 +95,8 @@ def approve(run: str, **options: Any) -> None:
 def reject(run: str, **options: Any) -> None:
     """Reject what RUN waits for: the id of a run as `crewgraph waiting` shows it, or a beginning of it.
 
-    It works while others write to the store. The run goes on when the line that ran it is run again.
+    It works while others write to the store. In a database a worker goes on at once; for a file it is told which command
+    goes on, and the line that ran it does so too.
     """
     _decide(run, "rejected", **options)
 
@@ -128,4 +106,5 @@ def _decide(
 ) -> None:
     values = dict(pair(each, option="--set") for each in changed)
     told = decide(store, run, decision, values=values, **options)
-    click.echo(f"{decision}: {clean(told.question.node)} of run {clean(told.run)}; the line that ran it goes on")
+    lines = "\n".join(onward(store, told))
+    click.echo(f"{decision}: {clean(told.question.node)} of run {clean(told.run)}; {lines}")

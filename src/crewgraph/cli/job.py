@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import shlex
 import signal
 import threading
 import traceback
@@ -20,6 +19,7 @@ import click
 
 from crewgraph.cli.follow import Follow, follow_for
 from crewgraph.cli.kept import Kept
+from crewgraph.cli.onward import waits_in
 from crewgraph.cli.progress import Progress, has_terminal, progress_for
 from crewgraph.cli.results import Result, result_record
 from crewgraph.cli.rows import Inputs
@@ -222,10 +222,7 @@ class Job:
         for model, usage in tally.models.items() if len(tally.models) > 1 else ():
             click.echo(f"  {clean(model)}: {spent(usage)}", err=True)
         if tally.parked:
-            click.echo(
-                f"  crewgraph waiting {shlex.quote(shown(self.store or ''))} shows what is asked; the same line again goes on",
-                err=True,
-            )
+            click.echo(f"  {waits_in(self.store or '')}", err=True)
         for index, reason in tally.failures:
             click.echo(f"  input {index}: {shortened(reason, MAX_REASON)}", err=True)
         more = tally.failed + tally.over_budget - len(tally.failures)

@@ -54,6 +54,7 @@ class Options:
     follow: bool
     quiet: bool
     progress: bool
+    ask: bool = False
 
     @property
     def source(self) -> str | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import webbrowser
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from crewgraph.cli.account import WORDS
 from crewgraph.cli.choice import key_option
 from crewgraph.cli.kept import Kept, kept_files
 from crewgraph.cli.options import check_apart
+from crewgraph.errors.root import counted
 from crewgraph.report import opened_runs
 
 __all__ = ["report"]
@@ -52,11 +55,12 @@ def report(
             runs.graph, files, report=page, picture=picture, chrome_trace=chrome_trace, title=title, total=runs.total
         )
         kept = Kept(written)
-        count = failed = 0
+        counts = Counter[str]()
         for record in runs.records:
-            count, failed = count + 1, failed + (record.status != "ok")
+            counts[record.status if record.status in ("ok", "waiting") else "failed"] += 1
             kept.take(record)
         kept.write()
-    click.echo(f"{count:,} {'run' if count == 1 else 'runs'}, {failed:,} failed", err=True)
+    waits = f", {counts['waiting']:,} {WORDS['waiting']}" if counts["waiting"] else ""
+    click.echo(f"{counted(counts.total(), 'run')}, {counts['failed']:,} failed{waits}", err=True)
     if is_opened:
         webbrowser.open(page.resolve().as_uri())

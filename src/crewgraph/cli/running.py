@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar
 import anyio
 import click
 
+from crewgraph.cli.ask import asking
 from crewgraph.cli.files import names_option
 from crewgraph.cli.job import Job, Output
 from crewgraph.cli.kept import Kept, kept_files
@@ -68,6 +69,7 @@ OPTIONS = (
     click.option("--chrome-trace", metavar="FILE", help="Also write a trace for Perfetto and Chrome."),
     click.option("--watch", is_flag=True, help="Serve a live page of the runs on this machine, and print its address."),
     click.option("--follow", is_flag=True, help="Show answers while they are written, with tools, routes and retries."),
+    click.option("--ask", is_flag=True, help="Ask in the terminal for approvals, also where a store could wait."),
     click.option("-q", "--quiet", is_flag=True, help="No progress and no summary."),
     click.option("--progress/--no-progress", default=True, help="Show progress on standard error."),
     names_option,
@@ -102,7 +104,7 @@ def execute(chosen: Options, prepare: Callable[[Target, Plan, contextlib.ExitSta
             os.environ[variable] = value
     target = load(chosen.target, names=chosen.names)
     plan = target.pipeline.compile()
-    with contextlib.ExitStack() as files:
+    with asking(chosen), contextlib.ExitStack() as files:
         inputs = prepare(target, plan, files)
         served = files.enter_context(watching(plan.graph, total=inputs.total)) if chosen.watch else None
         job = Job(

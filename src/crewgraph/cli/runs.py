@@ -9,10 +9,12 @@ from typing import Any
 import click
 
 from crewgraph.cli import account
+from crewgraph.cli.onward import asked, deciding, onward_all
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean, columns, shortened
 from crewgraph.report import Record, encoded_line, stored_record, trace_line
 from crewgraph.store import Definitions, Source, StoredRun, opened_source, run_in, runs_in
+from crewgraph.store.decisions import questions_of
 from crewgraph.store.log import Line
 from crewgraph.store.runs import lines_of
 from crewgraph.trace import moment
@@ -110,11 +112,11 @@ def echo_run(where: str, name: str, *, key: str | None, is_json: bool) -> None:
             told = _facts(run) | {"result": record.id, "inputs": _given(run), "spans": trace_line(record)["spans"]}
             click.echo(json.dumps(told | {"attempts": attempts}, ensure_ascii=True, indent=2))
             return
-        for line in _told(source, run, record, lines):
+        for line in _told(where, source, run, record, lines):
             click.echo(line)
 
 
-def _told(source: Source, run: StoredRun, record: Record, lines: Iterable[Line]) -> Iterator[str]:
+def _told(where: str, source: Source, run: StoredRun, record: Record, lines: Iterable[Line]) -> Iterator[str]:
     told = account.head(record)
     if run.status in ("new", "queued"):
         told = account.WORDS["queued"]
@@ -127,6 +129,9 @@ def _told(source: Source, run: StoredRun, record: Record, lines: Iterable[Line])
     error = record.error if record.status not in ("ok", "cancelled", "waiting") else None
     yield from [f"  {shortened(error, 2 * MAX_ERROR)}"] if error else []
     yield from (f"  {line}" for line in account.nodes(record, has_answers=True))
+    questions = questions_of(source, run.number)
+    yield from (f"  {line}" for each in questions for line in asked(each))
+    yield from filter(None, (deciding(where, questions), onward_all(where, questions)))
     yield from (f"  {line}" for line in _earlier(lines))
 
 

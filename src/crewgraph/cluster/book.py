@@ -13,6 +13,7 @@ from crewgraph.compiler.plan import Plan
 from crewgraph.errors import StoreError
 from crewgraph.store.entries import Identity
 from crewgraph.store.log import FileLog, Line, Pages
+from crewgraph.store.questions import Answer
 
 __all__ = ["Book", "Known", "Overtaken"]
 
@@ -37,6 +38,9 @@ class Known:
         origin: what it was forked from.
         status: how it stands.
         lines: what its nodes gave so far.
+        decisions: by node what somebody decided.
+        looked: when that was looked at, by the clock of the database.
+        ahead: how many seconds that clock is ahead of the one of this machine.
     """
 
     run: int
@@ -47,6 +51,9 @@ class Known:
     origin: str | None
     status: str
     lines: Sequence[Line]
+    decisions: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
+    looked: float = 0.0
+    ahead: float = 0.0
 
 
 @dataclass(slots=True)
@@ -94,7 +101,7 @@ class Book:
         known = self.known
         pages = Pages(
             self, known.run, identity, place, began=known.began, origin=known.origin, status=known.status,
-            lines=known.lines,
+            lines=known.lines, decisions=known.decisions, looked=known.looked, ahead=known.ahead,
         )  # fmt: skip
         return FileLog(pages, self.plan, self.own, state, basis=identity.content)
 

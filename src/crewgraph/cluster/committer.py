@@ -31,7 +31,10 @@ INSERT = """INSERT INTO nodes SELECT * FROM jsonb_populate_recordset(NULL::nodes
             SET status = excluded.status, fingerprint = excluded.fingerprint, output = excluded.output,
                 route = excluded.route, spent = excluded.spent, error = excluded.error, started = excluded.started,
                 ended = excluded.ended
-            WHERE nodes.status IN ('cancelled', 'opened', 'waiting')"""  # what was there to be looked at makes way
+            WHERE nodes.status IN ('cancelled', 'opened', 'waiting')
+              AND NOT (nodes.status = 'waiting' AND excluded.status = 'waiting'
+                       AND nodes.fingerprint = excluded.fingerprint)"""
+# What was there to be looked at makes way; but the same question again does not replace one that may be decided by now.
 # A reply to a commit may get lost; then the rows that are there are our own.
 LOST = """SELECT DISTINCT n.run FROM jsonb_populate_recordset(NULL::nodes, %s::jsonb) n
           JOIN nodes o USING (run, node, item, attempt)

@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import checkpoint
 
+from crewgraph.approval import is_decided
 from crewgraph.cluster.ended import ended_runs, read_run
 from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter, cancel_runs, workers_of
 from crewgraph.compiler.plan import Plan
@@ -68,6 +69,8 @@ def _check(job: Job) -> None:
         raise ValueError("budgets of a kickoff end at this process, and workers do not see them. hint: Crew(budget=…)")
     if job.policy != UNDECLARED:
         raise ValueError("workers have the pipeline's own policy. hint: Pipeline(…, policy=…) instead of policy= here")
+    if is_decided():
+        raise ValueError("who decides here ends at this process, and workers ask people. hint: Approval(…, decide=…)")
 
 
 class _Waiting:

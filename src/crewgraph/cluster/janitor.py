@@ -1,4 +1,4 @@
-"""The thread of a worker that says that it lives, and gives the runs of those that do not to others."""
+"""The thread of a worker that says that it lives, and gives to workers what waits: runs of the dead, and what was decided."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from crewgraph.cluster.parked import go_on
 from crewgraph.errors import StoreError
 from crewgraph.store.postgres import connected, translated
 
@@ -102,6 +103,7 @@ class Janitor:
             if is_ours:
                 self._connection.execute(OLD, (self._dead_after,))
                 self._connection.execute(GIVEN_UP)
+                go_on(self._connection)
                 dead = [name for (name,) in self._connection.execute(DEAD, (self._dead_after,)).fetchall()]
                 if dead:
                     handles = DBOS._recover_pending_workflows(dead)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

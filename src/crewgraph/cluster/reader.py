@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from crewgraph.cluster.book import Known
 from crewgraph.errors import StoreError
 from crewgraph.store.entries import Identity
-from crewgraph.store.log import Line
+from crewgraph.store.log import WAITING, Line
 from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.questions import ANSWERS, Answer, answers_of
 
 __all__ = ["Reader"]
 
@@ -20,8 +23,10 @@ _log = logging.getLogger("crewgraph.cluster")
 PAUSE = 0.5
 """Seconds between two attempts to reach a database that is away."""
 LINES = f"SELECT {', '.join(Line._fields)} FROM nodes WHERE run = %s ORDER BY attempt"  # noqa: S608 - our own names
-RUN = """SELECT pipeline, id, content, input, place, began, origin, status, workflow FROM runs JOIN tickets USING (run)
-         WHERE run = %s"""
+RUN = """SELECT pipeline, id, content, input, place, began, origin, status, workflow,
+                extract(epoch FROM clock_timestamp())::float8 FROM runs JOIN tickets USING (run) WHERE run = %s"""
+# Who decides holds the row. After this all that was decided before we looked at the clock can be read.
+HELD = "SELECT FROM runs WHERE run = %s FOR SHARE"
 
 
 class Reader:
@@ -67,7 +72,16 @@ class Reader:
             with translated(self._address):
                 found = self._connection.execute(RUN, (number,)).fetchone()
                 lines = [Line(*each) for each in self._connection.execute(LINES, (number,))]
+                decisions = self._decisions(number) if any(line.status == WAITING for line in lines) else {}
         if found is None:
             raise StoreError(shown_address(self._address), f"there is no run {number} any more")
-        pipeline, own, content, text, place, began, origin, status, workflow = found
-        return Known(number, pipeline, Identity(own, content, text), place, began, origin, status, lines), workflow
+        pipeline, own, content, text, place, began, origin, status, workflow, now = found
+        known = Known(
+            number, pipeline, Identity(own, content, text), place, began, origin, status, lines, decisions,
+            looked=now, ahead=now - time.time(),
+        )  # fmt: skip
+        return known, workflow
+
+    def _decisions(self, number: int) -> Mapping[str, Answer]:
+        self._connection.execute(HELD, (number,))
+        return answers_of(self._connection.execute(f"{ANSWERS} WHERE run = %s", (number,)))

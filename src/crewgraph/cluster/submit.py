@@ -38,7 +38,11 @@ DUE = """UPDATE crewgraph.runs SET definition = %(definition)s, content = r.cont
 WORKERS = f"""SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
              WHERE pipeline = %s AND {ALIVE} GROUP BY 1 ORDER BY 1"""  # noqa: S608 - of ours
 CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
-            WHERE run = ANY(%s) AND status IN ('queued', 'running')"""
+            WHERE run = ANY(%s) AND status IN ('queued', 'running', 'waiting')"""
+# A question of such a run is not asked any more, so that nobody answers it.
+UNASK = """UPDATE crewgraph.nodes SET status = 'not kept', output = NULL, error = 'it is not asked any more'
+           FROM crewgraph.runs r WHERE r.run = nodes.run AND r.run = ANY(%s) AND nodes.status = 'waiting'
+             AND r.status IN ('queued', 'running', 'waiting')"""
 
 
 @dataclass(slots=True)
@@ -194,6 +198,7 @@ def cancel_runs(address: str, runs: Sequence[int]) -> int:
         StoreError: the database cannot be used.
     """
     with connected(address) as connection, translated(address), connection.transaction():
+        connection.execute(UNASK, (list(runs),))  # nodes before runs, as workers write
         cancelled: int = connection.execute(CANCEL, (list(runs),)).rowcount
         put_off(connection, runs)
         connection.execute("UPDATE tickets SET workflow = '' WHERE run = ANY(%s)", (list(runs),))

@@ -43,7 +43,9 @@ def lower(pipeline: Pipeline, *, taken: Collection[str] = ()) -> tuple[Graph, li
     for work in graph.works if graph.is_procedure else ():
         if work.interface.kind == "approval":
             told = f"approval '{work.label}' stands in a procedure, which hands over nothing but the output of the stage before"
-            lowering.report("CG103", told, work.path, "write Pipeline([…]) in place of Procedure([…])")
+            lowering.report(
+                "CG103", told, work.path, "write crew >> approval >> crew, or Pipeline([…]): both are pipelines"
+            )
     return graph, lowering.findings
 
 

@@ -17,7 +17,18 @@ from crewgraph.crew.callback import consulted
 from crewgraph.errors import CallbackFailed, HumanInputUnavailable
 from crewgraph.threads import Bell, called
 
-__all__ = ["Human", "HumanProvider", "HumanQuestion", "Provider", "Terminal", "ask", "giving_way", "plain"]
+__all__ = [
+    "Human",
+    "HumanProvider",
+    "HumanQuestion",
+    "Provider",
+    "Terminal",
+    "ask",
+    "giving_way",
+    "is_terminal",
+    "plain",
+    "typed",
+]
 
 _TERMINAL_CODE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor, erasing
@@ -170,7 +181,7 @@ class Terminal:
         Raises:
             HumanInputUnavailable: there is none.
         """
-        if not _is_terminal():
+        if not is_terminal():
             raise HumanInputUnavailable(
                 f"{who} wants a person's word, and there is no terminal. hint: Crew(human=…) takes a function of the "
                 "question that returns '' to accept the answer, or what is to be changed"
@@ -183,20 +194,33 @@ class Terminal:
             HumanInputUnavailable: there is no terminal, or its input has ended.
         """
         self.check(question.task)
-        await _turn()
-        try:
-            with ExitStack() as asides:
-                for aside in _givers:
-                    asides.enter_context(aside())
-                _lines.drop()
-                await called(_show, question)
-                line = await _lines.next()
-        finally:
-            _is_asking.release()
-            _is_done.ring()
-        if not line:
-            raise HumanInputUnavailable(f"{question.task}: the input of the terminal has ended before it was answered")
-        return line
+        return await typed(lambda: _show(question), what=question.task)
+
+
+async def typed(show: Callable[[], object], *, what: str) -> str:
+    """The line that a person types after something was shown: one question at a time, whatever runs.
+
+    Args:
+        show: shows the question.
+        what: what it is about, in words.
+
+    Raises:
+        HumanInputUnavailable: the input of the terminal has ended.
+    """
+    await _turn()
+    try:
+        with ExitStack() as asides:
+            for aside in _givers:
+                asides.enter_context(aside())
+            _lines.drop()
+            await called(show)
+            line = await _lines.next()
+    finally:
+        _is_asking.release()
+        _is_done.ring()
+    if not line:
+        raise HumanInputUnavailable(f"{what}: the input of the terminal has ended before it was answered")
+    return line
 
 
 async def _turn() -> None:
@@ -211,7 +235,8 @@ async def _turn() -> None:
             _is_done.forget(heard)
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Whether somebody is there to be asked."""
     try:
         return sys.stdin.isatty()
     except (AttributeError, ValueError):  # there is no stdin, or it is closed

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 
 from crewgraph.approval import Approval, Decision
 from crewgraph.compiler import Plan
 from crewgraph.engine.run import Mark, Run
 from crewgraph.outputs import CrewOutput
+from crewgraph.store import Asked
 from crewgraph.trace import NodeWaiting
 
 __all__ = ["answered", "check_approvals", "parked"]
@@ -29,20 +29,18 @@ def answered(run: Run, node: int, approval: Approval) -> CrewOutput | None:
     asked = log.asked(node)
     if asked is None:
         name = run.plan.nodes[node].name
-        question, decision = approval.question(given, since=datetime.now(UTC), node=name), None
-        log.ask(node, question)
-    else:
-        question, decision, mark.attempt = asked.question, asked.decision, asked.attempt
+        asked = Asked(approval.question(given, since=datetime.fromtimestamp(log.now(), UTC), node=name), mark.attempt)
+        log.ask(node, asked.question)
+    question, mark.attempt = asked.question, asked.attempt
     mark.started, mark.begun = question.since.timestamp(), None
-    until = None if question.until is None else question.until.timestamp()
-    if decision is None and until is not None and until <= time.time():
-        mark.ended = until
+    if asked.decision is not None:
+        mark.ended = asked.decided
+        return approval.output(given, asked.decision)
+    if asked.is_late and question.until is not None:
+        mark.ended = question.until.timestamp()
         return approval.output(given, EXPIRED)
-    if decision is None:
-        mark.waiting = question
-        return None
-    mark.ended = asked.decided if asked is not None else None
-    return approval.output(given, decision)
+    mark.waiting = question
+    return None
 
 
 def parked(mark: Mark) -> NodeWaiting:

@@ -90,9 +90,8 @@ class _Kickoff:
             is_stream: whether inputs are read as they are needed.
         """
         plan = plan or compile_pipeline(self.pipeline)
-        if self.store is None or self.store.is_cluster:
-            check_approvals(plan)  # which wait in files only
         if self.store is None:
+            check_approvals(plan)
             source = self._source(plan, is_stream=is_stream)
             return await self._over(source, plan, self._job(plan, deliver, salvage, not_begun))
         is_again = isinstance(self.inputs, StoredRuns | Fork)

@@ -52,6 +52,10 @@ class Log(Protocol):
         """What an approval has asked already about just this; ``None`` where it has not."""
         ...
 
+    def now(self) -> float:
+        """What time it is where it is kept, in seconds since the epoch."""
+        ...
+
     def ask(self, node: int, question: Waiting) -> None:
         """Keep what a person is asked; it is on disk when the journal is durable."""
         ...

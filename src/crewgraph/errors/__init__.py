@@ -22,6 +22,7 @@
     ├── CallbackFailed           a function that a crew was given raised, or gave what it must not
     ├── GuardrailFailed          an answer was refused as often as it may be
     ├── HumanInputUnavailable    a person is to be asked, and there is none
+    ├── NotApproved              what has to be approved was rejected, or nobody decided in time
     ├── OutputFileError          a task's file cannot be written where it is to go
     ├── CassetteError            a cassette cannot be read or written
     │   └── CassetteMiss         a cassette holds no answer to this request
@@ -97,6 +98,7 @@ from crewgraph.errors.working import (
     CassetteMiss,
     GuardrailFailed,
     HumanInputUnavailable,
+    NotApproved,
     OutputFileError,
     RealCallForbidden,
     ScheduleError,
@@ -134,6 +136,7 @@ __all__ = [
     "ModelTimeout",
     "ModelUnavailable",
     "NodeError",
+    "NotApproved",
     "OutputFileError",
     "OutputInvalid",
     "PipelineInvalid",

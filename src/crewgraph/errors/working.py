@@ -11,6 +11,7 @@ __all__ = [
     "CassetteMiss",
     "GuardrailFailed",
     "HumanInputUnavailable",
+    "NotApproved",
     "OutputFileError",
     "RealCallForbidden",
     "ScheduleError",
@@ -42,6 +43,23 @@ class GuardrailFailed(CrewgraphError):
 
 class HumanInputUnavailable(CrewgraphError):
     """Raised when a task or an approval wants a person's word and there is nobody to ask, and no store to wait in."""
+
+
+class NotApproved(CrewgraphError):
+    """Raised when somebody rejects what has to be approved for a run to go on, or nobody decides in time.
+
+    Attributes:
+        approval: what it is called.
+        decision: "rejected" or "expired".
+        comment: what was said to it.
+        by: who decided.
+    """
+
+    def __init__(self, approval: str, decision: str, *, comment: str = "", by: str = "") -> None:
+        self.approval, self.decision, self.comment, self.by = approval, decision, comment, by
+        who = f" by {by}" if by else ""
+        told = f"'{approval}' was not decided in time" if decision == "expired" else f"'{approval}' was rejected{who}"
+        super().__init__(f"{told}{f': {comment}' if comment else ''}. hint: to ask once more, retry the run")
 
 
 class OutputFileError(CrewgraphError):

@@ -85,7 +85,8 @@ def stored_record(source: Source, run: StoredRun, definitions: Definitions) -> R
     """A run of a store, as a trace has it; one that waits says so."""
     is_waiting = run.status == "waiting"
     result = results_of(replayed(source, run, definitions))[0]
-    record = record_of(result, reason="it waits for a decision" if is_waiting and result.error is None else None)
+    is_unknown = is_waiting and result.error is None and not result.waiting
+    record = record_of(result, reason="it waits for a decision" if is_unknown else None)
     return replace(record, status="waiting") if is_waiting and record.status == "cancelled" else record
 
 

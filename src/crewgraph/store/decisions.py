@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic_core import to_jsonable_python
 
@@ -18,22 +14,30 @@ from crewgraph.errors import StoreError
 from crewgraph.outputs import Waiting
 from crewgraph.shapes import coercer
 from crewgraph.shapes.json_schema import kind_of
-from crewgraph.store.file import looked_at, translated, writable
+from crewgraph.store.desk import opened_desk
 from crewgraph.store.plain import misfit
-from crewgraph.store.questions import ANSWERS, Answer, answer_text, answers_of, question_id, question_of
-from crewgraph.store.source import FileSource, Source, opened_source
+from crewgraph.store.postgres import is_address
+from crewgraph.store.questions import Answer, answer_text, answers_of, is_late, question_id, question_of
+from crewgraph.store.source import Source, opened_source
 
-__all__ = ["WaitingRun", "decide", "waiting"]
+__all__ = ["WaitingRun", "decide", "questions_of", "waiting"]
 
 Where = str | PathLike[str]
 
-QUESTIONS = """SELECT runs.run, runs.pipeline, runs.id, nodes.node, nodes.attempt, nodes.fingerprint, nodes.output
+QUESTIONS = """SELECT runs.run, runs.pipeline, runs.id, runs.status, nodes.node, nodes.attempt, nodes.fingerprint,
+  nodes.output, decisions.decision, decisions.decided
 FROM nodes JOIN runs ON runs.run = nodes.run
+LEFT JOIN decisions ON decisions.run = nodes.run AND decisions.node = nodes.node
 WHERE runs.status <> 'ok' AND nodes.status = 'waiting' AND nodes.item = 0 AND nodes.attempt = (
   SELECT max(attempt) FROM nodes AS later WHERE later.run = nodes.run AND later.node = nodes.node AND later.item = 0)"""
 """What approvals ask; an older question of the same node, to which an edit led, is none any more."""
+MOMENT = 0.001
+"""Seconds that a question was there at least."""
 DECIDE = """INSERT INTO decisions VALUES (?, ?, ?, ?)
 ON CONFLICT (run, node) DO UPDATE SET decision = excluded.decision, decided = excluded.decided"""
+
+ENDED = "UPDATE nodes SET ended = ? WHERE run = ? AND node = ? AND item = 0 AND status = 'waiting' AND started < ?"
+"""A question ends when it is decided, as it does when its time is over: by that workers find what goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class WaitingRun:
         question: what is asked, since when and until when.
         decision: what was decided, where the run has not gone on since; ``None`` where nobody has decided.
         is_late: whether it is too late to decide.
+        status: how the run stands: "waiting", or "running" while something else of it is at work, or "failed" or
+            "cancelled" where that ended so.
     """
 
     pipeline: str
@@ -53,6 +59,7 @@ class WaitingRun:
     question: Waiting
     decision: Decision | None = None
     is_late: bool = False
+    status: str = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +75,27 @@ def waiting(store: Where) -> list[WaitingRun]:
     """What approvals in a store ask, the oldest question first; what was decided and not gone on with among it.
 
     Args:
-        store: the file.
+        store: the file, or the address of a database.
 
     Raises:
         StoreError: it is no store, or it is damaged.
     """
     with opened_source(store) as source:
         return sorted((each.told for each in _questions(source)), key=lambda each: each.question.since)
+
+
+def questions_of(source: Source, run: int) -> list[WaitingRun]:
+    """What one run asks, the oldest question first.
+
+    Args:
+        source: the store.
+        run: its number.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    found = _questions(source, " AND runs.run = ?", run)
+    return sorted((each.told for each in found), key=lambda each: each.question.since)
 
 
 def decide(
@@ -88,12 +109,12 @@ def decide(
     values: Mapping[str, Any] | None = None,
     key: str | None = None,
 ) -> WaitingRun:
-    """Decide what a run waits for. It goes on with the next kickoff over its input.
+    """Decide what a run waits for. In a file it goes on with the next kickoff over its input, in a database by itself.
 
-    The same decision again changes nothing. It may be made while a kickoff writes to the store.
+    The same decision again changes nothing. It may be made while a kickoff or workers write to the store.
 
     Args:
-        store: the file.
+        store: the file, or the address of a database.
         run: the id of the run, or a beginning of it that no other has.
         decision: "approved" or "rejected".
         node: which approval, where several of the run wait.
@@ -111,9 +132,10 @@ def decide(
     if decision not in ("approved", "rejected"):
         raise ValueError(f"a decision is 'approved' or 'rejected', not {decision!r}")
     said = Decision(decision=decision, comment=comment, by=by, values=_plain(store, values or {}))
-    with _opened(store) as desk:
-        number, pipeline, own = _run_of(desk, run, key)
-        open_ = _one(desk, own, [each for each in _questions(desk, pipeline) if each.number == number], node)
+    with opened_desk(store) as desk:
+        number, own = _run_of(desk, run, key)
+        desk.hold(number)
+        open_ = _one(desk, own, _questions(desk, " AND runs.run = ?", number), node)
         told, name = open_.told, open_.told.question.node
         if told.decision == said:
             return told
@@ -123,12 +145,18 @@ def decide(
             raise StoreError(
                 desk.where,
                 f"'{name}' of run {own} waited until {told.question.until:%Y-%m-%d %H:%M} UTC, and that has passed",
-                hint="run the same line again: it takes the way of what has expired",
+                hint=f"{_goes_on(store)}, and takes the way of what has expired",
             )
         _check(desk, told.question, said)
-        now = time.time()
+        now = desk.now()
         desk.change(DECIDE, number, name, answer_text(Answer(open_.id, said, now)), now)
-        return WaitingRun(told.pipeline, told.run, told.question, said)
+        ended = max(now, told.question.since.timestamp() + MOMENT)
+        desk.change(ENDED, ended, number, name, ended)
+        return WaitingRun(told.pipeline, told.run, told.question, said, status=told.status)
+
+
+def _goes_on(store: Where) -> str:
+    return "a worker goes on with it" if is_address(store) else "run the same line again: the run goes on"
 
 
 def _in_words(decision: Decision) -> str:
@@ -152,20 +180,20 @@ def _plain(store: Where, values: Mapping[str, Any]) -> dict[str, Any]:
 # ---- looking it up ---------------------------------------------------------------------------------------------
 
 
-def _questions(source: Source, pipeline: str | None = None) -> list[_Open]:
-    rows = source.rows(QUESTIONS) if pipeline is None else source.rows(f"{QUESTIONS} AND runs.pipeline = ?", pipeline)
-    found, now = list[_Open](), time.time()
-    for number, name, run, node, attempt, fingerprint, text in list(rows):
+def _questions(source: Source, only: str = "", *values: Any) -> list[_Open]:
+    """What is asked in a store; the clock is looked at before that is read."""
+    found, now = list[_Open](), source.now()
+    for number, name, run, status, node, attempt, fingerprint, text, *decided in source.rows(QUESTIONS + only, *values):
         question, own = question_of(node, text), question_id(attempt, fingerprint)
-        answer = answers_of(source.rows(f"{ANSWERS} WHERE run = ? AND node = ?", number, node)).get(node)
+        answer = answers_of([(node, *decided)]).get(node) if decided[0] is not None else None
         decision = answer.decision if answer is not None and answer.question == own else None
-        is_late = decision is None and question.until is not None and question.until.timestamp() <= now
-        found.append(_Open(number, own, WaitingRun(name, run, question, decision, is_late)))
+        late = decision is None and is_late(question, now)
+        found.append(_Open(number, own, WaitingRun(name, run, question, decision, late, status)))
     return found
 
 
-def _run_of(source: Source, run: str, key: str | None) -> tuple[int, str, str]:
-    """The number, pipeline and id of the run that is meant."""
+def _run_of(source: Source, run: str, key: str | None) -> tuple[int, str]:
+    """The number and id of the run that is meant."""
     query, values = "SELECT run, pipeline, id FROM runs WHERE substr(id, 1, ?) = ?", [len(run), run]
     found = list(source.rows(query, *values)) if run else []
     found = [each for each in found if key in (None, each[1])]
@@ -179,7 +207,7 @@ def _run_of(source: Source, run: str, key: str | None) -> tuple[int, str, str]:
             f"{len(found)} runs begin with {run!r}: {', '.join(f'{each[2]} of {each[1]!r}' for each in found[:3])} …",
             hint="write more of the id, or say which pipeline: --key NAME",
         )
-    return found[0]
+    return found[0][0], found[0][2]
 
 
 def _one(source: Source, run: str, found: Sequence[_Open], node: str | None) -> _Open:
@@ -213,41 +241,3 @@ def _check(source: Source, question: Waiting, said: Decision) -> None:
                 check(value)
         except ValueError as error:
             raise StoreError(source.where, f"{key!r} of '{question.node}': {error}") from error
-
-
-# ---- writing ---------------------------------------------------------------------------------------------------
-
-
-class _Desk(Source, Protocol):
-    """A store in one transaction that reads and then writes."""
-
-    def change(self, query: str, *values: Any) -> None: ...
-
-
-class _FileDesk(FileSource):
-    """A file in one transaction, which no other writer is in the middle of."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        super().__init__(path, connection)
-        self._changing = connection
-
-    def change(self, query: str, *values: Any) -> None:
-        """Write, as part of the transaction."""
-        self._changing.execute(query, values)
-
-
-@contextmanager
-def _opened(store: Where) -> Generator[_Desk]:
-    """Open a store to decide in it: what is read stays so until it is written. The lock of kickoffs is not needed."""
-    path = Path(store)
-    if not looked_at(path):
-        raise StoreError(str(path), "there is no store")
-    with closing(writable(path, is_checked=True)) as connection, translated(path):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield _FileDesk(path, connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise

@@ -81,9 +81,11 @@ class Asked:
         attempt: which attempt of the node asked it.
         decision: what somebody decided; ``None`` where nobody has.
         decided: when, in seconds since the epoch.
+        is_late: whether the time to decide was over when it was looked whether somebody had.
     """
 
     question: Waiting
     attempt: int
     decision: Decision | None = None
     decided: float | None = None
+    is_late: bool = False

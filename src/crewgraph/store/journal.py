@@ -213,11 +213,11 @@ class FileJournal:
             run, began, origin, status, ended, is_same = found
             query = """SELECT node, attempt, status, fingerprint, output, route, spent, started, ended, item
                        FROM nodes WHERE run = ? ORDER BY attempt"""
-            lines = [Line(*each) for each in self.reader.execute(query, (run,))]
+            lines, looked = [Line(*each) for each in self.reader.execute(query, (run,))], time.time()
             decisions = answers_of(self.reader.execute(f"{ANSWERS} WHERE run = ?", (run,)))
         return Pages(
             self, run, identity, place, began=began, origin=origin, status=status, ended=ended, is_moved=not is_same,
-            lines=lines, decisions=decisions,
+            lines=lines, decisions=decisions, looked=looked,
         )  # fmt: skip
 
     async def durable(self) -> None:

@@ -25,7 +25,7 @@ from crewgraph.store.tasks import FileTasks
 from crewgraph.store.versions import own_definitions, version_of
 from crewgraph.usage import Account
 
-__all__ = ["ANY", "UNKNOWN", "FileLog", "Line", "Pages"]
+__all__ = ["ANY", "UNKNOWN", "WAITING", "FileLog", "Line", "Pages"]
 
 ANY = "*"
 """Stands for a fingerprint of which nobody knows what it would be: what it was given to is read whatever led to it."""
@@ -90,6 +90,8 @@ class Pages:
         ended: when that was.
         is_moved: whether it now has another place, or the pipeline another definition.
         lines: what is known of it from before.
+        looked: when it was looked what people have decided, by the clock of the store.
+        ahead: how many seconds that clock is ahead of the one of this machine.
     """
 
     book: Book
@@ -102,6 +104,8 @@ class Pages:
     ended: float | None = None
     is_moved: bool = False
     lines: Sequence[Line] = ()
+    looked: float = 0.0
+    ahead: float = 0.0
     known: dict[tuple[str, str], Line] = field(default_factory=dict[tuple[str, str], Line])
     """By node and fingerprint the last line that can be read."""
     decisions: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
@@ -258,11 +262,15 @@ class FileLog:
             answer = None
         if line.fingerprint == key:
             self._pages.attempts[name] = line.attempt - 1  # it is still the same attempt, and its row is replaced
-            return asked_of(name, line.output, line.attempt, answer)
+            return asked_of(name, line.output, line.attempt, answer, looked=self._pages.looked)
         if answer is not None:
             reason = "what leads to its question has changed since that was decided"
             self._pages.book.complain(name, reason, "asks again")
         return None
+
+    def now(self) -> float:
+        """What time it is by the clock of the store, in seconds since the epoch."""
+        return time.time() + self._pages.ahead
 
     def ask(self, node: int, question: Waiting) -> None:
         """Keep what a person is asked; it is on disk when the journal is durable."""

@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS crewgraph.workers (
   PRIMARY KEY (id, pipeline)
 );
 ALTER TABLE crewgraph.workers ADD COLUMN IF NOT EXISTS dead_after DOUBLE PRECISION NOT NULL DEFAULT 30;
+CREATE INDEX IF NOT EXISTS nodes_due ON crewgraph.nodes (ended) WHERE status = 'waiting' AND ended > started;
 """
 """*tickets* says under which workflow the engine knows a run, *workers* who is there to run what."""
 ALIVE = "beat > clock_timestamp() - make_interval(secs => dead_after)"
@@ -160,7 +161,11 @@ class PostgresSource:
             StoreError: it cannot be read.
         """
         with translated(self._address):
-            yield from self._connection.execute(query.replace("%", "%%").replace("?", "%s"), values)
+            yield from self.execute(query, *values)
+
+    def execute(self, query: str, *values: Any) -> Any:
+        """Have a statement done."""
+        return self._connection.execute(query.replace("%", "%%").replace("?", "%s"), values)
 
     def writer(self) -> str | None:
         """Nobody has it alone: workers write together."""
@@ -169,6 +174,10 @@ class PostgresSource:
     def is_at_work(self) -> bool:
         """Whether a worker is there."""
         return bool(list(self.rows(f"SELECT 1 FROM workers WHERE {ALIVE} LIMIT 1")))  # noqa: S608 - of ours
+    def now(self) -> float:
+        """What time it is in the database: clocks of machines differ."""
+        ((now,),) = self.rows("SELECT extract(epoch FROM clock_timestamp())::float8")
+        return float(now)
 
 
 @contextmanager

@@ -15,7 +15,17 @@ from crewgraph.outputs import Waiting
 from crewgraph.store.entries import Asked
 from crewgraph.template import as_text
 
-__all__ = ["ANSWERS", "Answer", "answer_text", "answers_of", "asked_of", "question_id", "question_of", "question_text"]
+__all__ = [
+    "ANSWERS",
+    "Answer",
+    "answer_text",
+    "answers_of",
+    "asked_of",
+    "is_late",
+    "question_id",
+    "question_of",
+    "question_text",
+]
 
 ANSWERS = "SELECT node, decision, decided FROM decisions"
 
@@ -96,9 +106,22 @@ def _answer(text: str, decided: float) -> Answer | None:
         return None
 
 
-def asked_of(node: str, text: str, attempt: int, answer: Answer | None) -> Asked:
-    """A question, and what was decided on it."""
+def asked_of(node: str, text: str, attempt: int, answer: Answer | None, *, looked: float) -> Asked:
+    """A question, and what was decided on it.
+
+    Args:
+        node: which approval asks it.
+        text: the question as JSON.
+        attempt: which attempt of the node asked it.
+        answer: what was decided.
+        looked: when that was looked at, in seconds since the epoch.
+    """
     question = question_of(node, text)
     if answer is None:
-        return Asked(question, attempt)
+        return Asked(question, attempt, is_late=is_late(question, looked))
     return Asked(question, attempt, answer.decision, answer.decided)
+
+
+def is_late(question: Waiting, now: float) -> bool:
+    """Whether the time to decide is over."""
+    return question.until is not None and question.until.timestamp() <= now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from os import PathLike
@@ -40,6 +41,10 @@ class Source(Protocol):
 
     def is_at_work(self) -> bool:
         """Whether somebody is there who executes runs: what has not ended goes on by itself."""
+        ...
+
+    def now(self) -> float:
+        """What time it is by its clock, in seconds since the epoch."""
         ...
 
 
@@ -84,6 +89,9 @@ class FileSource:
     def is_at_work(self) -> bool:
         """Whether somebody writes to it."""
         return self.writer() is not None
+    def now(self) -> float:
+        """What time it is on this machine."""
+        return time.time()
 
 
 @contextmanager

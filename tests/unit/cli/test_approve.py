@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import sqlite3
 import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+
+from crewgraph.cli.onward import store_option_for
+from crewgraph.store import waiting
+from crewgraph.store.lock import Lock
 
 FLOW = """
     from datetime import timedelta
@@ -54,7 +62,7 @@ def test_waiting(crewgraph, line) -> None:
     crewgraph(*line)
     shown = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "then", crewgraph("waiting", "r.sqlite").stdout)
     assert shown.splitlines()[:6] == [
-        "send of run ann of 'pipeline', since then, until then",
+        "run ann of 'pipeline': 'send' asks since then, until then:",
         "  Send it?",
         "  Dear ann,",
         "  hello.",
@@ -72,12 +80,17 @@ def test_decide(crewgraph, line, monkeypatch) -> None:
     """One is approved with a change, the other rejected; then the same line goes on."""
     crewgraph(*line)
     done = crewgraph("approve", "ann", "--store", "r.sqlite", "--by", "Zoe", "--set", "draft=Hi", "--set", "price:=7")
-    assert (done.exit_code, done.stdout) == (0, "approved: send of run ann; the line that ran it goes on\n")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "approved: send of run ann; go on with:",
+        "  crewgraph resume TARGET ann --store r.sqlite",
+    ]
     monkeypatch.setenv("CREWGRAPH_STORE", "r.sqlite")
-    assert crewgraph("reject", "b", "--comment", "no").exit_code == 0
+    assert crewgraph("reject", "b", "--comment", "no").stdout.endswith("; go on with:\n  crewgraph resume TARGET bob\n")
     shown = crewgraph("waiting").stdout
-    assert "  approved by Zoe; the line that ran it goes on" in shown
-    assert "  rejected; the line that ran it goes on" in shown
+    assert "  approved by Zoe, and has not gone on yet" in shown
+    assert "  rejected, and has not gone on yet" in shown
+    assert shown.splitlines()[-1] == "go on with what is decided or too late to decide: crewgraph resume TARGET"
     assert "decide with" not in shown
     done = crewgraph(*line)
     assert done.exit_code == 0
@@ -111,7 +124,90 @@ def test_too_late(crewgraph, line, monkeypatch) -> None:
     crewgraph(*line)
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 400_000)
-    assert "  too late to decide; the line that ran it goes on" in crewgraph("waiting", "r.sqlite").stdout
+    shown = crewgraph("waiting", "r.sqlite").stdout
+    assert "  too late to decide\n" in shown
+    assert shown.endswith("crewgraph resume TARGET --store r.sqlite\n")
     done = crewgraph("approve", "ann", "--store", "r.sqlite")
     assert (done.exit_code, "has passed" in done.stderr) == (2, True)
     assert {json.loads(each)["json"]["send"] for each in crewgraph(*line).stdout.splitlines()} == {"expired"}
+
+
+FAILING = """
+    from crewgraph import Approval, Pipeline, step
+
+    @step(inline=True)
+    def bad(i: int):
+        raise RuntimeError("no ink")
+
+    flow = Pipeline([[Approval("ok"), bad]], name="failing")
+"""
+
+
+def test_the_command_that_goes_on(crewgraph, line, write) -> None:
+    """A run that failed meanwhile is tried again, and whoever writes to the store comes first."""
+    write("failing.py", FAILING)
+    assert crewgraph("run", "failing.py", "--input", "i:=1", "--store", "r.sqlite").exit_code == 1
+    lock = Lock(Path("r.sqlite"))
+    try:
+        done = crewgraph("approve", waiting("r.sqlite")[0].run, "--store", "r.sqlite")
+    finally:
+        lock.release()
+    first, second = done.stdout.splitlines()
+    assert "writes to the store; then go on with:" in first
+    assert second.startswith("  crewgraph retry TARGET ")
+
+
+@pytest.mark.parametrize(
+    ("record", "command"),
+    [
+        ('{"target": "flow.py"}', "crewgraph resume flow.py ann --store r.sqlite --key daily"),
+        ('{"target": 3', "crewgraph resume TARGET ann --store r.sqlite"),
+        ("[]", "crewgraph resume TARGET ann --store r.sqlite"),
+    ],
+    ids=["schedule", "broken", "other"],
+)
+def test_the_command_of_a_schedule(crewgraph, line, record: str, command: str) -> None:
+    """What a schedule runs has its target in the store, if that can be read."""
+    crewgraph(*line, "--key", "daily")
+    with closing(sqlite3.connect("r.sqlite")) as connection, connection:
+        connection.execute("INSERT INTO schedules VALUES ('daily', ?, 0)", (record,))
+    assert crewgraph("approve", "ann", "--store", "r.sqlite").stdout.splitlines()[-1] == f"  {command}"
+    done = crewgraph(*shlex.split(command.replace("TARGET", "flow.py"))[1:])
+    if record.startswith('{"target": "'):
+        assert json.loads(done.stdout)["json"]["send"] == "approved"
+
+
+@pytest.mark.parametrize(
+    ("store", "shown_"),
+    [
+        ("runs.sqlite", " --store runs.sqlite"),
+        ("my runs.sqlite", " --store 'my runs.sqlite'"),
+        ("postgresql://crew@db/runs", " --store postgresql://crew@db/runs"),
+        ("postgresql://crew:se:cr/et@db/runs?password=x", " --store 'postgresql://crew:…@db/runs'"),
+        ("postgresql://db/runs?password=x", " --store postgresql://db/runs"),
+    ],
+)
+def test_how_a_store_is_shown(monkeypatch, store: str, shown_: str) -> None:
+    """As a command takes it, but never with a password; not at all where the environment names it."""
+    assert store_option_for(store) == shown_
+    monkeypatch.setenv("CREWGRAPH_STORE", store)
+    assert store_option_for(store) == ""
+
+
+def test_one_run(crewgraph, line) -> None:
+    """`show` tells what a run asks and how to decide, then what was decided; `report` counts it as one that waits."""
+    crewgraph(*line)
+    shown = crewgraph("show", "ann", "--store", "r.sqlite").stdout.splitlines()
+    begin = shown.index("    Send it?")
+    assert re.fullmatch(r"  'send' asks since .* UTC, until .* UTC:", shown[begin - 1])
+    assert shown[begin + 1 :] == [
+        "    Dear ann,", "    hello.", "    draft may be changed: Dear ann, hello.", "    price may be changed: 1",
+        "decide with: crewgraph approve ann --store r.sqlite, or reject",
+    ]  # fmt: skip
+    crewgraph("reject", "ann", "--store", "r.sqlite")
+    shown = crewgraph("show", "ann", "--store", "r.sqlite").stdout.splitlines()
+    assert shown[-2] == "    rejected, and has not gone on yet"
+    assert "crewgraph resume TARGET" in shown[-1]
+    done = crewgraph("report", "r.sqlite", "-o", "r.html")
+    assert done.stderr.endswith("2 runs, 0 failed, 2 waiting for a person\n")
+    assert "'send' asks: Send it?" in Path("r.html").read_text()

@@ -126,7 +126,7 @@ def test_one_run_as_json(crewgraph, store):
     [
         (["UPDATE runs SET status = 'running', ended = NULL"], "x  not finished"),
         (["UPDATE runs SET status = 'cancelled'"], "x  cancelled in "),
-        (["UPDATE runs SET status = 'waiting', ended = NULL"], "x  waiting for a person in "),
+        (["UPDATE runs SET status = 'waiting', ended = NULL"], "x  waiting for a person after "),
         (["UPDATE nodes SET status = 'waiting' WHERE node = 'long'"], "x  failed in "),
     ],
 )
@@ -242,7 +242,7 @@ def test_calls_are_told():
     assert list(account.nodes(Record(0, "", "ok", None, {}, ()))) == []
     odd = good.spans[0].model_copy(update={"output": "text", "ended": None, "status": "waiting"})
     (head, answer) = account.nodes(Record(0, "", "ok", None, {}, [odd]), has_answers=True)
-    assert "not ended, waiting for a person" in head
+    assert "◷ c  waiting for a person" in head
     assert answer.strip() == "→ text"
 
 

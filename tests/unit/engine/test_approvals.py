@@ -2,21 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import pytest
 
 from crewgraph import Approval, Pipeline, Route, Router, RunStatus, step
+from crewgraph.cluster import janitor
+from crewgraph.cluster.submit import migrate
+from crewgraph.cluster.worker import Served, Worker
+from crewgraph.engine import kickoff
 from crewgraph.errors import KickoffError
 from crewgraph.outputs import reason_of
 from crewgraph.store import decide, waiting
+from crewgraph.store.postgres import connected
 from crewgraph.trace import NodeFinished, NodeSkipped, NodeWaiting, RunFinished, RunWaiting
+from tests.postgres import created, served
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
 
 
-@pytest.fixture
-def store(tmp_path):
-    return tmp_path / "runs.sqlite"
+@pytest.fixture(scope="module")
+def worker() -> Generator[Worker]:
+    """A worker in this process, with one queue for all pipelines, that gets to know them as they are kicked off."""
+    with pytest.MonkeyPatch.context() as patch, served("-c", "fsync=off") as server:
+        address = created(server.url(), "approvals")
+        migrate(address)
+        for name, module in list(sys.modules.items()):
+            if name.startswith("crewgraph.cluster.") and hasattr(module, "queue_of"):
+                patch.setattr(module, "queue_of", lambda *_: "crewgraph:tests")
+        patch.setattr(janitor, "BEAT", 0.1)
+        made = Worker(address, {"none": Pipeline([Approval("none")])})
+        made.start()
+        yield made
+        made.stop(5.0)
+
+
+@pytest.fixture(params=["file", "database"])
+def store(request: pytest.FixtureRequest, tmp_path, monkeypatch) -> Any:
+    """Both kinds of store; in a database the worker executes what is kicked off."""
+    if request.param == "file":
+        return tmp_path / "runs.sqlite"
+    there: Worker = request.getfixturevalue("worker")
+    with connected(there.address) as connection:
+        connection.execute("TRUNCATE runs, nodes, decisions, tickets")
+    prepared = kickoff.prepared
+
+    def known(pipeline: Any, inputs: Any, options: Any, **more: Any) -> Any:
+        there.served["tested"] = Served.of(pipeline)
+        return prepared(pipeline, inputs, {**options, "key": "tested"}, **more)
+
+    monkeypatch.setattr(kickoff, "prepared", known)
+    return there.address
 
 
 @pytest.fixture
@@ -128,6 +166,7 @@ class Open(Router):
         return Approval("inner") >> step(name="behind", inline=True)(lambda inner: {"said": inner}), "found"
 
 
+@pytest.mark.parametrize("store", ["file"], indirect=True)
 def test_inside_of_an_open_router(store, ran) -> None:
     """Its run waits, what follows the router too, and both go on."""
     pipeline = Pipeline([Open(routes={}, default=Pipeline([noted(ran, "x")]), name="open"), noted(ran, "b")])
@@ -142,7 +181,19 @@ def test_inside_of_an_open_router(store, ran) -> None:
     ]
 
 
+@pytest.mark.parametrize("store", ["database"], indirect=True)
+def test_inside_of_an_open_router_on_a_cluster(store, ran) -> None:
+    """It waits and goes on; the pipeline itself is not read by whoever submitted."""
+    pipeline = Pipeline([Open(routes={}, default=Pipeline([noted(ran, "x")]), name="open"), noted(ran, "b")])
+    result = pipeline.kickoff({"i": 1}, store=store, on_error="collect")
+    assert (result.status, [each.ask for each in result[0].waiting], ran) == ("waiting", ["inner?"], [])
+    decide(store, waiting(store)[0].run, "approved")
+    pipeline.kickoff({"i": 1}, store=store, on_error="collect")
+    assert (ran, waiting(store)) == (["b"], [])
+
+
 @pytest.mark.anyio
+@pytest.mark.parametrize("store", ["file"], indirect=True)
 async def test_events_and_stream(store, ran) -> None:
     """A node waits, then the run; a stream gives the result and raises nothing."""
     pipeline = Pipeline([Approval("ok", ask="{i}?", timeout=9_999), noted(ran, "a")])
@@ -165,7 +216,8 @@ def test_spans_tell_how_long_it_took(store) -> None:
     spans = [pipeline.kickoff({"i": 1}, store=store)[0].spans[0] for _ in range(2)]
     assert [each.started for each in spans] == [span.started] * 2
     assert spans[0].ended == spans[1].ended != span.started
-    assert [(each.source, each.attempts) for each in spans] == [(None, 1), ("store", 1)]
+    first = "store" if isinstance(store, str) else None  # a worker has run it
+    assert [(each.source, each.attempts) for each in spans] == [(first, 1), ("store", 1)]
 
 
 def test_the_record_says_how_the_run_ended(store) -> None:
