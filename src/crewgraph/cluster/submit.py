@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -112,8 +112,15 @@ class Submitter(AbstractContextManager["Submitter"]):
     def __exit__(self, *_: object) -> None:
         self._client.destroy()
 
-    def submit(self, batch: Sequence[Row], into: Submitted) -> None:
+    def submit(
+        self, batch: Sequence[Row], into: Submitted, *, beside: Callable[[Any, Sequence[int]], None] = lambda *_: None
+    ) -> None:
         """Submit rows in one transaction; those that are there already are only counted.
+
+        Args:
+            batch: the rows.
+            into: what became of them.
+            beside: called in the transaction with a cursor and the numbers of the runs, before it is committed.
 
         Raises:
             StoreError: the database cannot be used.
@@ -142,6 +149,8 @@ class Submitter(AbstractContextManager["Submitter"]):
                     "workflow_id": workflow, "app_version": APPLICATION,
                 }  # fmt: skip
                 self._client.enqueue_in_transaction(sa, options, run, journal.pipeline)
+            with connection.cursor() as cursor:
+                beside(cursor, [each[1] for each in found])
         into.runs |= {each[1]: rows[each[0]] for each in found}
 
     def _is_due(self, found: Sequence[Any], row: Row, into: Submitted) -> bool:

@@ -48,8 +48,14 @@ CREATE TABLE IF NOT EXISTS crewgraph.workers (
   id TEXT NOT NULL, pipeline TEXT NOT NULL, version TEXT NOT NULL, began TIMESTAMPTZ NOT NULL, beat TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (id, pipeline)
 );
+CREATE TABLE IF NOT EXISTS crewgraph.firings (
+  schedule TEXT NOT NULL, tick TEXT NOT NULL, worker TEXT NOT NULL, given TEXT, runs BIGINT[],
+  refused INTEGER NOT NULL DEFAULT 0, reason TEXT, PRIMARY KEY (schedule, tick)
+);
+CREATE INDEX IF NOT EXISTS ticks_open ON crewgraph.ticks (tick, schedule) WHERE status IN ('wanted', 'running');
 """
-"""*tickets* says under which workflow the engine knows a run, *workers* who is there to run what."""
+"""*tickets* says under which workflow the engine knows a run, *workers* who is there to run what, *firings* which worker
+submits the runs of a tick, which inputs a function gave for it, and which runs it has once they are submitted."""
 
 
 def is_address(where: str | PathLike[str]) -> bool:
