@@ -10,26 +10,18 @@ from typing import Any
 import pytest
 
 from crewgraph import Pipeline
-from crewgraph.cluster.submit import Submitter, migrate
+from crewgraph.cluster.submit import Submitter
 from crewgraph.errors import ScheduleError, StoreError
 from crewgraph.policy import Budget
 from crewgraph.schedule import Schedules
 from crewgraph.schedule.cron import Cron
 from crewgraph.schedule.ticker import ATTEMPTS, Ticker
 from crewgraph.store.remote_timetable import RemoteTimetable
-from tests.postgres import created, served
+from tests.postgres import created
 from tests.schedules import NOON, Clock, Code, Database, hourly, times
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
 TICK = "2026-11-28T13:00:00Z"
-
-
-@pytest.fixture(scope="module")
-def server() -> Generator[str]:
-    with served("-c", "fsync=off") as running:
-        address = created(running.url(), "ticks")
-        migrate(address)
-        yield address
 
 
 @pytest.fixture

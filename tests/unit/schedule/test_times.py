@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,24 +11,13 @@ from typing import Any
 import anyio
 import pytest
 
-from crewgraph.cluster.submit import migrate
 from crewgraph.schedule import Schedules, Tick
 from crewgraph.store.postgres import connected
 from crewgraph.store.timetable import Timetable
-from tests.postgres import created, served
 from tests.schedules import NOON, Clock, Code, Database, hourly, times
 from tests.schedules import served as served_file
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
-SCHEDULES = "schedules, ticks, firings, runs, nodes, tickets, workers, meta"
-
-
-@pytest.fixture(scope="module")
-def server() -> Generator[str]:
-    with served("-c", "fsync=off") as running:
-        address = created(running.url(), "ticks")
-        migrate(address)
-        yield address
 
 
 @pytest.fixture
@@ -53,7 +42,7 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, code: Cod
     if request.param == "database":
         address = request.getfixturevalue("server")
         with connected(address) as connection:
-            connection.execute(f"TRUNCATE {SCHEDULES.replace(', meta', '')}")
+            connection.execute("TRUNCATE schedules, ticks, firings, runs, nodes, tickets, workers")
         database = Database(address, code, clock)
         yield Kind(database.schedules, database.serve, database.query)
         return
