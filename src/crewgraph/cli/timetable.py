@@ -76,12 +76,9 @@ def show(name: str, store: str, *, ticks: int, is_json: bool) -> None:
         return
     made = state.schedule
     zone = made.timezone if made else "UTC"
-    if made is None:
-        click.echo(f"{clean(name)}: {clean(state.error or '')}")
-    else:
-        for line in _table([("schedule", name), *_said(made), *_below("next", _coming(state, coming))]):
-            click.echo(line)
-    for line in _table(list(_below("last", [_told(row, zone) for row in last] or [("never ran",)]))):
+    said = [("error", state.error or "")] if made is None else [*_said(made), *_below("next", _coming(state, coming))]
+    ended = _below("last", [_told(row, zone) for row in last] or [("never ran",)])
+    for line in _table([("schedule", name), *said, *ended]):
         click.echo(line)
     if made is not None and state.workers == 0:
         click.echo(no_worker(made), err=True)
@@ -132,14 +129,14 @@ def _row(state: State) -> tuple[str, ...]:
 
 def _said(made: Schedule) -> Iterator[tuple[str, str]]:
     yield "runs", made.target
-    yield "at", f"{made.cron}  {made.timezone}"
+    yield "at", f"{made.cron} ({made.timezone})"
     given = json.dumps(made.rows[0], ensure_ascii=False) if made.rows else ""
     yield "inputs", made.inputs or made.callable or given
-    yield "missed", f"--catch-up {made.catch_up} --grace {made.grace:g}"
     yield "options", " ".join(_options(made))
 
 
 def _options(made: Schedule) -> Iterator[str]:
+    yield f"--catch-up {made.catch_up} --grace {made.grace:g}"
     yield f"--overlap {made.overlap} --on-error {made.on_error} --max-concurrency {made.max_concurrency}"
     if made.id_column is not None:
         yield f"--id-column {made.id_column}"

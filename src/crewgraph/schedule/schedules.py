@@ -96,9 +96,10 @@ class Schedules:
     def list(self) -> Sequence[State]:
         """All schedules, by name."""
         now, states = self._now(), list[State]()
+        latest = self._table.last()
         workers = self._table.workers() if isinstance(self._table, RemoteTimetable) else None
         for name, (record, is_paused) in self._table.schedules().items():
-            last = self._table.last(name)
+            last = latest.get(name)
             try:
                 schedule, cron = read_schedule(name, record)
             except ScheduleError as error:

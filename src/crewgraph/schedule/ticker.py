@@ -86,7 +86,7 @@ class Ticker:
         self._dead_after = dead_after
         self._told = told
         self._table = RemoteTimetable(address, is_kept=True)
-        self._clock = clock or RemoteTimetable(address).now
+        self._clock = clock
         self._quiet = dict[str, tuple[_Known, datetime]]()
         self._read = dict[str, tuple[str, _Known | None]]()
         self._attempts = Counter[tuple[str, str]]()
@@ -119,6 +119,9 @@ class Ticker:
             except Exception:  # noqa: BLE001 - the thread must outlive whatever stands in the tables
                 _log.exception("looking for what is due failed; trying again")
 
+    def _time(self, table: RemoteTimetable) -> float:
+        return table.now() if self._clock is None else self._clock()
+
     # ---- what is due -------------------------------------------------------------------------------------------
 
     def look(self) -> None:
@@ -127,7 +130,7 @@ class Ticker:
         Raises:
             StoreError: the database cannot be used.
         """
-        known, now = self._known(), datetime.fromtimestamp(self._clock(), UTC)
+        known, now = self._known(), datetime.fromtimestamp(self._time(self._table), UTC)
         for row in self._table.through(ended_as, now.timestamp()):
             self._told(f"{row.schedule}: {row.tick} {row.error or counted(sum(row.runs.values()), 'run') + ' ok'}")
         failing = self._table.failing([name for name, each in known.items() if each.schedule.on_error == "fail_fast"])
@@ -222,8 +225,8 @@ class Ticker:
 
     def _failed(self, key: tuple[str, str], error: BaseException) -> None:
         try:
-            told = f"{type(error).__name__}: {error}"
-            RemoteTimetable(self._address).fail(*key, self._worker, told, now=self._clock())
+            table, told = RemoteTimetable(self._address), f"{type(error).__name__}: {error}"
+            table.fail(*key, self._worker, told, now=self._time(table))
         except StoreError as away:
             _log.warning("%s; trying again", away)
 

@@ -117,12 +117,14 @@ class RemoteTimetable:
 
         A tick whose runs are submitted goes on, and ends by itself.
         """
+        claims = "DELETE FROM firings WHERE schedule = %s AND runs IS NULL"  # so that who fires them rolls back
         query = """UPDATE ticks t SET status = 'failed', error = 'its schedule was removed',
                      ended = extract(epoch FROM clock_timestamp())
                    WHERE schedule = %s AND status IN ('wanted', 'running') AND NOT EXISTS (
                      SELECT FROM firings f WHERE f.schedule = t.schedule AND f.tick = t.tick AND f.runs IS NOT NULL)"""
         with self._connected() as connection:
             removed = connection.execute("DELETE FROM schedules WHERE name = %s", (name,)).rowcount > 0
+            connection.execute(claims, (name,))
             connection.execute(query, (name,))
         return bool(removed)
 
@@ -143,9 +145,11 @@ class RemoteTimetable:
         query = "INSERT INTO ticks VALUES (%s, %s, 'skipped', %s, %s, %s) ON CONFLICT DO NOTHING"
         self._changed(query, (name, tick, reason, now, now))
 
-    def last(self, name: str) -> TickRow | None:
-        """The latest tick of a schedule."""
-        return next(iter(self._ticks("WHERE schedule = %s ORDER BY tick DESC LIMIT 1", name)), None)
+    def last(self) -> dict[str, TickRow]:
+        """By schedule its latest tick."""
+        query = f"""SELECT l.* FROM schedules s, LATERAL (SELECT {COLUMNS} FROM ticks t WHERE t.schedule = s.name
+                    ORDER BY t.tick DESC LIMIT 1) l"""  # noqa: S608 - our own names
+        return {row[0]: TickRow(*row) for row in self._rows(query)}
 
     def latest(self, name: str, until: str) -> list[TickRow]:
         """The latest ticks of a schedule up to one, the last one first."""

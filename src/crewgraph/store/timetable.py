@@ -130,9 +130,11 @@ class Timetable:
         """Those that are wanted, or were cut off, the earliest first."""
         return self._ticks("WHERE status IN ('wanted', 'running') ORDER BY tick, schedule")
 
-    def last(self, name: str) -> TickRow | None:
-        """The latest tick of a schedule."""
-        return next(iter(self._ticks("WHERE schedule = ? ORDER BY tick DESC LIMIT 1", name)), None)
+    def last(self) -> dict[str, TickRow]:
+        """By schedule its latest tick."""
+        where = """WHERE (schedule, tick) IN (
+                     SELECT name, (SELECT max(tick) FROM ticks WHERE schedule = name) FROM schedules)"""
+        return {row.schedule: row for row in self._ticks(where)}
 
     def latest(self, name: str, until: str) -> list[TickRow]:
         """The latest ticks of a schedule up to one, the last one first."""

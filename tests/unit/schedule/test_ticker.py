@@ -43,6 +43,8 @@ def test_a_tick_is_fired_once(database: Database) -> None:
     database.schedules.add(hourly(callable="app:guests"))
     database.clock.forward(hours=1)
     tickers = [database.ticker(f"worker {number}") for number in range(10)]
+    for number in range(len(tickers)):
+        database.alive(f"worker {number}")
     barrier = threading.Barrier(len(tickers))
 
     def look(ticker: Ticker) -> None:
