@@ -226,8 +226,7 @@ class RemoteTimetable:
                     AND EXISTS (SELECT FROM crewgraph.ticks t WHERE t.schedule = f.schedule AND t.tick = f.tick
                       AND t.status = 'running')"""  # noqa: S608 - our own
         reason = refused[0].replace("\0", "\N{REPLACEMENT CHARACTER}") if refused else None
-        cursor.execute(query, (list(runs), len(refused), reason, name, tick, worker))
-        return bool(cursor.rowcount > 0)
+        return bool(cursor.execute(query, (list(runs), len(refused), reason, name, tick, worker)).rowcount > 0)
 
     def through(self, end: Callable[[int, int, str | None], str | None], now: float) -> list[TickRow]:
         """End the ticks whose runs have all ended; those that this call has ended.

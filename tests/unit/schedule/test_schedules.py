@@ -11,11 +11,12 @@ import anyio
 import pytest
 from pydantic import ValidationError
 
-from crewgraph import Approval, Pipeline
+from crewgraph import Agent, Approval, Budget, Crew, Pipeline, Task
 from crewgraph.errors import ScheduleError, StoreError
 from crewgraph.schedule import Schedules, Tick
 from crewgraph.store import overview_of
 from crewgraph.store.lock import Lock
+from crewgraph.testing import ScriptedLLM
 from tests.schedules import Clock, Code, hourly, served, times
 
 pytestmark = pytest.mark.anyio
@@ -158,6 +159,29 @@ async def test_a_run_that_waits_for_a_person_is_no_failure(schedules, clock, cod
     clock.forward(hours=1)
     (done,) = await served(schedules, code)
     assert (done.status, done.runs, done.failed, done.waiting) == ("ok", 1, 0, 1)
+
+
+async def test_a_tick_has_a_budget(schedules, clock, code) -> None:
+    """What it has no room for is not begun, and the tick has failed; the next one has a budget of its own."""
+    agent = Agent(role="Host", llm=ScriptedLLM("hello", "hello", "hello", "hello"))
+    code.greetings = Pipeline([Crew(agents=[agent], tasks=[Task(description="Greet {who}")])], name="greetings")
+    people = [{"who": str(number)} for number in range(5)]
+    schedules.add(hourly(rows=people, budget=Budget(calls=2), max_concurrency=1))
+    for _ in range(2):
+        clock.forward(hours=1)
+        (done,) = await served(schedules, code)
+        assert (done.status, done.runs - done.failed) == ("failed", 2)
+        assert "budget" in str(done.error)
+
+
+async def test_the_first_failure_may_cancel_the_others(schedules, clock, code) -> None:
+    """With fail_fast what has not ended is cancelled, or not begun."""
+    schedules.add(hourly(rows=[{"who": str(number)} for number in range(50)], on_error="fail_fast", max_concurrency=1))
+    code.is_broken = True
+    clock.forward(hours=1)
+    (done,) = await served(schedules, code)
+    assert (done.status, len(code.ran) < 50) == ("failed", True)
+    assert "no greeting today" in str(done.error)
 
 
 # ---- by hand ---------------------------------------------------------------------------------------------------

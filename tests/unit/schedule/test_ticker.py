@@ -142,6 +142,127 @@ def test_what_cannot_be_submitted_is_tried_again(database: Database, monkeypatch
     assert last == ("2026-11-28T14:00:00Z", "failed", "OSError: the line is dead")
 
 
+def test_what_is_removed_while_it_is_fired(database: Database) -> None:
+    """Runs nothing any more: its runs are rolled back, and the tick has failed."""
+    database.schedules.add(hourly(callable="app:guests"))
+    database.clock.forward(hours=1)
+    asked, removed = threading.Event(), threading.Event()
+
+    def slow(name: str) -> Any:
+        asked.set()
+        removed.wait(30)
+        return lambda: [{"who": "Ann"}]
+
+    database.code.function = slow  # type: ignore[method-assign]
+    ticker = database.ticker()
+    ticker.look()
+    assert asked.wait(30)
+    database.schedules.remove("hourly")
+    removed.set()
+    ticker.settle()
+    assert database.query("SELECT status, error FROM ticks") == [("failed", "its schedule was removed")]
+    assert database.query("SELECT count(*) FROM runs") == [(0,)]
+
+
+def test_what_is_removed_while_its_runs_are_at_work(database: Database) -> None:
+    """Runs to its end, and the tick says how it ended."""
+    database.schedules.add(hourly())
+    database.clock.forward(hours=1)
+    ticker = database.ticker()
+    ticker.look()
+    ticker.settle()
+    database.schedules.remove("hourly")
+    database.walk()
+    ticker.look()
+    assert rows(database) == [(TICK, "ok", "here", 1)]
+
+
+def test_a_database_that_goes_away(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is looked at again when it is back; a tick that fails meanwhile is noted then, and not asked for twice."""
+    database.schedules.add(hourly(callable="app:guests"))
+    database.clock.forward(hours=1)
+    database.alive("here")
+    ticker = database.ticker()
+    ticker.look()
+    ticker.settle()
+    database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()")  # fmt: skip
+    with pytest.raises(StoreError, match="cannot be used"):
+        ticker.look()
+    ticker.look()
+    database.walk()
+    ticker.look()
+    assert rows(database) == [(TICK, "ok", "here", 2)]
+
+    database.code.given, whole = "no inputs", RemoteTimetable.fail
+
+    def away(*_: Any, **__: Any) -> bool:
+        raise StoreError("here", "is away")
+
+    monkeypatch.setattr(RemoteTimetable, "fail", away)
+    database.clock.forward(hours=1)
+    ticker.look()
+    ticker.settle()
+    monkeypatch.setattr(RemoteTimetable, "fail", whole)
+    ticker.look()
+    ticker.settle()
+    assert [row[1] for row in sorted(rows(database))] == ["ok", "failed"]
+
+
+def test_a_store_that_cannot_be_read_is_no_fault_of_the_inputs(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was wrong, the tick is fired at the next look."""
+    database.schedules.add(hourly(callable="app:guests"))
+    database.clock.forward(hours=1)
+    database.alive("here")
+    ticker, whole = database.ticker(), RemoteTimetable.given
+
+    def away(*_: Any) -> None:
+        raise StoreError("here", "is away")
+
+    monkeypatch.setattr(RemoteTimetable, "given", away)
+    ticker.look()
+    ticker.settle()
+    assert rows(database) == [(TICK, "running", "here", None)]
+    monkeypatch.setattr(RemoteTimetable, "given", whole)
+    ticker.look()
+    ticker.settle()
+    assert rows(database) == [(TICK, "running", "here", 2)]
+
+
+def test_runs_that_wait_for_a_person_keep_no_tick_open(database: Database) -> None:
+    """The tick has done what it could."""
+    database.schedules.add(hourly())
+    database.clock.forward(hours=1)
+    ticker = database.ticker()
+    ticker.look()
+    ticker.settle()
+    database.query("UPDATE runs SET status = 'waiting'")
+    ticker.look()
+    assert rows(database) == [(TICK, "ok", "here", 1)]
+    assert [dict(row.runs) for row in database.schedules.ticks("hourly")] == [{"waiting": 1}]
+
+
+def test_inputs_that_postgres_does_not_take(database: Database) -> None:
+    """Fail their tick after some attempts, and no other one."""
+    database.schedules.add(hourly(rows=[{"who": "a\0b"}], id_column="who"))
+    database.schedules.add(hourly(name="other"))
+    database.alive("here")
+    database.clock.forward(hours=1)
+    ticker = database.ticker()
+    for _ in range(ATTEMPTS + 2):
+        ticker.look()
+        ticker.settle()
+    database.walk()
+    ticker.look()
+    told = {
+        name: (status, error) for name, status, error in database.query("SELECT schedule, status, error FROM ticks")
+    }
+    assert told["other"] == ("ok", None)
+    assert told["hourly"][0] == "failed"
+    assert "StoreError: " in told["hourly"][1]
+
+
 def test_a_pause_counts_at_once(database: Database) -> None:
     """What was looked at before is not claimed any more: not when it rests, was changed, or is gone."""
     database.schedules.add(hourly())
