@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ import anyio
 import click
 
 from crewgraph.cli.choice import key_option
+from crewgraph.cli.code import Allowed
 from crewgraph.cli.rows import read_file
 from crewgraph.cli.target import load
 from crewgraph.cli.trouble import Mistake
@@ -20,6 +22,7 @@ from crewgraph.compiler import compile_pipeline
 from crewgraph.engine.inputs import complete, rows
 from crewgraph.engine.port import Row
 from crewgraph.errors.root import counted
+from crewgraph.render.escape import clean
 from crewgraph.store import opened_source, run_in
 from crewgraph.store.postgres import is_address, shown_address
 from crewgraph.store.remote import RemoteJournal
@@ -85,8 +88,10 @@ def worker(targets: Sequence[str], *, store: str, concurrency: int, grace: float
     """Execute runs that were submitted to a database, until it is stopped.
 
     Start as many as wanted, on as many machines. Ctrl-C and SIGTERM let runs at work end; others continue what is left.
+    Schedules of its pipelines are served, too.
     """
     from crewgraph.cluster.worker import Worker
+    from crewgraph.schedule.ticker import Ticker
 
     pipelines = dict[str, Pipeline]()
     for target in targets:
@@ -97,6 +102,9 @@ def worker(targets: Sequence[str], *, store: str, concurrency: int, grace: float
         pipelines[name] = pipeline
     made = Worker(store, pipelines, concurrency, dead_after)
     made.start()
+    code = Allowed(targets, hint="name a target of it to the worker, too")
+    ticker = Ticker(store, made.name, pipelines, code, dead_after=dead_after, told=_say)
+    ticker.start()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -104,7 +112,12 @@ def worker(targets: Sequence[str], *, store: str, concurrency: int, grace: float
     click.echo(f"{made.name} takes runs of {names} from {shown_address(store)}", err=True)
     stopped.wait()
     click.echo(f"no more runs are taken; those at work have {grace:g} s", err=True)
+    ticker.stop(min(grace, 5.0))
     made.stop(grace)
+
+
+def _say(told: str) -> None:
+    click.echo(f"{time.strftime('%H:%M:%S')}  {clean(told)}", err=True)
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -123,17 +123,24 @@ class Submitter(AbstractContextManager["Submitter"]):
         """Whether the database went away, so that to submit the same once more is worth a try."""
         return bool(self._connection.closed or self._connection.broken)
 
-    def submit(self, batch: Sequence[Row], into: Submitted) -> None:
+    def submit(
+        self, batch: Sequence[Row], into: Submitted, *, beside: Callable[[Any, Sequence[int]], None] = lambda *_: None
+    ) -> None:
         """Submit rows in one transaction; those that are there already are only counted.
+
+        Args:
+            batch: the rows.
+            into: what became of them.
+            beside: called in the transaction with its connection and the numbers of the runs, before it is committed.
 
         Raises:
             StoreError: the database cannot be used.
         """
         if self.is_away:
             self._connection = connected(self._journal.address)
-        into.add(self._submitted(batch))
+        into.add(self._submitted(batch, beside))
 
-    def _submitted(self, batch: Sequence[Row]) -> Submitted:
+    def _submitted(self, batch: Sequence[Row], beside: Callable[[Any, Sequence[int]], None]) -> Submitted:
         journal, connection, into = self._journal, self._connection, Submitted()
         rows = {row.identity.id: row for row in batch if row.identity is not None}
         said: dict[str, Any] = {"pipeline": journal.pipeline, "definition": journal.definition}
@@ -143,6 +150,7 @@ class Submitter(AbstractContextManager["Submitter"]):
             due = [each for each in found if self._is_due(each, rows[each[0]], into)]
             connection.execute(DUE, {**said, "rows": _records(rows[each[0]] for each in due)})
             requeue(connection, [each[1] for each in due], structure=self.structure)
+            beside(connection, [each[1] for each in found])
         into.runs = {each[1]: rows[each[0]] for each in found}
         return into
 

@@ -6,9 +6,15 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["CatchUp", "Schedule"]
+from crewgraph.policy import Budget
+
+__all__ = ["CatchUp", "Overlap", "Schedule"]
 
 CatchUp = Literal["none", "last", "all"]
+Overlap = Literal["queue", "skip"]
+MAX_CONCURRENCY = 100
+MAX_SECONDS = 250_000_000_000.0
+"""Beyond that there are no dates any more."""
 
 
 class Schedule(BaseModel):
@@ -17,6 +23,7 @@ class Schedule(BaseModel):
     Attributes:
         name: what it is called; it begins the id of each of its runs.
         target: the pipeline, as ``module:attribute`` or ``path/file.py:attribute``.
+        pipeline: what workers call it; on a cluster it is needed, elsewhere it says nothing.
         cron: five fields as cron takes them, or a nickname such as ``@daily``.
         timezone: by whose clock.
         inputs: a file of inputs, which is read anew at each tick.
@@ -25,7 +32,11 @@ class Schedule(BaseModel):
             takes something.
         catch_up: what becomes of ticks that came while nobody served: "none" of them runs, the "last" one does, or "all".
         grace: for how many seconds a tick is only late, and not missed.
+        overlap: what becomes of ticks that come while an earlier one is at work: they wait in the "queue", and the catch-up
+            counts for them, or the schedule "skips" them.
         id_column: the key of the inputs whose value tells them apart.
+        on_error: whether the other runs of a tick go on when one has failed ("collect"), or are cancelled ("fail_fast").
+        budget: how much one tick may cost.
         max_concurrency: how many nodes may be at work at once.
         created: when it was made, or went on after a pause, in seconds since the epoch: earlier ticks never run.
     """
@@ -34,16 +45,20 @@ class Schedule(BaseModel):
 
     name: str
     target: str = Field(min_length=1)
+    pipeline: str | None = Field(None, min_length=1)
     cron: str
     timezone: str = "UTC"
     inputs: str | None = None
     rows: list[dict[str, Any]] | None = None
     callable: str | None = None
     catch_up: CatchUp = "last"
-    grace: float = Field(60.0, ge=0.0, allow_inf_nan=False)
+    grace: float = Field(60.0, ge=0.0, le=1e9, allow_inf_nan=False)
+    overlap: Overlap = "queue"
     id_column: str | None = None
-    max_concurrency: int = Field(100, ge=1)
-    created: float = 0.0
+    on_error: Literal["collect", "fail_fast"] = "collect"
+    budget: Budget | None = None
+    max_concurrency: int = Field(MAX_CONCURRENCY, ge=1)
+    created: float = Field(0.0, ge=0.0, le=MAX_SECONDS, allow_inf_nan=False)
 
     @field_validator("name")
     @classmethod

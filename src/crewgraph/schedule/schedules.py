@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
 
 import anyio
-from pydantic import ValidationError
 
 from crewgraph.errors import ScheduleError, StoreError
 from crewgraph.schedule.cron import Cron
-from crewgraph.schedule.record import Schedule
-from crewgraph.schedule.tick import Loading, Tick, instant_of, run_tick, written_tick
+from crewgraph.schedule.due import instant_of, next_due, read_schedule, written_tick
+from crewgraph.schedule.record import MAX_CONCURRENCY, Schedule
+from crewgraph.schedule.tick import Loading, Tick, run_tick
+from crewgraph.store.postgres import is_address
+from crewgraph.store.remote_timetable import RemoteTimetable
 from crewgraph.store.timetable import TickRow, Timetable
 
 __all__ = ["Schedules", "State"]
@@ -36,6 +36,7 @@ class State:
         last: its latest tick; ``None`` where there was none.
         next: when it comes next; ``None`` while it rests.
         error: why it cannot run.
+        workers: how many workers have its pipeline just now; ``None`` where the store is a file.
     """
 
     name: str
@@ -44,27 +45,33 @@ class State:
     last: TickRow | None
     next: datetime | None
     error: str | None = None
+    workers: int | None = None
 
 
 class Schedules:
     """The schedules of a store.
 
     Args:
-        store: the file.
-        is_made: whether it is made where there is none.
-        clock: gives the seconds since the epoch.
+        store: the file, or the address of a database; the schedules of a database are served by its workers.
+        is_made: whether a file is made where there is none.
+        clock: gives the seconds since the epoch; if not given, that of this machine, or of the database.
 
     Raises:
         StoreError: the store cannot be used.
     """
 
     def __init__(
-        self, store: str | PathLike[str], *, is_made: bool = True, clock: Callable[[], float] = time.time
+        self, store: str | PathLike[str], *, is_made: bool = True, clock: Callable[[], float] | None = None
     ) -> None:
-        if "://" in fspath(store):
-            raise ScheduleError("schedules stand in the file of a store", hint="--store schedules.sqlite")
-        self._table = Timetable(Path(store), is_made=is_made)
-        self._clock = clock
+        self._table: Timetable | RemoteTimetable
+        if is_address(store):
+            self._table = RemoteTimetable(fspath(store))
+        elif "://" in fspath(store):
+            hint = "--store schedules.sqlite, or --store postgresql://host/name"
+            raise ScheduleError("schedules stand in a file, or in a database of Postgres", hint=hint)
+        else:
+            self._table = Timetable(Path(store), is_made=is_made)
+        self._clock = clock or self._table.now
 
     # ---- what there is -----------------------------------------------------------------------------------------
 
@@ -75,11 +82,13 @@ class Schedules:
             When it comes first.
 
         Raises:
-            ScheduleError: its line of cron is none, or there is one of this name.
+            ScheduleError: its line of cron is none, there is one of this name, or it says what workers would not honour.
         """
+        if isinstance(self._table, RemoteTimetable):
+            _check_for_workers(schedule)
         cron = Cron(schedule.cron, schedule.timezone)
         made = schedule.model_copy(update={"created": self._clock()})
-        if not self._table.put(schedule.name, made.model_dump(mode="json")):
+        if not self._table.put(schedule.name, made.model_dump_json()):
             hint = f"crewgraph schedule remove {schedule.name}, or another name"
             raise ScheduleError(f"there is a schedule '{schedule.name}' already", hint=hint)
         return cron.after(self._now())
@@ -87,20 +96,51 @@ class Schedules:
     def list(self) -> Sequence[State]:
         """All schedules, by name."""
         now, states = self._now(), list[State]()
+        latest = self._table.last()
+        workers = self._table.workers() if isinstance(self._table, RemoteTimetable) else None
         for name, (record, is_paused) in self._table.schedules().items():
-            last = self._table.last(name)
+            last = latest.get(name)
             try:
-                schedule, cron = _read(record)
+                schedule, cron = read_schedule(name, record)
             except ScheduleError as error:
                 states.append(State(name, None, is_paused, last, None, str(error)))
             else:
-                states.append(State(name, schedule, is_paused, last, None if is_paused else cron.after(now)))
+                there = None if workers is None else workers.get(schedule.pipeline or "", 0)
+                coming = None if is_paused else cron.after(now)
+                states.append(State(name, schedule, is_paused, last, coming, workers=there))
         return states
+
+    def state(self, name: str) -> State:
+        """One of them.
+
+        Raises:
+            ScheduleError: there is none of this name.
+        """
+        for state in self.list():
+            if state.name == name:
+                return state
+        raise self._unknown(name)
+
+    def upcoming(self, name: str, count: int = 5) -> Sequence[datetime]:
+        """When a schedule comes next, in UTC; nothing while it rests.
+
+        Raises:
+            ScheduleError: there is none of this name, or what stands there is none.
+        """
+        schedule, is_paused = self._known(name)
+        cron, instant, found = Cron(schedule.cron, schedule.timezone), self._now(), list[datetime]()
+        while not is_paused and len(found) < count and (coming := cron.after(instant)) is not None:
+            found.append(instant := coming)
+        return found
+
+    def ticks(self, name: str, limit: int = 10) -> Sequence[TickRow]:
+        """The latest ticks of a schedule, also of one that was removed; the last one first."""
+        return self._table.ticks(name, limit)
 
     @property
     def server(self) -> str | None:
-        """Who serves them just now, in words; ``None`` where nobody does."""
-        return self._table.server()
+        """Who serves the file just now, in words; ``None`` where nobody does. Those of a database are served by its workers."""
+        return None if isinstance(self._table, RemoteTimetable) else self._table.server()
 
     def pause(self, name: str) -> None:
         """Let a schedule rest; what runs just now goes on.
@@ -138,15 +178,15 @@ class Schedules:
             targets: whose code may be imported; ``None`` for whatever the store names.
 
         Returns:
-            What became of it; ``None`` where another process serves the schedules, and will run it.
+            What became of it; ``None`` where others serve the schedules, a process or the workers, and will run it.
 
         Raises:
             ScheduleError: there is none of this name, or it runs something else than the targets.
             StoreError: the store cannot be used, or somebody runs a kickoff on it.
         """
-        schedule, tick = self._known(name)[0], written_tick(self._now())
-        if self._table.server() is not None:
-            self._table.want(name, tick, self._clock())
+        schedule, now = self._known(name)[0], self._now().replace(microsecond=0)
+        if isinstance(self._table, RemoteTimetable) or self._table.server() is not None:
+            self._table.want(name, written_tick(now), self._clock())
             return None
         if targets is not None and schedule.target not in targets:
             hint = f"crewgraph schedule run-now {name} {schedule.target}"
@@ -155,7 +195,7 @@ class Schedules:
         if writer is not None:
             raise StoreError(str(self._table.path), f"{writer} writes to it", hint="try again when that is through")
         with self._table.serving():
-            return await self._run(schedule, instant_of(tick), loading)
+            return await self._run(self._table, schedule, now, loading)
 
     async def serve(
         self,
@@ -177,83 +217,68 @@ class Schedules:
 
         Raises:
             StoreError: the store cannot be used, or somebody else serves it.
+            ScheduleError: the store is a database.
         """
-        stop = stop or anyio.Event()
-        with self._table.serving():
+        table, stop = self._table, stop or anyio.Event()
+        if isinstance(table, RemoteTimetable):
+            raise ScheduleError("the workers of a database serve its schedules", hint="crewgraph worker TARGET…")
+        with table.serving():
             say = _Once(told)
-            say(f"serving {self._table.path}")
+            say(f"serving {table.path}")
             while not stop.is_set():
-                due = self._due(targets, say)
-                if due is None or not await self._served(*due, loading, say):
+                due = self._due(table, targets, say)
+                if due is None or not await self._served(table, *due, loading, say):
                     with anyio.move_on_after(POLL):
                         await stop.wait()
 
-    async def _served(self, schedule: Schedule, instant: datetime, loading: Loading, say: _Once) -> bool:
+    async def _served(
+        self, table: Timetable, schedule: Schedule, instant: datetime, loading: Loading, say: _Once
+    ) -> bool:
         """Run a tick; false where somebody else runs a kickoff on the store."""
         try:
-            if self._table.writer() is None:
+            if table.writer() is None:
                 say(f"{schedule.name}: {written_tick(instant)}")
-                say.told(await self._run(schedule, instant, loading))
+                say.told(await self._run(table, schedule, instant, loading))
                 return True
         except StoreError:
-            if self._table.writer() is None:
+            if table.writer() is None:
                 raise
-        say(f"waiting: {self._table.writer() or 'somebody'} writes to the store")
+        say(f"waiting: {table.writer() or 'somebody'} writes to the store")
         return False
 
-    async def _run(self, schedule: Schedule, instant: datetime, loading: Loading) -> Tick:
+    async def _run(self, table: Timetable, schedule: Schedule, instant: datetime, loading: Loading) -> Tick:
         tick = written_tick(instant)
-        if not self._table.begin(schedule.name, tick, self._clock()):
+        if not table.begin(schedule.name, tick, self._clock()):
             raise ScheduleError(
                 f"{schedule.name}: {tick} has run already", hint="a tick stands for a second; wait for the next"
             )
-        done = await run_tick(schedule, instant, self._table, loading)
-        self._table.end(schedule.name, tick, done.status, done.error, self._clock())
-        self._table.forget_rows(done.batch)
+        done = await run_tick(schedule, instant, table, loading)
+        table.end(schedule.name, tick, done.status, done.error, self._clock())
+        table.forget_rows(done.batch)
         return done
 
-    def _due(self, targets: Collection[str] | None, say: _Once) -> tuple[Schedule, datetime] | None:
+    def _due(self, table: Timetable, targets: Collection[str] | None, say: _Once) -> tuple[Schedule, datetime] | None:
         """What is to run next, if something is: of several the earliest."""
         known = dict[str, Schedule]()
         due = list[tuple[datetime, str]]()
-        for name, (record, is_paused) in self._table.schedules().items():
+        for name, (record, is_paused) in table.schedules().items():
             try:
-                schedule, cron = _read(record)
+                schedule, cron = read_schedule(name, record)
             except ScheduleError as error:
                 say(f"{name}: {error}")
                 continue
             if targets is None or schedule.target in targets:
                 known[name] = schedule
-                instant = None if is_paused else self._next(schedule, cron)
+                instant = None if is_paused else next_due(schedule, cron, table, self._now())
                 due += [] if instant is None else [(instant, name)]
         # What is wanted, or was cut off, also where the schedule rests by now.
-        due += [(instant_of(row.tick), row.schedule) for row in self._table.open_ticks() if row.schedule in known]
+        for row in table.open_ticks():
+            instant = instant_of(row.tick) if row.schedule in known else None
+            due += [] if instant is None else [(instant, row.schedule)]
         if not due:
             return None
         instant, name = min(due)
         return known[name], instant
-
-    def _next(self, schedule: Schedule, cron: Cron) -> datetime | None:
-        """The next tick of a schedule that has come; those that were missed count as its policy says."""
-        now, made = self._now(), datetime.fromtimestamp(schedule.created, UTC)
-        in_time = now - timedelta(seconds=schedule.grace, microseconds=1)
-        since = max(made if made <= now else in_time, self._last(schedule, cron, now))  # else a clock was ahead
-        if schedule.catch_up == "last":
-            since = max(since, (cron.before(in_time, since=since) or since) - timedelta(microseconds=1))
-        elif schedule.catch_up == "none":
-            since = max(since, in_time)
-        found = cron.after(since)
-        while found is not None and found <= now and self._table.has_ended(schedule.name, written_tick(found)):
-            found = cron.after(found)  # it ran when a clock was ahead
-        return found if found is not None and found <= now else None
-
-    def _last(self, schedule: Schedule, cron: Cron, now: datetime) -> datetime:
-        """The last tick that its line of cron wanted: those by hand, and those of a clock that was ahead, do not count."""
-        for row in self._table.latest(schedule.name, written_tick(now)):
-            instant = instant_of(row.tick)
-            if cron.after(instant - timedelta(seconds=1)) == instant:
-                return instant
-        return datetime.fromtimestamp(0, UTC)
 
     # ---- by name -----------------------------------------------------------------------------------------------
 
@@ -261,13 +286,13 @@ class Schedules:
         found = self._table.schedules().get(name)
         if found is None:
             raise self._unknown(name)
-        return _read(found[0])[0], found[1]
+        return read_schedule(name, found[0])[0], found[1]
 
     def _change(self, name: str, *, is_paused: bool) -> None:
         schedule, was_paused = self._known(name)
         if was_paused and not is_paused:
             schedule = schedule.model_copy(update={"created": self._clock()})
-        self._table.change(name, schedule.model_dump(mode="json"), is_paused=is_paused)
+        self._table.change(name, schedule.model_dump_json(), is_paused=is_paused)
 
     def _unknown(self, name: str) -> ScheduleError:
         there = ", ".join(self._table.schedules()) or "none"
@@ -294,18 +319,18 @@ class _Once:
         self.told(text)
 
 
-def _read(record: dict[str, Any]) -> tuple[Schedule, Cron]:
-    """The schedule that was written, and its times.
+def _check_for_workers(schedule: Schedule) -> None:
+    """Refuse what nobody on a cluster would honour.
 
     Raises:
-        ScheduleError: what stands there is none.
+        ScheduleError: the schedule says such a thing.
     """
-    try:
-        schedule = Schedule.model_validate(record)
-        return schedule, Cron(schedule.cron, schedule.timezone)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise ScheduleError(f"it cannot be read: {told}", hint="remove it, and add it again") from error
-    except ScheduleError as error:
-        raise ScheduleError(f"it cannot be read: {error}") from error
+    if schedule.pipeline is None:
+        hint = "Schedule(pipeline='…'), the name of the pipeline"
+        raise ScheduleError(f"'{schedule.name}': workers know a pipeline by its name, and none is said", hint=hint)
+    if schedule.budget is not None:
+        told = "workers do not see what a tick has spent, so its budget would not hold"
+        raise ScheduleError(f"'{schedule.name}': {told}", hint="give budgets to crews: Crew(budget=…)")
+    if schedule.max_concurrency != MAX_CONCURRENCY:
+        told = "how much is at work at once is said at the workers"
+        raise ScheduleError(f"'{schedule.name}': {told}", hint="crewgraph worker --concurrency N")

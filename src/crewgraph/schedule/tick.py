@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from crewgraph.engine.kickoff import stream
-from crewgraph.errors import ScheduleError, StoreError
+from crewgraph.errors import KickoffError, ScheduleError, StoreError
 from crewgraph.errors.root import counted
 from crewgraph.outputs import RunStatus, reason_of
+from crewgraph.schedule.due import written_tick
 from crewgraph.schedule.record import Schedule
 from crewgraph.store.timetable import Timetable
 from crewgraph.syntax import Pipeline
 from crewgraph.threads import called
 
-__all__ = ["Loading", "Tick", "instant_of", "run_tick", "written_tick"]
+__all__ = ["Loading", "Tick", "asked", "batch_of", "ended_as", "run_tick"]
 
 
 class Loading(Protocol):
@@ -71,16 +72,6 @@ def batch_of(name: str, instant: datetime) -> str:
     return f"{name}@{written_tick(instant)}"
 
 
-def written_tick(instant: datetime) -> str:
-    """An instant as it names a tick: in UTC, to the second."""
-    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def instant_of(tick: str) -> datetime:
-    """The instant that a tick is named after."""
-    return datetime.fromisoformat(tick)
-
-
 async def run_tick(schedule: Schedule, instant: datetime, table: Timetable, loading: Loading) -> Tick:
     """Run a tick, or go on with one that was cut off: finished nodes are read, and not run again.
 
@@ -110,21 +101,30 @@ async def _run(
         batch=batch_of(schedule.name, instant),
         id_column=schedule.id_column,
         max_concurrency=schedule.max_concurrency,
-        on_error="collect",
+        budget=schedule.budget,
+        on_error="raise" if schedule.on_error == "collect" else "fail_fast",  # at the end, and tells what did not begin
     )
     ended, waiting, failed = set[int](), set[int](), dict[int, str]()
-    async with aclosing(results):  # type: ignore[type-var]
-        async for result in results:
-            ended.add(result.index)
-            if result.status is RunStatus.WAITING:
-                waiting.add(result.index)
-            elif not result.ok:
-                failed[result.index] = reason_of(result)
-    told = None
-    if failed:
-        told = f"{len(failed)} of {counted(len(ended), 'run')} failed, the first: {next(iter(failed.values()))}"
-    status = "failed" if failed else "ok"
-    return Tick(schedule.name, instant, status, len(ended), len(failed), len(waiting), told)
+    not_begun: Sequence[int] = ()
+    try:
+        async with aclosing(results):  # type: ignore[type-var]
+            async for result in results:
+                ended.add(result.index)
+                if result.status is RunStatus.WAITING:
+                    waiting.add(result.index)
+                elif not result.ok:
+                    failed[result.index] = reason_of(result)
+    except KickoffError as error:
+        not_begun = error.result.not_run
+    told = ended_as(len(ended), len(failed), next(iter(failed.values()), None), not_begun=len(not_begun))
+    return Tick(schedule.name, instant, "failed" if told else "ok", len(ended), len(failed), len(waiting), told)
+
+
+def ended_as(runs: int, failed: int, reason: str | None, *, not_begun: int = 0) -> str | None:
+    """What went wrong with the runs of a tick, in words; ``None`` where nothing did."""
+    parts = [f"{failed} of {counted(runs, 'run')} failed, the first: {reason or 'nobody knows why'}"] if failed else []
+    parts += [f"{counted(not_begun, 'input')} not begun, for the budget is used up"] if not_begun else []
+    return ", ".join(parts) or None
 
 
 async def _rows(
@@ -139,7 +139,7 @@ async def _rows(
     kept = table.kept_rows(batch)
     if kept is None:
         assert schedule.callable is not None, "a schedule has one of the three"
-        kept = await _asked(loading.function(schedule.callable), instant)
+        kept = await asked(loading.function(schedule.callable), instant)
         try:
             table.keep_rows(batch, kept)
         except (TypeError, ValueError) as error:
@@ -148,7 +148,12 @@ async def _rows(
     return kept
 
 
-async def _asked(function: Callable[..., Any], instant: datetime) -> list[Any]:
+async def asked(function: Callable[..., Any], instant: datetime) -> list[Any]:
+    """What a function gives as inputs of a tick.
+
+    Raises:
+        ScheduleError: it gave something else.
+    """
     takes = bool(inspect.signature(function).parameters)
     given = await called(function, *([instant] if takes else []))
     if isinstance(given, Mapping):

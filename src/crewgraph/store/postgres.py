@@ -60,8 +60,14 @@ CREATE TABLE IF NOT EXISTS crewgraph.workers (
 );
 ALTER TABLE crewgraph.workers ADD COLUMN IF NOT EXISTS dead_after DOUBLE PRECISION NOT NULL DEFAULT 30;
 CREATE INDEX IF NOT EXISTS nodes_due ON crewgraph.nodes (ended) WHERE status = 'waiting' AND ended > started;
+CREATE TABLE IF NOT EXISTS crewgraph.firings (
+  schedule TEXT NOT NULL, tick TEXT NOT NULL, worker TEXT NOT NULL, given TEXT, runs BIGINT[],
+  refused INTEGER NOT NULL DEFAULT 0, reason TEXT, PRIMARY KEY (schedule, tick)
+);
+CREATE INDEX IF NOT EXISTS ticks_open ON crewgraph.ticks (tick, schedule) WHERE status IN ('wanted', 'running');
 """
-"""*tickets* says under which workflow the engine knows a run, *workers* who is there to run what."""
+"""*tickets* says under which workflow the engine knows a run, *workers* who is there to run what, *firings* which worker
+submits the runs of a tick, which inputs a function gave for it, and which runs it has once they are submitted."""
 ALIVE = "beat > clock_timestamp() - make_interval(secs => dead_after)"
 """Of a worker, by its own patience and the clock of the database."""
 
@@ -174,6 +180,7 @@ class PostgresSource:
     def is_at_work(self) -> bool:
         """Whether a worker is there."""
         return bool(list(self.rows(f"SELECT 1 FROM workers WHERE {ALIVE} LIMIT 1")))  # noqa: S608 - of ours
+
     def now(self) -> float:
         """What time it is in the database: clocks of machines differ."""
         ((now,),) = self.rows("SELECT extract(epoch FROM clock_timestamp())::float8")

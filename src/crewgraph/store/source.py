@@ -89,6 +89,7 @@ class FileSource:
     def is_at_work(self) -> bool:
         """Whether somebody writes to it."""
         return self.writer() is not None
+
     def now(self) -> float:
         """What time it is on this machine."""
         return time.time()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from crewgraph.errors import StoreError
@@ -22,9 +24,10 @@ class TickRow(NamedTuple):
     Attributes:
         schedule: the name of its schedule.
         tick: the instant it stands for, as ISO 8601 in UTC.
-        status: "wanted", "running", "ok" or "failed".
-        error: what went wrong, in words.
+        status: "wanted", "running", "ok", "failed" or "skipped".
+        error: what went wrong, or why it was skipped, in words.
         began, ended: in seconds since the epoch.
+        runs: how many of its runs have which status, where that was asked for.
     """
 
     schedule: str
@@ -33,6 +36,7 @@ class TickRow(NamedTuple):
     error: str | None
     began: float
     ended: float | None
+    runs: Mapping[str, int] = MappingProxyType({})
 
 
 class Timetable:
@@ -60,22 +64,26 @@ class Timetable:
 
     # ---- schedules ---------------------------------------------------------------------------------------------
 
-    def put(self, name: str, record: dict[str, Any]) -> bool:
+    def now(self) -> float:
+        """The time by which ticks come."""
+        return time.time()
+
+    def put(self, name: str, record: str) -> bool:
         """Add a schedule; false where there is one of this name."""
         with self._writing() as store:
-            added = store.execute("INSERT OR IGNORE INTO schedules VALUES (?, ?, 0)", (name, json.dumps(record)))
+            added = store.execute("INSERT OR IGNORE INTO schedules VALUES (?, ?, 0)", (name, record))
             return added.rowcount > 0
 
-    def schedules(self) -> dict[str, tuple[dict[str, Any], bool]]:
-        """By name the record of each schedule, and whether it is paused."""
+    def schedules(self) -> dict[str, tuple[str, bool]]:
+        """By name the record of each schedule, as JSON, and whether it is paused."""
         with self._writing() as store:
             rows = store.execute("SELECT name, record, is_paused FROM schedules ORDER BY name").fetchall()
-        return {name: (json.loads(record), bool(is_paused)) for name, record, is_paused in rows}
+        return {str(name): (str(record), bool(is_paused)) for name, record, is_paused in rows}
 
-    def change(self, name: str, record: dict[str, Any], *, is_paused: bool) -> bool:
+    def change(self, name: str, record: str, *, is_paused: bool) -> bool:
         """Write a schedule anew; false where there is none of this name."""
         with self._writing() as store:
-            values = (json.dumps(record), is_paused, name)
+            values = (record, is_paused, name)
             return store.execute("UPDATE schedules SET record = ?, is_paused = ? WHERE name = ?", values).rowcount > 0
 
     def remove(self, name: str) -> bool:
@@ -111,17 +119,35 @@ class Timetable:
             query = "UPDATE ticks SET status = ?, error = ?, ended = ? WHERE schedule = ? AND tick = ?"
             store.execute(query, (status, error, now, name, tick))
 
+    def skip(self, name: str, tick: str, reason: str, now: float) -> None:
+        """Note that a tick does not run."""
+        with self._writing() as store:
+            store.execute(
+                "INSERT OR IGNORE INTO ticks VALUES (?, ?, 'skipped', ?, ?, ?)", (name, tick, reason, now, now)
+            )
+
     def open_ticks(self) -> list[TickRow]:
         """Those that are wanted, or were cut off, the earliest first."""
         return self._ticks("WHERE status IN ('wanted', 'running') ORDER BY tick, schedule")
 
-    def last(self, name: str) -> TickRow | None:
-        """The latest tick of a schedule."""
-        return next(iter(self._ticks("WHERE schedule = ? ORDER BY tick DESC LIMIT 1", name)), None)
+    def last(self) -> dict[str, TickRow]:
+        """By schedule its latest tick."""
+        where = """WHERE (schedule, tick) IN (
+                     SELECT name, (SELECT max(tick) FROM ticks WHERE schedule = name) FROM schedules)"""
+        return {row.schedule: row for row in self._ticks(where)}
 
     def latest(self, name: str, until: str) -> list[TickRow]:
         """The latest ticks of a schedule up to one, the last one first."""
         return self._ticks("WHERE schedule = ? AND tick <= ? ORDER BY tick DESC LIMIT 100", name, until)
+
+    def ticks(self, name: str, limit: int) -> list[TickRow]:
+        """The latest ticks of a schedule with their runs, the last one first."""
+        rows = self._ticks("WHERE schedule = ? ORDER BY tick DESC LIMIT ?", name, limit)
+        query = "SELECT status, count(*) FROM runs WHERE pipeline = ? AND id > ? AND id < ? GROUP BY 1 ORDER BY 1"
+        with self._writing() as store:
+            batches = [f"{row.schedule}@{row.tick}" for row in rows]  # the ids of its runs begin so, with a / behind it
+            counts = [dict(store.execute(query, (name, f"{batch}/", f"{batch}0"))) for batch in batches]
+        return [row._replace(runs=runs) for row, runs in zip(rows, counts, strict=True)]
 
     def has_ended(self, name: str, tick: str) -> bool:
         """Whether a tick is through."""

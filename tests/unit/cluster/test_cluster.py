@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from click.testing import CliRunner
@@ -21,6 +21,7 @@ from crewgraph.cluster import worker as worker_module
 from crewgraph.cluster.submit import migrate
 from crewgraph.cluster.worker import Worker
 from crewgraph.errors import StoreError
+from crewgraph.schedule import ticker as ticker_module
 from tests.cluster_app import pipeline
 from tests.postgres import created, served
 
@@ -196,6 +197,14 @@ class Told:
         self.seen.append(f"stop {grace:g}")
 
 
+class Served(Told):
+    """Stands for what fires the ticks of schedules."""
+
+    def __init__(self, address: str, _: str, pipelines: dict[str, Pipeline], *__: object, **said: Any) -> None:
+        self.seen.append(f"{address} serves {sorted(pipelines)}")
+        said["told"]("often: 3 runs ok")
+
+
 def test_the_command_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """It starts, waits until it is told to stop, and stops; two pipelines need two names."""
 
@@ -207,12 +216,16 @@ def test_the_command_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
             """Nobody sends a signal."""
 
     monkeypatch.setattr(worker_module, "Worker", Told)
+    monkeypatch.setattr(ticker_module, "Ticker", Served)
     monkeypatch.setattr(threading, "Event", Waiting)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     address = "postgresql://me:secret@here:1/x"
     done = CliRunner().invoke(cli, ["worker", TARGET, "--store", address, "--grace", "3"])
     assert done.exit_code == 0, done.output
     assert "secret" not in done.output
-    assert Told.seen == [f"{address} ['clustered']", "start", "wait", "stop 3"]
+    assert "often: 3 runs ok" in done.stderr
+    assert Told.seen == [
+        f"{address} ['clustered']", "start", f"{address} serves ['clustered']", "start", "wait", "stop 3", "stop 3",
+    ]  # fmt: skip
     twice = CliRunner().invoke(cli, ["worker", TARGET, TARGET, "--store", address])
     assert (twice.exit_code, "two of the pipelines are called 'clustered'" in twice.output) == (2, True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,66 +11,15 @@ import anyio
 import pytest
 from pydantic import ValidationError
 
-from crewgraph import Approval, Pipeline, step
+from crewgraph import Agent, Approval, Budget, Crew, Pipeline, Task
 from crewgraph.errors import ScheduleError, StoreError
-from crewgraph.schedule import Schedule, Schedules, Tick
+from crewgraph.schedule import Schedules, Tick
 from crewgraph.store import overview_of
 from crewgraph.store.lock import Lock
-from crewgraph.syntax import Pipeline as Target
+from crewgraph.testing import ScriptedLLM
+from tests.schedules import Clock, Code, hourly, served, times
 
 pytestmark = pytest.mark.anyio
-NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
-
-
-class Clock:
-    """Stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> float:
-        return self.now.timestamp()
-
-    def forward(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-
-class Code:
-    """Code and files of a user, and what was run of them."""
-
-    def __init__(self) -> None:
-        self.ran = list[str]()
-        self.asked = list[str]()
-        self.is_broken = False
-        self.given: Any = [{"who": "Ann"}, {"who": "Bob"}]
-
-        @step
-        async def greet(who: str) -> dict[str, str]:
-            self.ran.append(who)
-            if self.is_broken:
-                raise ValueError("no greeting today")
-            return {"hello": who}
-
-        @step
-        async def send(hello: str) -> dict[str, str]:
-            return {"sent": hello}
-
-        self.greetings = Pipeline([greet, send], name="greetings")
-
-    def pipeline(self, target: str) -> Target:
-        if target != "app:greetings":
-            raise ModuleNotFoundError(f"No module named '{target}'")
-        return self.greetings
-
-    def function(self, name: str) -> Callable[..., Any]:
-        def guests(instant: datetime) -> Any:
-            self.asked.append(f"{name} {instant:%H:%M}")
-            return self.given
-
-        return guests
-
-    def rows(self, path: Path) -> Iterable[Mapping[str, Any]]:
-        return [{"who": path.stem}]
 
 
 @pytest.fixture
@@ -91,58 +37,7 @@ def schedules(tmp_path: Path, clock: Clock) -> Schedules:
     return Schedules(tmp_path / "runs.sqlite", clock=clock)
 
 
-def hourly(**said: Any) -> Schedule:
-    where = {} if {"rows", "inputs", "callable"} & said.keys() else {"rows": [{"who": "Ann"}]}
-    return Schedule(**{"name": "hourly", "target": "app:greetings", "cron": "0 * * * *", **where, **said})
-
-
-async def served(schedules: Schedules, code: Code, *, targets: Any = None) -> list[Tick]:
-    """Serve until nothing is due; what has run."""
-    done, stop = list[Tick](), anyio.Event()
-
-    def told(said: str | Tick) -> None:
-        if isinstance(said, Tick):
-            done.append(said)
-
-    def due(_: Any, say: Any) -> Any:
-        found = whole(targets, say)
-        if found is None:
-            stop.set()
-        return found
-
-    whole = schedules._due
-    schedules._due = due  # type: ignore[method-assign]
-    try:
-        await schedules.serve(code, targets=targets, told=told, stop=stop)
-    finally:
-        schedules._due = whole  # type: ignore[method-assign]
-    return done
-
-
-def times(done: list[Tick]) -> list[str]:
-    return [f"{tick.instant:%d %H:%M}" for tick in done]
-
-
 # ---- ticks -----------------------------------------------------------------------------------------------------
-
-
-async def test_a_tick_runs_once(schedules, clock, code) -> None:
-    """When its time has come, and never again: not when it is served anew, and not when the clock goes back."""
-    assert schedules.add(hourly()) == NOON + timedelta(hours=1)
-    assert await served(schedules, code) == []
-    clock.forward(hours=1)
-    assert times(await served(schedules, code)) == ["28 13:00"]
-    assert await served(schedules, code) == []
-    clock.forward(minutes=-30)
-    assert await served(schedules, code) == []
-    clock.forward(minutes=30, seconds=40)
-    assert await served(schedules, code) == []
-    assert code.ran == ["Ann"]
-    clock.forward(hours=1)
-    assert times(await served(schedules, code)) == ["28 14:00"]
-    (state,) = schedules.list()
-    assert state.last is not None
-    assert (state.last.tick, state.last.status, state.next) == ("2026-11-28T14:00:00Z", "ok", NOON + timedelta(hours=3))
 
 
 async def test_runs_are_named_after_their_tick(schedules, clock, code, tmp_path) -> None:
@@ -154,43 +49,6 @@ async def test_runs_are_named_after_their_tick(schedules, clock, code, tmp_path)
     (pipeline,) = overview_of(tmp_path / "runs.sqlite").pipelines
     assert (pipeline.name, pipeline.runs) == ("hourly", {"ok": 4})
     assert code.ran == ["Ann", "Bob", "Ann", "Bob"]
-
-
-@pytest.mark.parametrize(
-    ("missed", "expected"),
-    [
-        (("none", 0), ["28 17:00"]),
-        (("none", 30), ["28 17:00"]),
-        (("none", 90), []),
-        (("last", 90), ["28 17:00"]),
-        (("last", 0), ["28 16:00", "28 17:00"]),
-        (("all", 90), ["28 13:00", "28 14:00", "28 15:00", "28 16:00", "28 17:00"]),
-    ],
-)
-async def test_ticks_that_were_missed(schedules, clock, code, missed, expected) -> None:
-    """Run as the schedule says; what is no later than the grace was not missed."""
-    catch_up, late = missed
-    schedules.add(hourly(catch_up=catch_up))
-    clock.forward(hours=5, seconds=late)
-    assert times(await served(schedules, code)) == expected
-
-
-async def test_a_schedule_that_rests(schedules, clock, code) -> None:
-    """Runs nothing, and what came meanwhile does not run later."""
-    schedules.add(hourly(catch_up="all"))
-    schedules.pause("hourly")
-    clock.forward(hours=2)
-    assert await served(schedules, code) == []
-    assert [(state.is_paused, state.next) for state in schedules.list()] == [(True, None)]
-    schedules.go_on("hourly")
-    schedules.go_on("hourly")
-    assert await served(schedules, code) == []
-    clock.forward(hours=1)
-    assert times(await served(schedules, code)) == ["28 15:00"]
-    schedules.remove("hourly")
-    clock.forward(hours=1)
-    assert await served(schedules, code) == []
-    assert schedules.list() == []
 
 
 async def test_several_schedules(schedules, clock, code) -> None:
@@ -215,32 +73,6 @@ async def test_inputs_of_a_file(schedules, clock, code) -> None:
     assert (done.runs, done.failed, code.ran) == (1, 0, ["Eve"])
 
 
-@pytest.mark.parametrize("given", [[{"who": "Ann"}], {"who": "Ann"}, ({"who": "Ann"},)], ids=["list", "one", "tuple"])
-async def test_inputs_of_a_function(schedules, clock, code, given) -> None:
-    """It is given the tick, and gives a list of dicts or one dict."""
-    code.given = given
-    schedules.add(hourly(callable="app:guests"))
-    clock.forward(hours=1, seconds=5)
-    (done,) = await served(schedules, code)
-    assert (done.status, done.batch, code.ran) == ("ok", "hourly@2026-11-28T13:00:00Z", ["Ann"])
-    assert code.asked == ["app:guests 13:00"]
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [("Ann", "it gave str, and inputs are a list of dicts"), (3, "it gave int"), ([{"who": object()}], "are no JSON")],
-    ids=["text", "number", "no JSON"],
-)
-async def test_inputs_that_are_none(schedules, clock, code, given, message) -> None:
-    """Fail the tick, and the message says why."""
-    code.given = given
-    schedules.add(hourly(callable="app:guests"))
-    clock.forward(hours=1)
-    (done,) = await served(schedules, code)
-    assert (done.status, done.runs) == ("failed", 0)
-    assert message in str(done.error)
-
-
 # ---- what goes wrong -------------------------------------------------------------------------------------------
 
 
@@ -260,21 +92,6 @@ async def test_a_tick_that_was_cut_off_goes_on(schedules, clock, code, monkeypat
     assert (times([first]), first.status, first.runs) == (["28 13:00"], "ok", 2)
     assert code.ran[:3] == ["Ann", "Bob", "somebody else"]
     assert code.asked == ["app:guests 13:00", "app:guests 12:00", "app:guests 13:00"]
-
-
-async def test_runs_that_fail(schedules, clock, code) -> None:
-    """Fail the tick, which says how many did and why the first one did; the next tick runs."""
-    schedules.add(hourly(rows=[{"who": "Ann"}, {"who": "Bob"}]))
-    code.is_broken = True
-    clock.forward(hours=1)
-    (done,) = await served(schedules, code)
-    assert (done.status, done.runs, done.failed) == ("failed", 2, 2)
-    assert "2 of 2 runs failed, the first: " in str(done.error)
-    assert "no greeting today" in str(done.error)
-    code.is_broken = False
-    clock.forward(hours=1)
-    assert [tick.status for tick in await served(schedules, code)] == ["ok"]
-    assert [state.last and state.last.status for state in schedules.list()] == ["ok"]
 
 
 async def test_code_that_is_gone(schedules, clock, code) -> None:
@@ -335,36 +152,6 @@ async def test_what_is_broken_fails_its_tick_and_no_other(schedules, clock, code
     assert await served(schedules, code) == []
 
 
-async def test_a_record_that_is_none(schedules, clock, code, tmp_path) -> None:
-    """Is told, by its schedule's name, and others run."""
-    schedules.add(hourly())
-    with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as store, store:
-        store.execute("""INSERT INTO schedules VALUES ('odd', '{"name": "odd", "what": 1}', 0)""")
-        store.execute(
-            "INSERT INTO schedules SELECT 'late', replace(record, '0 * *', '0 99 *'), 0 FROM schedules LIMIT 1"
-        )
-    clock.forward(hours=1)
-    assert [tick.schedule for tick in await served(schedules, code)] == ["hourly"]
-    assert [(state.name, state.schedule is None, "cannot be read" in str(state.error)) for state in schedules.list()] == [
-        ("hourly", False, False), ("late", True, True), ("odd", True, True),
-    ]  # fmt: skip
-
-
-async def test_a_clock_that_was_ahead(schedules, clock, code) -> None:
-    """Keeps nothing from running when it is right again, and what has run does not run again."""
-    schedules.add(hourly(catch_up="all"))
-    clock.forward(days=400)
-    schedules.pause("hourly")
-    schedules.go_on("hourly")
-    clock.forward(hours=1)
-    assert len(await served(schedules, code)) == 1
-    clock.forward(days=-400, hours=-1)
-    clock.forward(hours=2)
-    assert times(await served(schedules, code)) == ["28 14:00"]
-    clock.forward(hours=1)
-    assert times(await served(schedules, code)) == ["28 15:00"]
-
-
 async def test_a_run_that_waits_for_a_person_is_no_failure(schedules, clock, code) -> None:
     """The tick has done what it could."""
     code.greetings = Pipeline([Approval("ok", ask="Greet {who}?")], name="greetings")
@@ -374,13 +161,27 @@ async def test_a_run_that_waits_for_a_person_is_no_failure(schedules, clock, cod
     assert (done.status, done.runs, done.failed, done.waiting) == ("ok", 1, 0, 1)
 
 
-async def test_what_was_cut_off_goes_with_its_schedule(schedules, clock, code) -> None:
-    """A new one of the same name does not go on with it."""
-    schedules.add(hourly())
-    schedules._table.want("hourly", "2026-11-28T12:00:00Z", clock())
-    schedules.remove("hourly")
-    schedules.add(hourly(rows=[{"who": "Eve"}]))
-    assert await served(schedules, code) == []
+async def test_a_tick_has_a_budget(schedules, clock, code) -> None:
+    """What it has no room for is not begun, and the tick has failed; the next one has a budget of its own."""
+    agent = Agent(role="Host", llm=ScriptedLLM("hello", "hello", "hello", "hello"))
+    code.greetings = Pipeline([Crew(agents=[agent], tasks=[Task(description="Greet {who}")])], name="greetings")
+    people = [{"who": str(number)} for number in range(5)]
+    schedules.add(hourly(rows=people, budget=Budget(calls=2), max_concurrency=1))
+    for _ in range(2):
+        clock.forward(hours=1)
+        (done,) = await served(schedules, code)
+        assert (done.status, done.runs - done.failed) == ("failed", 2)
+        assert "budget" in str(done.error)
+
+
+async def test_the_first_failure_may_cancel_the_others(schedules, clock, code) -> None:
+    """With fail_fast what has not ended is cancelled, or not begun."""
+    schedules.add(hourly(rows=[{"who": str(number)} for number in range(50)], on_error="fail_fast", max_concurrency=1))
+    code.is_broken = True
+    clock.forward(hours=1)
+    (done,) = await served(schedules, code)
+    assert (done.status, len(code.ran) < 50) == ("failed", True)
+    assert "no greeting today" in str(done.error)
 
 
 # ---- by hand ---------------------------------------------------------------------------------------------------
@@ -467,7 +268,7 @@ def test_what_is_no_schedule(said: dict[str, Any], message: str) -> None:
         hourly(**said)
 
 
-def test_an_address_is_no_file() -> None:
-    """Schedules stand in a file."""
+def test_an_address_of_something_else() -> None:
+    """Schedules stand in a file or in Postgres."""
     with pytest.raises(ScheduleError, match=r"hint: --store schedules\.sqlite"):
-        Schedules("postgresql://here/crew")
+        Schedules("mysql://here/crew")

@@ -1,0 +1,19 @@
+"""One database for all tests of schedules on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from crewgraph.cluster.submit import migrate
+from tests.postgres import created, served
+
+
+@pytest.fixture(scope="session")
+def server() -> Generator[str]:
+    """The address of a database that is a store; each test empties the tables that it fills."""
+    with served("-c", "fsync=off") as running:
+        address = created(running.url(), "ticks")
+        migrate(address)
+        yield address
