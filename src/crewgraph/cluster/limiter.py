@@ -128,6 +128,8 @@ class Limiter:
             self._is_stopped = True
             self._changed.notify()
         self._thread.join(timeout=5)
+        if self._connection is not None:
+            self._connection.close()
         try:
             with connected(self._address) as connection, translated(self._address):
                 connection.execute(GONE, (self._name,))
@@ -176,12 +178,14 @@ class Limiter:
                 self._waiting[call.model].remove(call)
 
     def close(self, model: str, endpoint: str, seconds: float) -> None:
-        """Let no worker call a model for a while."""
+        """Let no worker call a model for a while; one whose name cannot stand in the database is only closed here."""
         place, until = (model, _digest(endpoint)), time.monotonic() + seconds
         with self._changed:
             if until > self._closed.get(place, -math.inf):
-                self._closed[place] = self._to_close[place] = until
-                self._wake()
+                self._closed[place] = until
+                if model.isprintable():
+                    self._to_close[place] = until
+                    self._wake()
 
     # ---- with the lock -----------------------------------------------------------------------------------------
 
@@ -349,4 +353,4 @@ class Limiter:
 
 def _digest(endpoint: str) -> str:
     """An address by which nobody sees what stands in it."""
-    return hashlib.sha256(endpoint.encode()).hexdigest()[:16] if endpoint else ""
+    return hashlib.sha256(endpoint.encode("utf-8", "surrogatepass")).hexdigest()[:16] if endpoint else ""

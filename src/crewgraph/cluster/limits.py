@@ -16,22 +16,26 @@ MOST = 10**12
 DEAD_AFTER = 30.0
 """Seconds of silence after which calls of a worker are not listed any more."""
 # What has been counted goes on by the new limit, and never means more than a minute of waiting.
-SET = """INSERT INTO limits AS old (model, rpm, tpm, concurrency, counted) VALUES (%s, %s, %s, %s, clock_timestamp())
+SET = """INSERT INTO limits AS old (model, rpm, tpm, concurrency, requests, tokens, counted)
+         VALUES (%(model)s, %(rpm)s, %(tpm)s, %(concurrency)s, coalesce(limit_burst(%(rpm)s) - %(rpm)s, 0),
+           coalesce(limit_burst(%(tpm)s) - %(tpm)s, 0), clock_timestamp())
          ON CONFLICT (model) DO UPDATE SET rpm = excluded.rpm, tpm = excluded.tpm, concurrency = excluded.concurrency,
            counted = excluded.counted,
-           requests = coalesce(least(excluded.rpm, limit_level(
-             old.requests, old.rpm, extract(epoch FROM excluded.counted - old.counted)::float8)), 0),
-           tokens = coalesce(least(excluded.tpm, limit_level(
-             old.tokens, old.tpm, extract(epoch FROM excluded.counted - old.counted)::float8)), 0)"""
+           requests = CASE WHEN old.rpm IS NULL THEN excluded.requests ELSE least(excluded.rpm, limit_level(
+             old.requests, old.rpm, extract(epoch FROM excluded.counted - old.counted)::float8)) END,
+           tokens = CASE WHEN old.tpm IS NULL THEN excluded.tokens ELSE least(excluded.tpm, limit_level(
+             old.tokens, old.tpm, extract(epoch FROM excluded.counted - old.counted)::float8)) END"""
 LIST = """WITH now AS (SELECT clock_timestamp() AS moment),
           closed AS (SELECT model, max(extract(epoch FROM until - moment)) AS seconds FROM pauses, now
-                     WHERE until > moment GROUP BY model)
+                     WHERE until > moment GROUP BY model),
+          counted AS (SELECT model, rpm, tpm, concurrency,
+                        limit_level(requests, rpm, extract(epoch FROM moment - counted)::float8) AS requests,
+                        limit_level(tokens, tpm, extract(epoch FROM moment - counted)::float8) AS tokens
+                      FROM limits, now)
           SELECT model, rpm, tpm, concurrency, coalesce(held.calls, 0), coalesce(held.waiting, 0),
-            greatest(
-              limit_delay(limit_level(requests, rpm, extract(epoch FROM moment - counted)::float8), rpm, 1),
-              limit_delay(limit_level(tokens, tpm, extract(epoch FROM moment - counted)::float8), tpm, 1)),
-            coalesce(closed.seconds, 0)
-          FROM now, limits FULL JOIN closed USING (model)
+            floor(limit_burst(rpm) - greatest(requests, 0)), floor(limit_burst(tpm) - greatest(tokens, 0)),
+            greatest(limit_delay(requests, rpm, 1), limit_delay(tokens, tpm, 1)), coalesce(closed.seconds, 0)
+          FROM now, counted FULL JOIN closed USING (model)
           LEFT JOIN LATERAL (
             SELECT sum(calls) AS calls, count(*) FILTER (WHERE since IS NOT NULL AND asked > moment - interval '2 seconds')
               AS waiting FROM leased(model, moment, %s)) held ON true
@@ -47,6 +51,8 @@ class ModelLimit:
         limit: what all workers together may do; ``None`` where nothing is limited, and the provider closed the model.
         under_way: calls under way at workers that live; those of models without a limit are not counted.
         waiting: workers whose next call waits for another one to end.
+        requests: how many may begin at once now; ``None`` where they are not limited.
+        tokens: how many may be spent at once now.
         delay: seconds that the smallest call would wait now for requests or tokens.
         closed: seconds for which the provider wants nobody to call it.
     """
@@ -55,6 +61,8 @@ class ModelLimit:
     limit: Limit | None
     under_way: int = 0
     waiting: int = 0
+    requests: int | None = None
+    tokens: int | None = None
     delay: float = 0.0
     closed: float = 0.0
 
@@ -96,7 +104,8 @@ class Limits:
             raise ValueError(f"nothing of {model!r} would be limited. hint: Limit(requests_per_minute=…), or remove()")
         if any(figure is not None and figure > MOST for figure in figures):
             raise ValueError(f"no limit is larger than {MOST:,}. hint: leave it out where there is none")
-        self._execute(SET, model, *figures)
+        rpm, tpm, concurrency = figures
+        self._execute(SET, {"model": model, "rpm": rpm, "tpm": tpm, "concurrency": concurrency})
 
     def list(self) -> Sequence[ModelLimit]:
         """What is limited or closed, in the order of the names.
@@ -105,21 +114,28 @@ class Limits:
             StoreError: the database cannot be used.
         """
         return [
-            ModelLimit(model, _limit(*figures), under_way, waiting, float(delay), float(closed))
-            for model, *figures, under_way, waiting, delay, closed in self._execute(LIST, DEAD_AFTER)
-        ]
+            ModelLimit(
+                model, _limit(rpm, tpm, concurrency), int(under_way), waiting,
+                None if rpm is None else max(0, int(requests)), None if tpm is None else max(0, int(tokens)),
+                float(delay), float(closed),
+            )
+            for model, rpm, tpm, concurrency, under_way, waiting, requests, tokens, delay, closed
+            in self._execute(LIST, [DEAD_AFTER])
+        ]  # fmt: skip
 
     def remove(self, model: str) -> None:
         """Limit a model no longer.
 
         Raises:
             KeyError: it has no limit.
+            ValueError: no model can be named so.
             StoreError: the database cannot be used.
         """
-        if not self._execute("DELETE FROM limits WHERE model = %s RETURNING model", model):
+        _check(model)
+        if not self._execute("DELETE FROM limits WHERE model = %s RETURNING model", [model]):
             raise KeyError(model)
 
-    def _execute(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    def _execute(self, query: str, values: Any) -> Sequence[tuple[Any, ...]]:
         with connected(self._store) as connection, translated(self._store):
             found = connection.execute(query, values)
             return found.fetchall() if found.description else []

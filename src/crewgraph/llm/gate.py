@@ -149,19 +149,19 @@ class Gate:
             shared: limits of this caller for which other processes count too.
         """
         turn = Turn(limit or NO_LIMIT, tokens, shared)
-        entered: Pass | None = None
         try:
-            with self._lock:
-                if self._first() is None and self._delay(turn) <= 0:
-                    entered = self._admitted(turn)
-                else:
-                    self._queue[turn.bell] = self._clock()
-            if entered is None:
-                entered = await self._entered(turn)
-        finally:
-            if entered is None and turn.shared is not None:
+            return self._entered_at_once(turn) or await self._entered(turn)
+        except BaseException:
+            if turn.shared is not None:
                 turn.shared.end(None)
-        return entered
+            raise
+
+    def _entered_at_once(self, turn: Turn) -> Pass | None:
+        with self._lock:
+            if self._first() is None and self._delay(turn) <= 0:
+                return self._admitted(turn)
+            self._queue[turn.bell] = self._clock()
+        return None
 
     async def _entered(self, turn: Turn) -> Pass:
         try:

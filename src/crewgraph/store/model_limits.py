@@ -35,8 +35,8 @@ CREATE OR REPLACE FUNCTION crewgraph.limit_rate(most BIGINT) RETURNS DOUBLE PREC
 CREATE OR REPLACE FUNCTION crewgraph.limit_level(
   level DOUBLE PRECISION, most BIGINT, seconds DOUBLE PRECISION
 ) RETURNS DOUBLE PRECISION LANGUAGE sql IMMUTABLE AS $$
-  SELECT coalesce(greatest(
-    level - crewgraph.limit_rate(most) * greatest(seconds, 0), crewgraph.limit_burst(most) - most), 0) $$;
+  SELECT CASE WHEN most IS NOT NULL THEN greatest(
+    level - crewgraph.limit_rate(most) * greatest(seconds, 0), crewgraph.limit_burst(most) - most) END $$;
 
 CREATE OR REPLACE FUNCTION crewgraph.limit_delay(
   level DOUBLE PRECISION, most BIGINT, needs DOUBLE PRECISION
