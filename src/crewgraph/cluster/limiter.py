@@ -128,8 +128,7 @@ class Limiter:
             self._is_stopped = True
             self._changed.notify()
         self._thread.join(timeout=5)
-        if self._connection is not None:
-            self._connection.close()
+        self._connection.close()
         try:
             with connected(self._address) as connection, translated(self._address):
                 connection.execute(GONE, (self._name,))
@@ -231,8 +230,7 @@ class Limiter:
                 pause = PAUSE[0]
             except Exception as error:  # noqa: BLE001 - the thread must outlive whatever the database says
                 _log.warning("%s; calls of models with limits wait until it can", error)
-                if self._connection is not None:
-                    self._connection.close()
+                self._connection.close()
                 with self._changed:
                     self._changed.wait_for(lambda: self._is_stopped, pause)
                 pause = min(2 * pause, PAUSE[1])
@@ -256,16 +254,16 @@ class Limiter:
     def _step(self) -> None:
         if time.monotonic() >= self._refreshed + REFRESH:
             self._refresh()
-        for place, until in list(self._to_close.items()):
+        with self._changed:
+            closing = dict(self._to_close)
+        for place, until in closing.items():
             self._execute(CLOSE, *place, max(0.0, until - time.monotonic()))
-            with self._changed:
-                if self._to_close[place] == until:
-                    del self._to_close[place]
         self._settle(self._limits or ())
         with self._changed:
             now = time.monotonic()
+            self._to_close = {place: until for place, until in self._to_close.items() if closing.get(place) != until}
             self._again = {model: at for model, at in self._again.items() if at > now}
-            due = [model for model in self._waiting if model not in self._again]
+            due = [model for model, calls in self._waiting.items() if calls and model not in self._again]
         for model in due:
             self._admit(model)
 
