@@ -37,8 +37,8 @@ LIST = """WITH now AS (SELECT clock_timestamp() AS moment),
             greatest(limit_delay(requests, rpm, 1), limit_delay(tokens, tpm, 1)), coalesce(closed.seconds, 0)
           FROM now, counted FULL JOIN closed USING (model)
           LEFT JOIN LATERAL (
-            SELECT sum(calls) AS calls, count(*) FILTER (WHERE since IS NOT NULL AND asked > moment - interval '2 seconds')
-              AS waiting FROM leased(model, moment, %s)) held ON true
+            SELECT sum(calls) AS calls, count(*) FILTER (WHERE since IS NOT NULL AND limit_asks(asked, moment)) AS waiting
+            FROM leased(model, moment, %s)) held ON true
           ORDER BY model"""
 
 

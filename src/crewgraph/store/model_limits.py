@@ -44,6 +44,11 @@ CREATE OR REPLACE FUNCTION crewgraph.limit_delay(
   SELECT greatest(0, coalesce(
     (level + least(needs, most) - crewgraph.limit_burst(most)) / crewgraph.limit_rate(most), 0)) $$;
 
+CREATE OR REPLACE FUNCTION crewgraph.limit_asks(
+  asked TIMESTAMPTZ, moment TIMESTAMPTZ
+) RETURNS BOOLEAN LANGUAGE sql IMMUTABLE AS $$
+  SELECT asked BETWEEN moment - interval '2 seconds' AND moment + interval '2 seconds' $$;
+
 CREATE OR REPLACE FUNCTION crewgraph.leased(
   which TEXT, moment TIMESTAMPTZ, dead_after DOUBLE PRECISION
 ) RETURNS SETOF crewgraph.leases LANGUAGE sql STABLE AS $$
@@ -61,12 +66,12 @@ BEGIN
   IF NOT FOUND THEN
     RETURN 0;
   END IF;
-  moment := greatest(coalesce(given, clock_timestamp()), own.counted);
+  moment := coalesce(given, clock_timestamp());
   SELECT since INTO first FROM crewgraph.leases
-    WHERE model = which AND worker = who AND asked > moment - interval '2 seconds';
+    WHERE model = which AND worker = who AND crewgraph.limit_asks(asked, moment);
   first := coalesce(first, moment);
   SELECT held + coalesce(sum(calls), 0)
-      + count(*) FILTER (WHERE since < first AND asked > moment - interval '2 seconds') INTO taken
+      + count(*) FILTER (WHERE since < first AND crewgraph.limit_asks(asked, moment)) INTO taken
     FROM crewgraph.leased(which, moment, dead_after) WHERE worker <> who;
   IF taken >= own.concurrency THEN
     INSERT INTO crewgraph.leases VALUES (which, who, held, first, moment) ON CONFLICT (model, worker)
