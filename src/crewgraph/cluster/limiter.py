@@ -40,7 +40,7 @@ PAUSES = (
 CLOSE = """INSERT INTO pauses VALUES (%s, %s, clock_timestamp() + make_interval(secs => %s))
            ON CONFLICT (model, endpoint) DO UPDATE SET until = greatest(pauses.until, excluded.until)"""
 BEGIN = "SELECT begin_call(%s, %s, %s, %s, %s)"
-END = "SELECT end_calls(%s, %s, %s, %s, %s)"
+END = "SELECT end_calls(%s, %s, %s, %s, %s, %s)"
 GONE = """DELETE FROM leases WHERE (model, worker) IN (
             SELECT model, worker FROM leases l WHERE worker = %s OR NOT EXISTS (SELECT FROM workers w WHERE w.id = l.worker)
             FOR UPDATE SKIP LOCKED)"""
@@ -89,7 +89,7 @@ class Limiter:
     Args:
         address: of the database.
         name: of this worker, whose signs of life keep its calls counted.
-        dead_after: seconds without one after which the calls of another worker count no longer.
+        dead_after: seconds without one after which its calls count no longer.
     """
 
     def __init__(self, address: str, name: str, dead_after: float) -> None:
@@ -304,7 +304,7 @@ class Limiter:
             if not owed and held == self._told[model]:
                 continue
             try:
-                self._execute(END, model, self._name, held, owed["requests"], owed["tokens"])
+                self._execute(END, model, self._name, held, owed["requests"], owed["tokens"], self._dead_after)
             except StoreError:
                 with self._changed:  # it may have been done; then it counts twice, and what was given back does not
                     self._owed[model].update({key: max(0, value) for key, value in owed.items()})

@@ -13,8 +13,6 @@ __all__ = ["Limits", "ModelLimit"]
 
 MOST = 10**12
 """No limit is larger; the database counts no further."""
-DEAD_AFTER = 30.0
-"""Seconds of silence after which calls of a worker are not listed any more."""
 # What has been counted goes on by the new limit, and never means more than a minute of waiting.
 SET = """INSERT INTO limits AS old (model, rpm, tpm, concurrency, requests, tokens, counted)
          VALUES (%(model)s, %(rpm)s, %(tpm)s, %(concurrency)s, coalesce(limit_burst(%(rpm)s) - %(rpm)s, 0),
@@ -38,7 +36,7 @@ LIST = """WITH now AS (SELECT clock_timestamp() AS moment),
           FROM now, counted FULL JOIN closed USING (model)
           LEFT JOIN LATERAL (
             SELECT sum(calls) AS calls, count(*) FILTER (WHERE since IS NOT NULL AND limit_asks(asked, moment)) AS waiting
-            FROM leased(model, moment, %s)) held ON true
+            FROM leased(model, moment)) held ON true
           ORDER BY model"""
 
 
@@ -120,7 +118,7 @@ class Limits:
                 float(delay), float(closed),
             )
             for model, rpm, tpm, concurrency, under_way, waiting, requests, tokens, delay, closed
-            in self._execute(LIST, [DEAD_AFTER])
+            in self._execute(LIST, [])
         ]  # fmt: skip
 
     def remove(self, model: str) -> None:

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS crewgraph.limits (
 ) WITH (fillfactor = 50);
 CREATE TABLE IF NOT EXISTS crewgraph.leases (
   model TEXT NOT NULL, worker TEXT NOT NULL, calls INTEGER NOT NULL, since TIMESTAMPTZ, asked TIMESTAMPTZ NOT NULL,
-  PRIMARY KEY (model, worker)
+  dead_after DOUBLE PRECISION NOT NULL, PRIMARY KEY (model, worker)
 ) WITH (fillfactor = 50);
 CREATE TABLE IF NOT EXISTS crewgraph.pauses (
   model TEXT NOT NULL, endpoint TEXT NOT NULL, until TIMESTAMPTZ NOT NULL, PRIMARY KEY (model, endpoint)
@@ -50,14 +50,14 @@ CREATE OR REPLACE FUNCTION crewgraph.limit_asks(
   SELECT asked BETWEEN moment - interval '2 seconds' AND moment + interval '2 seconds' $$;
 
 CREATE OR REPLACE FUNCTION crewgraph.leased(
-  which TEXT, moment TIMESTAMPTZ, dead_after DOUBLE PRECISION
+  which TEXT, moment TIMESTAMPTZ
 ) RETURNS SETOF crewgraph.leases LANGUAGE sql STABLE AS $$
   SELECT * FROM crewgraph.leases l WHERE model = which AND EXISTS (
     SELECT FROM crewgraph.workers w WHERE w.id = l.worker
-      AND greatest(w.beat, pg_postmaster_start_time()) > moment - make_interval(secs => dead_after)) $$;
+      AND greatest(w.beat, pg_postmaster_start_time()) > moment - make_interval(secs => l.dead_after)) $$;
 
 CREATE OR REPLACE FUNCTION crewgraph.begin_call(
-  which TEXT, who TEXT, held INTEGER, needs DOUBLE PRECISION, dead_after DOUBLE PRECISION, given TIMESTAMPTZ DEFAULT NULL
+  which TEXT, who TEXT, held INTEGER, needs DOUBLE PRECISION, patience DOUBLE PRECISION, given TIMESTAMPTZ DEFAULT NULL
 ) RETURNS DOUBLE PRECISION LANGUAGE plpgsql AS $$
 DECLARE
   own crewgraph.limits; moment TIMESTAMPTZ; first TIMESTAMPTZ; taken BIGINT; delay DOUBLE PRECISION;
@@ -72,13 +72,13 @@ BEGIN
   first := coalesce(first, moment);
   SELECT held + coalesce(sum(calls), 0)
       + count(*) FILTER (WHERE since < first AND crewgraph.limit_asks(asked, moment)) INTO taken
-    FROM crewgraph.leased(which, moment, dead_after) WHERE worker <> who;
+    FROM crewgraph.leased(which, moment) WHERE worker <> who;
   IF taken >= own.concurrency THEN
-    INSERT INTO crewgraph.leases VALUES (which, who, held, first, moment) ON CONFLICT (model, worker)
+    INSERT INTO crewgraph.leases VALUES (which, who, held, first, moment, patience) ON CONFLICT (model, worker)
       DO UPDATE SET calls = excluded.calls, since = excluded.since, asked = excluded.asked;
     RETURN NULL;
   END IF;
-  INSERT INTO crewgraph.leases VALUES (which, who, held + 1, NULL, moment) ON CONFLICT (model, worker)
+  INSERT INTO crewgraph.leases VALUES (which, who, held + 1, NULL, moment, patience) ON CONFLICT (model, worker)
     DO UPDATE SET calls = excluded.calls, since = NULL, asked = excluded.asked;
   own.requests := crewgraph.limit_level(own.requests, own.rpm, extract(epoch FROM moment - own.counted));
   own.tokens := crewgraph.limit_level(own.tokens, own.tpm, extract(epoch FROM moment - own.counted));
@@ -91,10 +91,10 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION crewgraph.end_calls(
-  which TEXT, who TEXT, held INTEGER, more_requests DOUBLE PRECISION, more_tokens DOUBLE PRECISION
+  which TEXT, who TEXT, held INTEGER, more_requests DOUBLE PRECISION, more_tokens DOUBLE PRECISION, patience DOUBLE PRECISION
 ) RETURNS VOID LANGUAGE sql AS $$
   UPDATE crewgraph.limits SET requests = requests + more_requests, tokens = tokens + more_tokens WHERE model = which;
   UPDATE crewgraph.leases SET calls = held WHERE model = which AND worker = who;
-  INSERT INTO crewgraph.leases SELECT which, who, held, NULL, clock_timestamp()
+  INSERT INTO crewgraph.leases SELECT which, who, held, NULL, clock_timestamp(), patience
     WHERE EXISTS (SELECT FROM crewgraph.limits WHERE model = which) ON CONFLICT (model, worker) DO NOTHING $$;
 """

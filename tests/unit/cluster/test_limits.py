@@ -135,9 +135,9 @@ def test_what_calls_took_counts(connection: Any, model: str, store: str) -> None
     free = lambda: next(state.tokens for state in Limits(store).list() if state.model == model)
     connection.execute("SELECT begin_call(%s, 'a', 0, 90, 30.0)", (model,))
     assert free() in range(10, 30)
-    connection.execute("SELECT end_calls(%s, 'a', 0, 0, -80)", (model,))
+    connection.execute("SELECT end_calls(%s, 'a', 0, 0, -80, 30.0)", (model,))
     assert free() in range(90, 101)
-    connection.execute("SELECT end_calls(%s, 'a', 0, 0, 500)", (model,))
+    connection.execute("SELECT end_calls(%s, 'a', 0, 0, 500, 30.0)", (model,))
     assert free() == 0
 
 
@@ -154,7 +154,7 @@ def test_any_workers(connection: Any, model: str, store: str, seed: int) -> None
         worker = dice.choice(workers)
         if held[worker] and dice.random() < 0.5:
             held[worker] -= 1
-            connection.execute("SELECT end_calls(%s, %s, %s, 0, 0)", (model, worker, held[worker]))
+            connection.execute("SELECT end_calls(%s, %s, %s, 0, 0, 30.0)", (model, worker, held[worker]))
         for each in (*(other for other in waits if other != worker), worker):  # who waits asks again and again
             is_free = sum(held.values()) + len(waits[: waits.index(each)] if each in waits else waits) < most
             assert (begun(connection, model, worker=each, held=held[each], at=now) is not None) == is_free
@@ -169,7 +169,7 @@ def test_who_stopped_waiting_keeps_nobody_out(connection: Any, model: str, store
     Limits(store).set(model, Limit(concurrency=1))
     assert begun(connection, model, worker="a") == 0
     assert begun(connection, model, worker="b", at=1) is None
-    connection.execute("SELECT end_calls(%s, 'a', 0, 0, 0)", (model,))
+    connection.execute("SELECT end_calls(%s, 'a', 0, 0, 0, 30.0)", (model,))
     assert begun(connection, model, worker="a", at=2) is None
     assert begun(connection, model, worker="a", at=3.5) == 0
 
@@ -192,7 +192,7 @@ def test_a_clock_that_is_set_back_stops_nobody(connection: Any, model: str, stor
     Limits(store).set(model, Limit(requests_per_minute=1000, concurrency=1))
     assert begun(connection, model, worker="a", at=3600) == 0
     assert begun(connection, model, worker="b", at=3600) is None
-    connection.execute("SELECT end_calls(%s, 'a', 0, 0, 0)", (model,))
+    connection.execute("SELECT end_calls(%s, 'a', 0, 0, 0, 30.0)", (model,))
     assert begun(connection, model, worker="c") == 0
     assert begun(connection, model, worker="c", at=1) == 0
 
