@@ -31,6 +31,8 @@ __all__ = [
     "Ending",
     "KeptTask",
     "Scope",
+    "SharedCall",
+    "SharedLimits",
     "TaskLog",
     "budgeted",
     "current",
@@ -76,6 +78,41 @@ class TaskLog(Protocol):
         ...
 
 
+class SharedCall(Protocol):
+    """A call of a model that wants to begin within limits that several processes share."""
+
+    def begin(self) -> float:
+        """Begin if it may.
+
+        Returns:
+            0 where it has begun, else in how many seconds to ask again; sooner where the bell rings.
+        """
+        ...
+
+    def end(self, tokens: int | None) -> None:
+        """The call has ended and took so many tokens, ``None`` where nobody knows; or it will not begin any more."""
+        ...
+
+
+class SharedLimits(Protocol):
+    """Limits on calls of models that several processes share. Its methods return at once, in whichever thread."""
+
+    def ask(self, model: str, endpoint: str, tokens: int, ring: Callable[[], object]) -> SharedCall:
+        """Say that a call is the next one of this process.
+
+        Args:
+            model: its name.
+            endpoint: where it is, where it says so.
+            tokens: what it is expected to take.
+            ring: called, in any thread, when it should ask again.
+        """
+        ...
+
+    def close(self, model: str, endpoint: str, seconds: float) -> None:
+        """Let nobody call a model for a while, because its provider said so."""
+        ...
+
+
 def _uncounted() -> Account:
     return Account(keeps_calls=False)
 
@@ -96,6 +133,7 @@ class Scope:
         owner: the node at work; one that is called by hand is not.
         home: where ``emit`` is called.
         tasks: keeps what the tasks of the node at work give; ``None`` where nothing is kept of them.
+        shared: limits on calls of models that other processes count for too; ``None`` where there are none.
     """
 
     emit: Callable[[Event], None] | None = None
@@ -109,6 +147,7 @@ class Scope:
     owner: object = None
     home: Home = field(default_factory=Home)
     tasks: TaskLog | None = None
+    shared: SharedLimits | None = None
 
     def tell(self, event: Event) -> None:
         """Report an event where the observer is at home: whoever works in another thread hands it over."""
@@ -144,6 +183,7 @@ class Scope:
             crew=name,
             owner=owner,
             home=self.home,
+            shared=self.shared,
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from crewgraph.cluster.book import Book, Overtaken
 from crewgraph.cluster.committer import Committer
 from crewgraph.cluster.janitor import Janitor
+from crewgraph.cluster.limiter import Limiter
 from crewgraph.cluster.names import APPLICATION, WORKFLOW, queue_of, structure_of
 from crewgraph.cluster.reader import Reader
 from crewgraph.cluster.requeue import describe
@@ -99,6 +100,7 @@ class Worker:
     committer: Committer | None = None
     reader: Reader | None = None
     janitor: Janitor | None = None
+    limiter: Limiter | None = None
 
     def start(self) -> None:
         """Begin to take runs.
@@ -118,6 +120,8 @@ class Worker:
             self.address, self.name, {name: each.structure for name, each in self.served.items()}, self.dead_after
         )
         self.janitor.beat()
+        self.limiter = Limiter(self.address, self.name, self.dead_after)
+        self.limiter.start()
         config: DBOSConfig = {
             "name": APPLICATION, "system_database_url": self.address, "application_version": APPLICATION,
             "executor_id": self.name, "run_migrations": False, "max_executor_threads": THREADS,
@@ -142,8 +146,10 @@ class Worker:
         assert self.committer is not None, "it was started"
         assert self.reader is not None, "it was started"
         assert self.janitor is not None, "it was started"
+        assert self.limiter is not None, "it was started"
         self.committer.close()
         self.reader.close()
+        self.limiter.stop()
         self.janitor.stop()
 
     # ---- one run -----------------------------------------------------------------------------------------------
@@ -191,7 +197,7 @@ class Worker:
             ended.append(run)
 
         pipeline, known, outer = served.pipeline, book.known, current()
-        scope = replace(outer, policy=UNDECLARED.over(pipeline.policy).over(outer.policy))
+        scope = replace(outer, policy=UNDECLARED.over(pipeline.policy).over(outer.policy), shared=self.limiter)
         job = Job(self.concurrency, False, None, deliver, scope=scope, journal=book)
         (row,) = rows([json.loads(known.identity.text)], served.plan)
         await LocalEngine().execute(served.plan, [replace(row, index=known.place, identity=known.identity)], job)

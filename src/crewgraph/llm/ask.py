@@ -86,7 +86,7 @@ class Asker:
             except Failed as failed:
                 wait = _wait(failed.error, attempt, policy)
                 if not failed.is_replayed:
-                    gate_of(llm).close_for(_pause(failed.error, wait, policy))
+                    gate_of(llm).close_for(_pause(failed.error, wait, policy), self.scope.shared)
                 elif wait is not None:
                     wait = 0.0  # nobody was called who would need the rest
                 self.scope.tell(replace(failed.event, retry_in=wait))

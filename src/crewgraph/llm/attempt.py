@@ -163,7 +163,7 @@ class Attempt:
         reserved = await reserve(self.scope.meters, want, model=self.llm.model)
         gate, spent = gate_of(self.llm), UsageMetrics()
         try:
-            entered = await gate.enter(self.policy.limit, want.tokens)
+            entered = await gate.enter(self.policy.limit, want.tokens, self.scope.shared)
             try:
                 if self.scope.account.is_stopped:
                     raise WorkStopped(self.llm.model)

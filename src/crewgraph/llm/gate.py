@@ -4,6 +4,8 @@ In any 60 seconds at most ``requests_per_minute`` calls begin and at most ``toke
 of the last minute decides, so there is no burst beyond the limit at the border between two minutes. Whoever waits is
 let through in the order of arrival, whichever event loop or thread it is in; one whose event loop stands still loses
 its place. A provider that asks everybody to wait closes the gate for everybody.
+
+Limits that several processes share stand behind the gate: the first in the queue asks for them.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 
 from crewgraph.policy import Limit
+from crewgraph.scope import SharedCall, SharedLimits
 from crewgraph.threads import Bell
 
 __all__ = ["Gate", "Log", "Pass", "gate_of"]
@@ -36,11 +39,27 @@ NO_LIMIT = Limit.model_construct()
 
 @dataclass(eq=False, slots=True)
 class Pass:
-    """A call that was let through: when, the tokens that it is taken to need, and whether they still count."""
+    """A call that was let through: when, the tokens that it is taken to need, and whether they still count.
+
+    Attributes:
+        shared: the same call, as far as other processes count for it too.
+    """
 
     at: float
     tokens: int
     counts: bool = True
+    shared: SharedCall | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Turn:
+    """A call that wants to be let through."""
+
+    limit: Limit
+    tokens: int
+    limits: SharedLimits | None
+    bell: Bell = field(default_factory=Bell)
+    shared: SharedCall | None = None
 
 
 class Log:
@@ -108,45 +127,60 @@ class Gate:
 
     Args:
         clock: seconds that only grow, the same for all threads.
+        model: the name of the model.
+        endpoint: where it is, where it says so.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, model: str = "", endpoint: str = "") -> None:
         self._clock = clock
+        self._model = model, endpoint
         self._lock = threading.Lock()
         self._log = Log()
         self._under_way = 0
         self._closed_until = -math.inf
         self._queue = OrderedDict[Bell, float]()  # who waits, in the order of arrival, and when it last looked
 
-    async def enter(self, limit: Limit | None, tokens: int) -> Pass:
+    async def enter(self, limit: Limit | None, tokens: int, shared: SharedLimits | None = None) -> Pass:
         """Wait until a call may begin.
 
         Args:
             limit: what holds for this caller; the calls of all callers count.
             tokens: what the call is expected to take; :meth:`leave` puts it right.
+            shared: limits of this caller for which other processes count too.
         """
-        limit = limit or NO_LIMIT
-        with self._lock:
-            if self._first() is None and self._delay(limit, tokens) <= 0:
-                return self._admitted(tokens)
-            me = Bell()
-            self._queue[me] = self._clock()
+        turn = Turn(limit or NO_LIMIT, tokens, shared)
         try:
-            return await self._turn_of(me, limit, tokens)
+            return self._entered_at_once(turn) or await self._entered(turn)
+        except BaseException:
+            if turn.shared is not None:
+                turn.shared.end(None)
+            raise
+
+    def _entered_at_once(self, turn: Turn) -> Pass | None:
+        with self._lock:
+            if self._first() is None and self._delay(turn) <= 0:
+                return self._admitted(turn)
+            self._queue[turn.bell] = self._clock()
+        return None
+
+    async def _entered(self, turn: Turn) -> Pass:
+        try:
+            return await self._turn_of(turn)
         finally:
             with self._lock:
-                self._queue.pop(me, None)
+                self._queue.pop(turn.bell, None)
             self._wake_first()
 
-    async def _turn_of(self, me: Bell, limit: Limit, tokens: int) -> Pass:
+    async def _turn_of(self, turn: Turn) -> Pass:
+        me = turn.bell
         while True:
             heard, delay = me.listen(), LOOK  # before looking, so that nothing happens in between unheard
             with self._lock:
                 self._queue[me] = self._clock()  # keeps its place; who was passed over is the last now
                 if self._first() is me:
-                    delay = self._delay(limit, tokens)
+                    delay = self._delay(turn)
                 if delay <= 0:
-                    return self._admitted(tokens)
+                    return self._admitted(turn)
             with anyio.move_on_after(min(delay, LOOK)):
                 await heard.wait()
             me.forget(heard)
@@ -157,12 +191,16 @@ class Gate:
             self._under_way -= 1
             if tokens is not None:
                 self._log.correct(entered, tokens)
+        if entered.shared is not None:
+            entered.shared.end(tokens)
         self._wake_first()
 
-    def close_for(self, seconds: float) -> None:
-        """Let nobody through for a while, because the provider said so."""
+    def close_for(self, seconds: float, shared: SharedLimits | None = None) -> None:
+        """Let nobody through for a while, because the provider said so; nor in other processes, where they share limits."""
         with self._lock:
             self._closed_until = max(self._closed_until, self._clock() + seconds)
+        if shared is not None and seconds > 0:
+            shared.close(*self._model, seconds)
 
     def _wake_first(self) -> None:
         """Let the first in the queue look again; one whose event loop is gone stands in nobody's way."""
@@ -184,16 +222,23 @@ class Gate:
             del self._queue[first]
         return None
 
-    def _admitted(self, tokens: int) -> Pass:
+    def _admitted(self, turn: Turn) -> Pass:
         self._under_way += 1
-        return self._log.add(tokens, now=self._clock())
+        entered = self._log.add(turn.tokens, now=self._clock())
+        entered.shared = turn.shared
+        return entered
 
-    def _delay(self, limit: Limit, tokens: int) -> float:
+    def _delay(self, turn: Turn) -> float:
         """Seconds until the call may begin as far as is known; infinite where another one has to end first."""
-        now = self._clock()
+        now, limit = self._clock(), turn.limit
         if limit.concurrency is not None and self._under_way >= limit.concurrency:
             return math.inf
-        return max(self._closed_until - now, self._log.delay(limit, tokens, now=now))
+        delay = max(self._closed_until - now, self._log.delay(limit, turn.tokens, now=now))
+        if delay > 0 or turn.limits is None:
+            return delay
+        if turn.shared is None:
+            turn.shared = turn.limits.ask(*self._model, turn.tokens, turn.bell.ring)
+        return turn.shared.begin()  # the last word: what has begun there is let through here
 
 
 _gates = dict[tuple[str, str], Gate]()
@@ -202,11 +247,11 @@ _gates_lock = threading.Lock()
 
 def gate_of(llm: object) -> Gate:
     """The gate of a model, by its name and, where it says so, its endpoint."""
-    key = str(getattr(llm, "model", "")), str(getattr(llm, "endpoint", None) or "")
+    model, endpoint = key = str(getattr(llm, "model", "")), str(getattr(llm, "endpoint", None) or "")
     gate = _gates.get(key)
     if gate is None:
         with _gates_lock:
-            gate = _gates.setdefault(key, Gate())
+            gate = _gates.setdefault(key, Gate(model=model, endpoint=endpoint))
     return gate
 
 

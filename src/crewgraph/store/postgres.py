@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from crewgraph.errors import StoreError
+from crewgraph.store.model_limits import MODEL_LIMITS
 
 __all__ = [
     "ALIVE",
@@ -145,6 +146,7 @@ def prepare(address: str) -> None:
     with connected(address) as connection, translated(address), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         connection.execute(TABLES)
+        connection.execute(MODEL_LIMITS)
         connection.execute("INSERT INTO meta VALUES ('version', %s) ON CONFLICT DO NOTHING", (VERSION,))
         (found,) = connection.execute("SELECT value FROM meta WHERE key = 'version'").fetchone()
         if found != VERSION:

@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crewgraph.llm.gate import KEPT, SILENCE, WINDOW, Gate, Log, Pass, gate_of
@@ -328,6 +328,7 @@ async def test_cancelled_as_the_turn_comes() -> None:
         st.tuples(st.integers(0, 30), st.integers(1, 20), st.integers(0, 5), st.booleans()), min_size=1, max_size=12
     ),
 )
+@settings(deadline=None)  # the machine may be busy
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_any_callers(backend: str, limit: Limit, callers: list[tuple[int, int, int, bool]]) -> None:
     """Whoever comes, stays and leaves when: limits hold, nobody waits for ever, the order is that of arrival."""
@@ -484,6 +485,81 @@ def test_who_waits_behind_one_that_stands_still(monkeypatch: pytest.MonkeyPatch)
     anyio.run(patient)
     gate.leave(loop.run_until_complete(task), tokens=None)
     loop.close()
+
+
+class Shared:
+    """Limits that other processes share: lets calls in when it is told to, and keeps what it was asked."""
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.is_open = is_open
+        self.asked, self.ended, self.closed = (
+            list[int](),
+            list[tuple[int, int | None]](),
+            list[tuple[str, str, float]](),
+        )
+        self.rings = list[Callable[[], object]]()
+
+    def ask(self, model: str, endpoint: str, tokens: int, ring: Callable[[], object]) -> SharedOne:
+        self.asked.append(tokens)
+        self.rings.append(ring)
+        return SharedOne(self, tokens)
+
+    def close(self, model: str, endpoint: str, seconds: float) -> None:
+        self.closed.append((model, endpoint, seconds))
+
+
+class SharedOne:
+    def __init__(self, shared: Shared, tokens: int) -> None:
+        self.shared, self.tokens = shared, tokens
+
+    def begin(self) -> float:
+        return 0.0 if self.shared.is_open else float("inf")
+
+    def end(self, tokens: int | None) -> None:
+        self.shared.ended.append((self.tokens, tokens))
+
+
+async def test_the_first_asks_for_shared_limits() -> None:
+    """Only the first in the queue asks what other processes leave, and only when the gate itself would let it through."""
+    gate, shared, came = Gate(anyio.current_time), Shared(is_open=False), list[int]()
+
+    async def one(number: int) -> None:
+        entered = await gate.enter(Limit(concurrency=2), number, shared)
+        came.append(number)
+        await anyio.sleep(1)
+        gate.leave(entered, tokens=number + 100)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(1, 4):
+            tasks.start_soon(one, number)
+            await others_run()
+        assert (shared.asked, came) == ([1], [])
+        shared.is_open = True
+        shared.rings[0]()
+        await others_run()
+        await anyio.sleep(0.5)
+        assert (shared.asked, came) == ([1, 2], [1, 2])
+    assert came == [1, 2, 3]
+    assert sorted(shared.ended) == [(number, number + 100) for number in (1, 2, 3)]
+
+
+async def test_who_is_cancelled_leaves_shared_limits() -> None:
+    """Whoever stops waiting for other processes says so; whoever never asked says nothing."""
+    gate, shared = Gate(anyio.current_time), Shared(is_open=False)
+    async with anyio.create_task_group() as tasks:
+        for number in (1, 2):
+            tasks.start_soon(gate.enter, None, number, shared)
+            await others_run()
+        tasks.cancel_scope.cancel()
+    assert (shared.asked, shared.ended) == ([1], [(1, None)])
+
+
+async def test_the_provider_closes_shared_limits() -> None:
+    """Other processes hear of a pause, and of where it holds; of none they hear nothing."""
+    gate, shared = Gate(anyio.current_time, model="m", endpoint="http://a"), Shared()
+    gate.close_for(7, shared)
+    gate.close_for(0, shared)
+    assert shared.closed == [("m", "http://a", 7)]
 
 
 class TestGateOf:

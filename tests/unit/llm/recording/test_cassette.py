@@ -370,7 +370,7 @@ async def test_retries_do_not_wait(tape: Path, monkeypatch: pytest.MonkeyPatch) 
     closed = list[float]()
 
     class Gate:
-        def close_for(self, seconds: float) -> None:
+        def close_for(self, seconds: float, shared: object = None) -> None:
             closed.append(seconds)
 
     with record(tape):
