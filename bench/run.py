@@ -11,6 +11,7 @@ import gc
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from crewgraph import Graph, Pipeline, Router, Step
@@ -75,12 +76,13 @@ def routed() -> Pipeline:
 async def raw_routed(values: Values) -> Values:
     """The same by hand."""
     values = await body(values)
-    if values["v"] % 3 == 0:
-        values = await body(await body(values))
-    elif values["v"] % 3 == 1:
-        values = await body(await body(values))
-    else:
-        values = await body(await body(values))
+    match values["v"] % 3:
+        case 0:
+            values = await body(await body(values))
+        case 1:
+            values = await body(await body(values))
+        case _:
+            values = await body(await body(values))
     return await body(values)
 
 
@@ -94,7 +96,7 @@ def layered(layers: int, width: int) -> Pipeline:
     rows = [[added(f"n{layer}.{place}") for place in range(width)] for layer in range(layers)]
     first, last = added("first"), added("last")
     edges = [(first, node) for node in rows[0]]
-    for early, late in zip(rows, rows[1:], strict=False):
+    for early, late in pairwise(rows):
         edges += [(early[source], late[place]) for place in range(width) for source in sorted(before(place, width))]
     return Graph([*edges, *((node, last) for node in rows[-1])])
 
