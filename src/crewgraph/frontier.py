@@ -46,7 +46,7 @@ class Frontier:
 
     def start(self) -> list[int]:
         """The nodes that are ready at the beginning."""
-        ready = list[int]()
+        ready: list[int] = []
         for node, waiting in enumerate(self._wiring.indegrees):
             if waiting == 0:
                 self._arrived[node] = 1
@@ -73,7 +73,8 @@ class Frontier:
 
     def _settle(self, node: int, route: str | None) -> list[int]:
         wiring, waiting, arrived, state = self._wiring, self._waiting, self._arrived, self.state
-        ready, settled = list[int](), [(node, route)]
+        ready: list[int] = []
+        settled = [(node, route)]
         for each, taken in settled:  # which grows meanwhile
             is_alive = arrived[each]
             state[each] = DONE if is_alive else SKIPPED

@@ -123,7 +123,8 @@ class Step(Stage):
         return f"<step {self.name}>"
 
     def _arguments(self, given: Handoff) -> tuple[list[Any], dict[str, Any]]:
-        kwargs, misfits = dict[str, Any](), dict[str, str]()
+        kwargs: dict[str, Any] = {}
+        misfits: dict[str, str] = {}
         for key, check in self._look_up().items():
             if key in given:
                 value = given[key]
@@ -253,8 +254,11 @@ def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, ins
 
 def _plain_output(value: Any) -> CrewOutput | None:
     """What a dict gave whose keys are text, as most steps return."""
-    if type(value) is not dict or any(type(key) is not str for key in value):
+    if type(value) is not dict:
         return None
+    for key in value:
+        if type(key) is not str:
+            return None
     raw = as_text(value)
     return CrewOutput.of_keys(raw, dict(value)) if raw.isascii() or is_text(raw) else None
 

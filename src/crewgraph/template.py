@@ -143,7 +143,7 @@ def is_text(value: str) -> bool:
     return True
 
 
-_as_json = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
+_as_json = json.JSONEncoder(ensure_ascii=False, default=_plain, check_circular=False).encode
 
 
 def placeholder_name(name: str) -> str:

@@ -20,13 +20,13 @@ MONEY = ("picodollars", "unpriced_requests")
 M = TypeVar("M", bound=BaseModel)
 
 
-def built(kind: type[M], given: set[str], /, **fields: Any) -> M:
+def built(kind: type[M], given: set[str], fields: dict[str, Any]) -> M:
     """A model of values that are known to fit: nothing is validated, copied or filled in.
 
     Args:
         kind: the model, which has no private attributes.
         given: which of the fields count as set.
-        **fields: all of them.
+        fields: all of them; from now on the model's own.
     """
     made = kind.__new__(kind)
     _set(made, "__dict__", fields)
@@ -66,10 +66,7 @@ class UsageMetrics(BaseModel):
     @classmethod
     def nothing(cls) -> UsageMetrics:
         """The empty count: as ``UsageMetrics()``, which is validated."""
-        return built(
-            cls, set(), total_tokens=0, prompt_tokens=0, cached_prompt_tokens=0, completion_tokens=0, successful_requests=0,
-            failed_requests=0, picodollars=0, unpriced_requests=0,
-        )  # fmt: skip
+        return built(cls, set(), _NOTHING.copy())
 
     @property
     def cost(self) -> float | None:
@@ -120,6 +117,9 @@ class UsageMetrics(BaseModel):
         for part in parts:
             total.add_usage_metrics(part)
         return total
+
+
+_NOTHING = dict.fromkeys(UsageMetrics.model_fields, 0)
 
 
 def picodollars(usd: float) -> int:
@@ -186,7 +186,7 @@ class Account:
 
     def __init__(self, parent: Account | None = None, *, keeps_calls: bool = True) -> None:
         self.usage = UsageMetrics.nothing()
-        self.calls = list[Call]()
+        self.calls: list[Call] = []
         self.refused: Exception | None = None
         self._parent = parent
         self._keeps_calls = keeps_calls

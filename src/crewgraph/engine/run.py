@@ -91,17 +91,17 @@ class Run:
         self.inputs = isolated(inputs)
         self.parent = parent
         self.frontier = Frontier(plan.wiring)
-        self.outputs = dict[int, CrewOutput]()
-        self.marks = dict[int, Mark]()
-        self.subruns = dict[int, Run]()
+        self.outputs: dict[int, CrewOutput] = {}
+        self.marks: dict[int, Mark] = {}
+        self.subruns: dict[int, Run] = {}
         self.unsettled = 0
         self.error: BaseException | None = None
         self.cancelled = False
         self.is_told = False
         self.log: Log | None = None
         self.scope: Scope = scope or (parent[0].scope if parent else Scope())
-        self._after = dict[int, Values]()
-        self._merged_before = dict[int, Values]()
+        self._after: dict[int, Values] = {}
+        self._merged_before: dict[int, Values] = {}
 
     # ---- advancing ---------------------------------------------------------------------------------------------
 

@@ -107,10 +107,11 @@ class CrewOutput(Answer):
             raw: the text; without lone surrogates, which no encoding takes.
             keys: from now on the output's own.
         """
-        return built(
-            CrewOutput, {"raw", "json_dict"}, raw=raw, pydantic=None, json_dict=keys, tasks_output=[],
-            token_usage=UsageMetrics.nothing(), calls=[],
-        )  # fmt: skip
+        fields: dict[str, Any] = {
+            "raw": raw, "pydantic": None, "json_dict": keys, "tasks_output": [], "token_usage": UsageMetrics.nothing(),
+            "calls": [],
+        }  # fmt: skip
+        return built(CrewOutput, {"raw", "json_dict"}, fields)
 
     @property
     def cost(self) -> float | None:
