@@ -7,7 +7,6 @@ are settled and at least one of them arrived, so a join waits for every branch t
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 __all__ = ["DONE", "IDLE", "READY", "SKIPPED", "Frontier", "Wiring"]
@@ -47,11 +46,15 @@ class Frontier:
 
     def start(self) -> list[int]:
         """The nodes that are ready at the beginning."""
-        ready = list[int]()
+        ready: list[int] = []
         for node, waiting in enumerate(self._wiring.indegrees):
             if waiting == 0:
                 self._arrived[node] = 1
-                ready += self._settle(node, None) if self._wiring.passive[node] else self._hand_out(node)
+                if self._wiring.passive[node]:
+                    ready += self._settle(node, None)
+                else:
+                    self.state[node] = READY
+                    ready.append(node)
         return ready
 
     def done(self, node: int, route: str | None = None) -> list[int]:
@@ -68,25 +71,22 @@ class Frontier:
             raise ValueError(f"node {node} is not ready")
         return self._settle(node, route)
 
-    def _hand_out(self, node: int) -> list[int]:
-        self.state[node] = READY
-        return [node]
-
     def _settle(self, node: int, route: str | None) -> list[int]:
-        wiring, waiting, arrived, ready = self._wiring, self._waiting, self._arrived, list[int]()
-        todo = deque([(node, route)])
-        while todo:
-            node, route = todo.popleft()
-            alive = arrived[node]
-            self.state[node] = DONE if alive else SKIPPED
-            for target, label in wiring.successors[node]:
-                if alive and (label is None or label == route):
+        wiring, waiting, arrived, state = self._wiring, self._waiting, self._arrived, self.state
+        ready: list[int] = []
+        settled = [(node, route)]
+        for each, taken in settled:  # which grows meanwhile
+            is_alive = arrived[each]
+            state[each] = DONE if is_alive else SKIPPED
+            for target, label in wiring.successors[each]:
+                if is_alive and (label is None or label == taken):
                     arrived[target] = 1
                 waiting[target] -= 1
                 if waiting[target] == 0:
                     if wiring.passive[target] or not arrived[target]:
-                        todo.append((target, None))
+                        settled.append((target, None))
                     else:
-                        ready += self._hand_out(target)
+                        state[target] = READY
+                        ready.append(target)
         ready.sort()
         return ready

@@ -82,7 +82,10 @@ def isolated(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Objects of other kinds are handed over as they are. Where all values are plain, it is a shallow copy.
     """
-    if not any(isinstance(value, _CONTAINERS) for value in values.values()):
+    for value in values.values():
+        if isinstance(value, _CONTAINERS):
+            break
+    else:
         return dict(values)
     copies, todo = dict[int, Any](), list[Any]()
     unshared = {key: _unshared(value, copies, todo) for key, value in values.items()}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import monotonic
@@ -28,6 +28,7 @@ from crewgraph.usage import Account, Call, UsageMetrics
 
 __all__ = [
     "NEVER",
+    "Deferred",
     "Ending",
     "KeptTask",
     "Scope",
@@ -194,12 +195,52 @@ def _told(emit: Callable[[Event], None], event: Event) -> None:
         _log.exception("an observer raised; the run goes on")
 
 
-_scope: ContextVar[Scope | None] = ContextVar("crewgraph scope", default=None)
+_LOCK = threading.Lock()
+"""One for all: a scope is made once, in microseconds."""
+
+
+class Deferred:
+    """A scope that is made when somebody asks for it: most steps never do.
+
+    Args:
+        make: makes the scope, with an account of its own.
+    """
+
+    __slots__ = ("_is_closed", "_made", "_make")
+
+    def __init__(self, make: Callable[[], Scope]) -> None:
+        self._make = make
+        self._made: Scope | None = None
+        self._is_closed = False
+
+    @property
+    def made(self) -> Scope | None:
+        """The scope, if anybody has asked for it."""
+        return self._made
+
+    def scope(self) -> Scope:
+        """The scope; threads of one node may ask for it at the same time."""
+        with _LOCK:
+            if self._made is None:
+                self._made = self._make()
+                if self._is_closed:
+                    self._made.account.close()
+            return self._made
+
+    def close(self) -> None:
+        """The work has ended: close its account, also where it is made only now by a thread that goes on."""
+        self._is_closed = True
+        if self._made is not None:
+            self._made.account.close()
+
+
+_scope: ContextVar[Scope | Deferred | None] = ContextVar("crewgraph scope", default=None)
 
 
 def current() -> Scope:
     """The scope that this code runs in; one of its own where it was called by hand."""
-    return _scope.get() or Scope(emit=by_hand())
+    found = _scope.get()
+    return found.scope() if isinstance(found, Deferred) else found or Scope(emit=by_hand())
 
 
 def is_within() -> bool:
@@ -207,14 +248,24 @@ def is_within() -> bool:
     return _scope.get() is not None
 
 
-@contextmanager
-def entered(scope: Scope) -> Generator[Scope]:
-    """Make a scope the current one."""
-    token = _scope.set(scope)
-    try:
-        yield scope
-    finally:
-        _scope.reset(token)
+class entered:  # noqa: N801 - read as a verb; a generator would take three times as long
+    """Make a scope the current one for as long as this lasts.
+
+    Args:
+        scope: the scope.
+    """
+
+    __slots__ = ("_entering", "_token")
+
+    def __init__(self, scope: Scope | Deferred) -> None:
+        self._entering = scope
+
+    def __enter__(self) -> Scope | Deferred:
+        self._token = _scope.set(self._entering)
+        return self._entering
+
+    def __exit__(self, *_: object) -> None:
+        _scope.reset(self._token)
 
 
 def too_long(what: str, seconds: float) -> Ending:

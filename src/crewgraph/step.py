@@ -21,8 +21,8 @@ from crewgraph.policy import Budget, Policy
 from crewgraph.returns import gives_of
 from crewgraph.shapes import coercer, is_union, peeled
 from crewgraph.syntax import Stage
-from crewgraph.template import as_text
-from crewgraph.threads import called, is_async
+from crewgraph.template import as_text, is_text
+from crewgraph.threads import awaited, called, is_async
 
 __all__ = ["Step", "step"]
 
@@ -68,7 +68,7 @@ class Step(Stage):
         self._positional = [key for key, one in parameters.items() if one.kind is one.POSITIONAL_ONLY]
         self._takes_rest = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
         self._takes: Declared | None = None
-        self._checks: dict[str, Callable[[Any], Any]] | None = None
+        self._checks: dict[str, Callable[[Any], Any] | None] | None = None
         self.is_async = is_async(function)
         functools.update_wrapper(self, function, updated=())
 
@@ -84,10 +84,14 @@ class Step(Stage):
             ValueMisfit: values do not have the types of their parameters.
         """
         args, kwargs = self._arguments(Handoff.of(inputs))
-        if not self.inline:
-            return self._output(await called(self.function, *args, **kwargs))
-        value = self.function(*args, **kwargs)
-        return self._output(await value if inspect.isawaitable(value) else value)
+        if self.inline or self.is_async:
+            value = self.function(*args, **kwargs)
+            value = await value if self.is_async or inspect.isawaitable(value) else value
+            if type(value) is not dict and not self.inline:  # it may be a kickoff that nobody awaited
+                value = await awaited(value)
+        else:
+            value = await called(self.function, *args, **kwargs)
+        return self._output(value)
 
     def interface(self) -> Interface:
         """What the signature says: parameters are needs, the return annotation is what it gives."""
@@ -119,26 +123,37 @@ class Step(Stage):
         return f"<step {self.name}>"
 
     def _arguments(self, given: Handoff) -> tuple[list[Any], dict[str, Any]]:
-        kwargs, missing, misfits = dict[str, Any](), list[str](), dict[str, str]()
-        checks = self._look_up()
-        for key, default in self._named.items():
-            if key == ALL_VALUES:
-                kwargs[key] = self._whole(given)
-            elif given.reaches(key):
-                try:
-                    kwargs[key] = checks[key](given.reach(key)) if key in checks else given.reach(key)
-                except ValueError as error:
-                    misfits[key] = str(error)
-            elif default is inspect.Parameter.empty:
-                missing.append(key)
+        kwargs: dict[str, Any] = {}
+        misfits: dict[str, str] = {}
+        for key, check in self._look_up().items():
+            if key in given:
+                value = given[key]
+            elif key in given.beside:
+                value = given.beside[key]
+            else:
+                continue
+            try:
+                kwargs[key] = value if check is None else check(value)
+            except ValueError as error:
+                misfits[key] = str(error)
+        if len(kwargs) < len(self._named):
+            self._complete(kwargs, given, misfits)
+        args = [kwargs.pop(key, self._named[key]) for key in self._positional] if self._positional else []
+        if self._takes_rest:
+            kwargs |= {key: value for key, value in given.items() if key not in self._named}
+        return args, kwargs
+
+    def _complete(self, kwargs: dict[str, Any], given: Handoff, misfits: Mapping[str, str]) -> None:
+        """Add all values as one, where they are wanted; what is lacking else must have a default."""
+        if ALL_VALUES in self._named:
+            kwargs[ALL_VALUES] = self._whole(given)
+        lacking = [key for key in self._named if key not in kwargs and key not in misfits]
+        missing = [key for key in lacking if self._named[key] is inspect.Parameter.empty]
         if missing:
             where = [f"step '{self.name}'"]
             raise TemplateError(dict.fromkeys(missing, where), known=given, or_else="give the parameter a default")
         if misfits:
             raise ValueMisfit(f"step '{self.name}'", misfits)
-        args = [kwargs.pop(key, self._named[key]) for key in self._positional]
-        rest = {key: value for key, value in given.items() if key not in self._named} if self._takes_rest else {}
-        return args, kwargs | rest
 
     def _whole(self, given: Handoff) -> Any:
         """All values: as a dict, or as the model that the parameter declares."""
@@ -149,19 +164,20 @@ class Step(Stage):
     def _hints(self) -> dict[str, Any]:
         return _hints(_annotated(self.function))
 
-    def _look_up(self) -> dict[str, Callable[[Any], Any]]:
-        """How each value is checked that a parameter declares a type for; looked up once, when first needed."""
+    def _look_up(self) -> dict[str, Callable[[Any], Any] | None]:
+        """How the value of each parameter is checked, where it declares a type; looked up once, when first needed."""
         if self._checks is None:
             hints = self._hints()
             whole = _without_none(hints.get(ALL_VALUES))
             if ALL_VALUES in self._named and is_declarable(whole):
                 self._takes = declared(whole)
-            found = {key: coercer(hints[key]) for key in self._named if key != ALL_VALUES and key in hints}
-            self._checks = {key: check for key, check in found.items() if check is not None}
+            self._checks = {
+                key: coercer(hints[key]) if key in hints else None for key in self._named if key != ALL_VALUES
+            }
         return self._checks
 
     def _output(self, value: Any) -> CrewOutput:
-        known = _known_output(value)
+        known = _plain_output(value) or _known_output(value)
         if known is not None:
             return known
         if isinstance(value, Awaitable | Iterator | AsyncIterator):
@@ -234,6 +250,17 @@ def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, ins
         if parameter.kind is parameter.VAR_POSITIONAL
     ]
     return parameters, tuple(problems)
+
+
+def _plain_output(value: Any) -> CrewOutput | None:
+    """What a dict gave whose keys are text, as most steps return."""
+    if type(value) is not dict:
+        return None
+    for key in value:
+        if type(key) is not str:
+            return None
+    raw = as_text(value)
+    return CrewOutput.of_keys(raw, dict(value)) if raw.isascii() or is_text(raw) else None
 
 
 def _known_output(value: Any) -> CrewOutput | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-__all__ = ["Template", "as_text", "lookalikes", "parse", "placeholder_name"]
+__all__ = ["Template", "as_text", "is_text", "lookalikes", "parse", "placeholder_name"]
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\s]+)\}|[{}]")
 
@@ -119,7 +119,7 @@ def as_text(value: object) -> str:
         if isinstance(value, BaseModel):
             return value.model_dump_json()
         if isinstance(value, dict | list | tuple | set | frozenset):
-            return json.dumps(value, ensure_ascii=False, default=_plain)
+            return _as_json(value)
     except (TypeError, ValueError, RecursionError):  # odd keys, or a value that contains itself, has no JSON
         return str(value)
     return str(value)
@@ -132,6 +132,18 @@ def _plain(value: object) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     return str(value)
+
+
+def is_text(value: str) -> bool:
+    """Whether a string is text: without lone surrogates, which no encoding takes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False, default=_plain, check_circular=False).encode
 
 
 def placeholder_name(name: str) -> str:

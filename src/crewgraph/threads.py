@@ -19,7 +19,7 @@ from anyio.lowlevel import RunVar
 
 from crewgraph.bridge import in_event_loop, trio_here
 
-__all__ = ["Bell", "Home", "called", "is_async", "waker"]
+__all__ = ["Bell", "Home", "awaited", "called", "is_async", "waker"]
 
 MAX_THREADS = 100
 
@@ -33,8 +33,13 @@ async def called(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> 
     else:
         work = functools.partial(_boxed, function, args, kwargs)
         (value,) = await anyio.to_thread.run_sync(work, limiter=_limiter(), abandon_on_cancel=True)
+    return await awaited(value)
+
+
+async def awaited(value: Any) -> Any:
+    """What comes in the end of something that may be awaited: a kickoff nobody awaited; a finished one gives itself."""
     last: object = None
-    while inspect.isawaitable(value) and value is not last:  # a kickoff nobody awaited; a finished one gives itself
+    while inspect.isawaitable(value) and value is not last:
         last, value = value, await value
     return value
 

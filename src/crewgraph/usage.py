@@ -6,15 +6,37 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Account", "Call", "UsageMetrics", "by", "dollars", "picodollars"]
+__all__ = ["Account", "Call", "UsageMetrics", "built", "by", "dollars", "picodollars"]
 
 PICO = 10**12
 MONEY = ("picodollars", "unpriced_requests")
 """What a plain dict need not say to be equal to a count of tokens."""
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def built(kind: type[M], given: set[str], fields: dict[str, Any]) -> M:
+    """A model of values that are known to fit: nothing is validated, copied or filled in.
+
+    Args:
+        kind: the model, which has no private attributes.
+        given: which of the fields count as set.
+        fields: all of them; from now on the model's own.
+    """
+    made = kind.__new__(kind)
+    _set(made, "__dict__", fields)
+    _set(made, "__pydantic_fields_set__", given)
+    _set(made, "__pydantic_extra__", None)
+    _set(made, "__pydantic_private__", None)
+    return made
+
+
+_set = object.__setattr__
 
 
 class UsageMetrics(BaseModel):
@@ -40,6 +62,11 @@ class UsageMetrics(BaseModel):
     failed_requests: int = 0
     picodollars: int = 0
     unpriced_requests: int = 0
+
+    @classmethod
+    def nothing(cls) -> UsageMetrics:
+        """The empty count: as ``UsageMetrics()``, which is validated."""
+        return built(cls, set(), _NOTHING.copy())
 
     @property
     def cost(self) -> float | None:
@@ -80,15 +107,19 @@ class UsageMetrics(BaseModel):
         """Add another count to this one, in place."""
         own = vars(self)  # pydantic's way to set an attribute takes ten times as long
         for name, count in usage_metrics.__dict__.items():
-            own[name] += count
+            if count:
+                own[name] += count
 
     @classmethod
     def sum(cls, parts: Iterable[UsageMetrics]) -> UsageMetrics:
         """The total of several counts."""
-        total = cls()
+        total = UsageMetrics.nothing()
         for part in parts:
             total.add_usage_metrics(part)
         return total
+
+
+_NOTHING = dict.fromkeys(UsageMetrics.model_fields, 0)
 
 
 def picodollars(usd: float) -> int:
@@ -154,8 +185,8 @@ class Account:
     """
 
     def __init__(self, parent: Account | None = None, *, keeps_calls: bool = True) -> None:
-        self.usage = UsageMetrics()
-        self.calls = list[Call]()
+        self.usage = UsageMetrics.nothing()
+        self.calls: list[Call] = []
         self.refused: Exception | None = None
         self._parent = parent
         self._keeps_calls = keeps_calls

@@ -17,7 +17,7 @@ from crewgraph.errors import BudgetExceeded, DeadlineExceeded
 from crewgraph.node import call
 from crewgraph.outputs import CrewOutput
 from crewgraph.policy import UNDECLARED, Budget, Policy
-from crewgraph.scope import NEVER, Ending, Scope, budgeted, current, entered, first, too_long, within
+from crewgraph.scope import NEVER, Deferred, Ending, Scope, budgeted, current, entered, first, too_long, within
 from crewgraph.step import step
 from crewgraph.syntax import Pipeline
 from crewgraph.threads import called
@@ -358,3 +358,32 @@ async def test_stopped_accounts() -> None:
 def test_never() -> None:
     """Never is far away."""
     assert NEVER[0] == math.inf
+
+
+# ---- made when asked for ---------------------------------------------------------------------------------------
+
+
+def test_a_deferred_scope_is_made_once() -> None:
+    """Whoever asks gets the same scope, and nothing is made for nobody."""
+    made = list[Scope]()
+
+    def make() -> Scope:
+        made.append(Scope(account=Account()))
+        return made[-1]
+
+    deferred = Deferred(make)
+    with entered(deferred):
+        assert deferred.made is None
+        assert current() is current() is deferred.made
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_the_account_of_a_deferred_scope_is_closed_with_it(is_early: bool) -> None:
+    """Also where it is made only after the end of the work, by a thread that goes on."""
+    deferred = Deferred(lambda: Scope(account=Account()))
+    if is_early:
+        deferred.scope()
+    deferred.close()
+    deferred.scope().account.charge(Call(kind="tool", name="late"))
+    assert deferred.scope().account.calls == []

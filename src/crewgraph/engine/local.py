@@ -25,10 +25,11 @@ class LocalEngine:
         try:
             async with tasks:
                 if isinstance(rows, AsyncGenerator):
+                    pool.is_fed = True
                     tasks.start_soon(pool.guard, partial(pool.feed, rows))
                 else:
                     pool.rows = iter(rows)
-                    pool.hire()
+                    pool.rouse()
         except anyio.get_cancelled_exc_class():
             for run in pool.cut_off():
                 if job.salvage is not None:

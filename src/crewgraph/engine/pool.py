@@ -8,7 +8,6 @@ a run goes on when what its node gave is on disk, and its worker does something 
 
 from __future__ import annotations
 
-import inspect
 import logging
 import math
 import time
@@ -18,30 +17,22 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
-from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from crewgraph.compiler.plan import Plan
-from crewgraph.engine.approvals import parked
-from crewgraph.engine.open_routes import declares, run_inside
 from crewgraph.engine.port import Job, Row
 from crewgraph.engine.run import Mark, Run
 from crewgraph.engine.told import Told
-from crewgraph.engine.work import moment, output_of
+from crewgraph.engine.work import Performer, moment
 from crewgraph.errors import NodeError, StoreError
 from crewgraph.errors.root import in_words
-from crewgraph.graph import Switch, Work
-from crewgraph.handoff import isolated
 from crewgraph.scope import NEVER, Ending, first
-from crewgraph.store import Kept
 from crewgraph.trace import (
     NodeFailed,
-    NodeFinished,
     NodeStarted,
-    RouteTaken,
     RunStarted,
 )
 
@@ -54,6 +45,30 @@ BREATH = 64
 
 
 @dataclass(eq=False, slots=True)
+class Worker:
+    """One of those who walk runs.
+
+    Attributes:
+        scope: around everything that it does; one for many nodes, because a scope takes as long as several nodes.
+        root: the run whose node is at work here, while one is.
+        is_stopped: whether that node was cancelled, and the scope with it.
+        left: the run in which that was, until it is put away.
+        is_off: whether nothing is left to do.
+    """
+
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    root: Run | None = None
+    is_stopped: bool = False
+    left: Run | None = None
+    is_off: bool = False
+
+    def stop(self) -> None:
+        """Cancel the node that is at work here."""
+        self.is_stopped = True
+        self.scope.cancel()
+
+
+@dataclass(eq=False, slots=True)
 class Pool:
     """The workers of one kickoff, and what they have to do."""
 
@@ -61,30 +76,46 @@ class Pool:
     job: Job
     tasks: TaskGroup
     told: Told
+    performer: Performer = field(init=False)
     rows: Iterator[Row] = field(default_factory=lambda: iter(()))
     todo: deque[tuple[Run, int]] = field(default_factory=deque[tuple[Run, int]])
-    workers: int = 0
+    workers: set[Worker] = field(default_factory=set[Worker])
     active: dict[Run, int] = field(default_factory=dict[Run, int])
     """For each open run how many of its nodes are handed out or at work."""
-    scopes: dict[Run, set[anyio.CancelScope]] = field(default_factory=dict[Run, set[anyio.CancelScope]])
+    ending: set[Run] = field(default_factory=set[Run])
+    """Runs of which somebody was told that they ended, and that are being delivered."""
     timers: dict[Run, anyio.CancelScope] = field(default_factory=dict[Run, anyio.CancelScope])
     """For each open run that may not last for ever, who waits for its end."""
     room: anyio.Event = field(default_factory=anyio.Event)
     unwritten: list[tuple[Run, list[int]]] = field(default_factory=list[tuple[Run, list[int]]])
     """With a journal: runs of which a node is done, and what is ready as soon as that is on disk."""
     is_writing: bool = False
+    is_fed: bool = False
+    """Whether inputs come one by one, and more may come."""
     resting: deque[anyio.Event] = field(default_factory=deque[anyio.Event])
-    """Workers that have nothing to do until nodes go on that wait for the disk."""
+    """Workers that have nothing to do until others are done: one that stays is cheaper than a new one."""
     crash: BaseException | None = None
     """What the source of the inputs raised, or whoever takes the results: the kickoff cannot go on."""
 
+    def __post_init__(self) -> None:
+        self.performer = Performer(self.job, self.told, self.keep)
+
     # ---- workers -----------------------------------------------------------------------------------------------
 
-    def hire(self) -> None:
-        """Start one more worker, if there may be one."""
-        if self.workers < self.job.max_concurrency:
-            self.workers += 1
-            self.tasks.start_soon(self.guard, self.work)
+    def rouse(self) -> None:
+        """Have one more worker look for something to do, if there is one or may be one."""
+        if self.resting:
+            self.resting.pop().set()
+        elif len(self.workers) < self.job.max_concurrency:
+            worker = Worker()
+            self.workers.add(worker)
+            self.tasks.start_soon(self.guard, partial(self.work, worker))
+
+    async def rest(self) -> None:
+        """Wait to be roused."""
+        roused = anyio.Event()
+        self.resting.append(roused)
+        await roused.wait()
 
     async def guard(self, work: Callable[[], Awaitable[None]]) -> None:
         """Keep an error out of the task group, which would wrap it; stop everything and leave it to the engine."""
@@ -96,29 +127,50 @@ class Pool:
             self.crash = self.crash or error
             self.tasks.cancel_scope.cancel()
 
-    async def work(self) -> None:
+    async def work(self, worker: Worker) -> None:
         """Do whatever is to be done, until nothing is."""
+        while not worker.is_off:
+            worker.is_stopped = False
+            with anyio.CancelScope() as worker.scope:
+                await self.work_on(worker)
+            if worker.left is not None:
+                run, worker.left = worker.left, None
+                self.advance(run, [])
+                if self.active[run.root] == 0:
+                    await self.end(run.root)
+
+    async def work_on(self, worker: Worker) -> None:
+        """The same, until a node is stopped: its scope stays cancelled."""
         walked = 0
-        while True:
+        while not worker.is_stopped:
             if self.todo:
                 run, node = self.todo.popleft()
             elif (opened := await self.open_next()) is not None:
                 run, node = opened
-            elif self.is_writing:
+            elif self.is_writing or self.is_fed or len(self.workers) - len(self.resting) > 1:
                 await self.rest()
                 continue
             else:
+                self.dismiss(worker)
                 break
-            walked += await self.walk(run, node)
-            if walked >= BREATH:
+            walked += await self.walk(worker, run, node)
+            if walked >= BREATH and not worker.is_stopped:
                 walked = 0
                 await checkpoint()
-        self.workers -= 1
+
+    def dismiss(self, worker: Worker) -> None:
+        """Nobody else is at work, and nothing is left to do: let them go, one after the other."""
+        worker.is_off = True
+        self.workers.discard(worker)
+        if self.resting:
+            self.rouse()
 
     async def open_next(self) -> tuple[Run, int] | None:
         """Open the next input that can run; another worker looks for the one after it."""
         if self.unwritten and len(self.active) >= self.job.max_concurrency * 3 // 2:
             return None  # those that wait for the disk go on before others are begun
+        if self.job.not_begun:
+            return None
         for row in self.rows:
             if self.job.is_over_budget:
                 self.job.not_begun.append(row.index)
@@ -126,7 +178,7 @@ class Pool:
             run, ready = await self.open(row)
             if ready:
                 self.hand_out(run, ready[1:])
-                self.hire()
+                self.rouse()
                 return run, ready[0]
         return None
 
@@ -142,6 +194,8 @@ class Pool:
                     await self.room.wait()
                 run, ready = await self.open(row)
                 self.hand_out(run, ready)
+        self.is_fed = False
+        self.rouse()
 
     async def open(self, row: Row) -> tuple[Run, list[int]]:
         """Begin a run; one that cannot run is delivered at once."""
@@ -150,7 +204,7 @@ class Pool:
             run, error = Run(self.plan, row.index, row.values, scope=scope), row.error
         except Exception as unusable:  # noqa: BLE001 - copying a value runs the user's code
             run, error = Run(self.plan, row.index, {}, scope=scope), unusable
-        self.told.tell(run, RunStarted(inputs=run.inputs))
+        self.told.tell(run, RunStarted, inputs=run.inputs)
         if error is not None:
             run.error = error
             await self.end(run)
@@ -159,7 +213,6 @@ class Pool:
             run.log = self.job.journal.begin(row.identity, row.index, run.frontier.state)
         ready = run.start()
         self.active[run] = len(ready)
-        self.scopes[run] = set()
         ending = first(run.scope.endings)
         if ending is not NEVER:
             timer = self.timers[run] = anyio.CancelScope()
@@ -170,7 +223,7 @@ class Pool:
         """Put nodes where workers find them."""
         for node in nodes:
             self.todo.append((run, node))
-            self.hire()
+            self.rouse()
 
     def cut_off(self) -> list[Run]:
         """The runs that were begun and not ended; their observer is told that they will not be."""
@@ -182,22 +235,26 @@ class Pool:
                     if mark.ended is None and mark.waiting is None:
                         mark.ended = moment(mark)
                         inner.note_stop(node)
-                        self.told.tell(inner, NodeFailed(error="cancelled", is_cancelled=True), node)
-            if run in self.scopes:
+                        self.told.tell(inner, NodeFailed, node, error="cancelled", is_cancelled=True)
+            if run not in self.ending:
                 self.told.ended(run, "cancelled" if run.cancelled else None)
                 run.note_end()
         return runs
 
     # ---- walking -----------------------------------------------------------------------------------------------
 
-    async def walk(self, run: Run, node: int) -> int:
+    async def walk(self, worker: Worker, run: Run, node: int) -> int:
         """Run a node and whatever follows in place; returns how many nodes that were."""
         root, walked, ready = run.root, 0, [node]
         while ready:
             node, walked = ready[0], walked + 1
-            self.hand_out(run, ready[1:])
+            if len(ready) > 1:
+                self.hand_out(run, ready[1:])
             before = run
-            run, ready = (run, []) if root.error else await self.visit(run, node)
+            run, ready = (run, []) if root.error else await self.visit(worker, run, node)
+            if worker.is_stopped:
+                worker.left = run
+                return walked
             if run.log is not None and not root.error and before.marks[node].source is None:
                 self.write(run, ready)
                 return walked
@@ -217,86 +274,49 @@ class Pool:
         self.active[root] += len(ready) - 1
         return run, ready
 
-    async def visit(self, run: Run, node: int) -> tuple[Run, list[int]]:
+    async def visit(self, worker: Worker, run: Run, node: int) -> tuple[Run, list[int]]:
         """Run one node; returns the nodes that are ready because of it, none where it failed."""
-        root = run.root
         if self.crash is not None:
             await checkpoint()  # which is cancelled: nodes that never wait would not notice
-        mark = run.marks[node] = Mark(time.time(), begun=time.perf_counter())
-        self.told.tell(run, NodeStarted(), node)
+        run.marks[node] = Mark(time.time(), begun=time.perf_counter())
+        self.told.tell(run, NodeStarted, node)
+        worker.root = run.root
         try:
-            if self.active[root] == 1 and root not in self.timers:
-                return await self.perform(run, node)  # nothing could stop it: a cancel scope costs 10 µs
-            with anyio.CancelScope() as scope:
-                self.scopes[root].add(scope)
-                try:
-                    return await self.perform(run, node)
-                finally:
-                    self.scopes[root].discard(scope)
+            return await self.performer.perform(run, node)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:
+            worker.root = None
             if isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf:
+                if worker.is_stopped:
+                    worker.left = run
+                    self.note_stop(run, node)
                 raise  # else the node cancelled itself; nobody asked this kickoff to stop
             self.fail(run, node, error)
-        else:
-            mark.ended = moment(mark)
-            if isinstance(root.error, NodeError):
-                run.note_stop(node)
-                self.told.tell(
-                    run, NodeFailed(error="cancelled: another node of the run failed", is_cancelled=True), node
-                )
-            else:
-                assert root.error is not None, "a run is stopped for a reason"
-                run.note_failure(node, root.error)  # the time of the run is up
-                self.told.tell(run, NodeFailed(error=in_words(root.error)), node)
+        finally:
+            worker.root = None
         return run, []
 
-    async def perform(self, run: Run, node: int) -> tuple[Run, list[int]]:
-        """Run one node; returns the nodes that are ready because of it, with the run they belong to."""
-        kind, mark = run.plan.nodes[node], run.marks[node]
-        if run.log is not None:
-            kept = run.log.recall(node)
-            if kept is not None:
-                return run, self.read(run, node, kept)
-            mark.attempt = run.log.attempt(node)
-        if isinstance(kind, Switch):
-            return await self.choose(run, node, kind)
-        assert isinstance(kind, Work), "the frontier hands out nothing else"
-        output = await output_of(self.job, run, node, kind, emit=self.told.by(run, node), keep=self.keep)
-        if output is None:
-            self.told.tell(run, parked(mark), node)
-            return run, []
-        ready = run.settle(node, output=output)
-        self.told.tell(run, NodeFinished(output=output, tokens=output.token_usage.total_tokens), node)
-        return run, ready
+    def note_stop(self, run: Run, node: int) -> None:
+        """A node was cancelled: another one of its run failed, or the time of the run is up."""
+        mark, error = run.marks[node], run.root.error
+        mark.ended = moment(mark)
+        assert error is not None, "a run is stopped for a reason"
+        if isinstance(error, NodeError):
+            run.note_stop(node)
+            why = "cancelled: another node of the run failed"
+            self.told.tell(run, NodeFailed, node, error=why, is_cancelled=True)
+        else:
+            run.note_failure(node, error)
+            self.told.tell(run, NodeFailed, node, error=in_words(error))
 
-    async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
-        """Ask a router; a pipeline that nobody declared becomes a run inside this one."""
-        verdict: Any = switch.router.route(isolated(run.values(node)))
-        pipeline, route = await verdict if inspect.isawaitable(verdict) else verdict
-        mark = run.marks[node]
-        mark.ended, mark.route = moment(mark), str(route)
-        is_declared = declares(switch, route, pipeline)
-        if run.log is not None and is_declared:
-            run.log.took(node, mark.route, started=mark.started, ended=mark.ended)
-        self.told.tell(run, RouteTaken(route=mark.route), node)
-        self.told.tell(run, NodeFinished(), node)
-        if is_declared:
-            return run, run.settle(node, route=mark.route)
-        subrun = run_inside(run, node, switch, mark.route, pipeline)
-        return subrun, subrun.start()
+    def stop(self, root: Run) -> None:
+        """Cancel the nodes of a run that are at work."""
+        for worker in self.workers:
+            if worker.root is root:
+                worker.stop()
 
     # ---- the journal -------------------------------------------------------------------------------------------
-
-    def read(self, run: Run, node: int, kept: Kept) -> list[int]:
-        """Settle a node by what it gave before."""
-        ready = run.take_over(node, kept)
-        if kept.route is not None:
-            self.told.tell(run, RouteTaken(route=kept.route), node)
-        tokens = kept.spent.usage.total_tokens
-        self.told.tell(run, NodeFinished(output=kept.output, tokens=tokens, source="store"), node)
-        return ready
 
     def write(self, run: Run, ready: list[int]) -> None:
         """Go on from a node when what it gave is on disk; meanwhile its worker does something else."""
@@ -317,21 +337,8 @@ class Pool:
                 if self.active[run.root] == 0:
                     self.tasks.start_soon(self.guard, partial(self.end, run.root))  # whoever takes it may be slow
             self.is_writing = bool(self.unwritten)
-            for _ in range(max(len(self.todo), 0 if self.is_writing else len(self.resting))):
+            for _ in range(max(len(self.todo), 1)):
                 self.rouse()
-
-    def rouse(self) -> None:
-        """Have one more worker look for something to do."""
-        if self.resting:
-            self.resting.pop().set()
-        else:
-            self.hire()
-
-    async def rest(self) -> None:
-        """Wait to be roused: a worker that stays is cheaper than a new one."""
-        roused = anyio.Event()
-        self.resting.append(roused)
-        await roused.wait()
 
     async def keep(self, written: Awaitable[None]) -> None:
         """Wait until something is on disk. Where that cannot be, the kickoff ends; what the node gave is not lost."""
@@ -351,9 +358,8 @@ class Pool:
         if run.root.error is None and end <= monotonic():  # it may have noticed before the timer did
             run.root.error = reason()
         run.fail(node, error)
-        self.told.tell(run, NodeFailed(error=in_words(error)), node)
-        for scope in self.scopes[run.root]:
-            scope.cancel()
+        self.told.tell(run, NodeFailed, node, error=in_words(error))
+        self.stop(run.root)
 
     async def expire(self, run: Run, ending: Ending, timer: anyio.CancelScope) -> None:
         """End a run when its time is up: its nodes at work are cancelled, those that wait are not begun."""
@@ -366,8 +372,7 @@ class Pool:
         waiting = [each for each in self.todo if each[0].root is run]
         self.todo = deque(each for each in self.todo if each[0].root is not run)
         self.active[run] -= len(waiting)
-        for scope in self.scopes[run]:
-            scope.cancel()
+        self.stop(run)
         if self.active[run] == 0:
             await self.end(run)
 
@@ -376,13 +381,14 @@ class Pool:
         timer = self.timers.pop(run, None)
         if timer is not None:
             timer.cancel()
-        self.scopes.pop(run, None)
+        self.ending.add(run)
         self.told.ended(run, None if run.error is None else str(run.error))
         run.note_end()
         await self.job.deliver(run)
         self.active.pop(run, None)
+        self.ending.discard(run)
         self.room.set()
         if self.job.journal is not None:  # else a worker is here, and looks for the next input
-            self.hire()
+            self.rouse()
         if run.error is not None and self.job.fail_fast:
             self.tasks.cancel_scope.cancel()

@@ -16,6 +16,7 @@ from crewgraph.graph import ANY_ROUTE, Switch, Work
 from crewgraph.handoff import Handoff, isolated, structured
 from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics, Waiting
 from crewgraph.scope import Scope
+from crewgraph.step import Step
 from crewgraph.store import Kept
 from crewgraph.usage import Account, Call
 
@@ -72,7 +73,7 @@ class Run:
     """
 
     __slots__ = (
-        "_after", "cancelled", "error", "frontier", "index", "inputs", "is_told", "log", "marks", "outputs", "parent",
+        "_after", "_merged_before", "cancelled", "error", "frontier", "index", "inputs", "is_told", "log", "marks", "outputs", "parent",
         "plan", "scope", "subruns", "unsettled",
     )  # fmt: skip
 
@@ -90,16 +91,17 @@ class Run:
         self.inputs = isolated(inputs)
         self.parent = parent
         self.frontier = Frontier(plan.wiring)
-        self.outputs = dict[int, CrewOutput]()
-        self.marks = dict[int, Mark]()
-        self.subruns = dict[int, Run]()
+        self.outputs: dict[int, CrewOutput] = {}
+        self.marks: dict[int, Mark] = {}
+        self.subruns: dict[int, Run] = {}
         self.unsettled = 0
         self.error: BaseException | None = None
         self.cancelled = False
         self.is_told = False
         self.log: Log | None = None
         self.scope: Scope = scope or (parent[0].scope if parent else Scope())
-        self._after = dict[int, Values]()
+        self._after: dict[int, Values] = {}
+        self._merged_before: dict[int, Values] = {}
 
     # ---- advancing ---------------------------------------------------------------------------------------------
 
@@ -189,12 +191,13 @@ class Run:
 
     def handoff(self, node: int) -> Handoff:
         """What a node receives: values of its own, and what is reachable beside them."""
-        beside: dict[str, Any] = self.inputs if self.plan.graph.is_procedure else {}
-        return Handoff(
-            isolated(self.values(node)),
-            upstream=dict(self._upstream(node)),
-            beside=isolated(beside) | dict(self._texts(node)),
-        )
+        plan, kind = self.plan, self.plan.nodes[node]
+        beside: dict[str, Any] = isolated(self.inputs) if plan.graph.is_procedure else {}
+        if plan.texts[node]:
+            beside |= self._texts(node)
+        reads_values_only = isinstance(kind, Work) and isinstance(kind.node, Step)
+        upstream = {} if reads_values_only else dict(self._upstream(node))
+        return Handoff(isolated(self.values(node)), upstream=upstream, beside=beside)
 
     def exits(self) -> list[int]:
         """The nodes at which this run ended: what follows them, if anything, did not run."""
@@ -245,12 +248,15 @@ class Run:
     def _values_before(self, node: int) -> Values:
         """Merged from all predecessors that arrived; of two writers of a key the later one in the text counts."""
         state = self.frontier.state
-        arrived = [source for source in self.plan.sources[node] if state[source] == DONE]
+        sources = self.plan.sources[node]
+        arrived = sources if len(sources) == 1 else [source for source in sources if state[source] == DONE]
         if not arrived:
             return Values(self.inputs, dict.fromkeys(self.inputs, -1))
         if len(arrived) == 1:
             return self._values_after(arrived[0])
-        return _merged(map(self._values_after, arrived))
+        if node not in self._merged_before:
+            self._merged_before[node] = _merged(map(self._values_after, arrived))
+        return self._merged_before[node]
 
     def _values_after(self, node: int) -> Values:
         known = self._after.get(node)
@@ -260,6 +266,7 @@ class Run:
 
     def _written(self, node: int, keys: dict[str, Any]) -> Values:
         before = self._values_before(node)
+        self._merged_before.pop(node, None)  # it was needed twice, to hand it over and to write on it
         if not keys:
             return before
         return Values(before.values | keys, before.writer | dict.fromkeys(keys, node))

@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from crewgraph.engine.port import Job
 from crewgraph.engine.run import Run
@@ -24,13 +26,21 @@ class Told:
 
     job: Job
 
-    def tell(self, run: Run, event: Event, node: int | None = None) -> None:
-        """Tell the observer; what it raises must not fail a run that was paid for."""
-        if self.job.observer is None:
+    def tell(self, run: Run, kind: Callable[..., Event], node: int | None = None, **said: Any) -> None:
+        """Tell the observer, if there is one; what it raises must not fail a run that was paid for.
+
+        Args:
+            run: which run it is about.
+            kind: makes the event.
+            node: the number of the node that it is about.
+            **said: what else the event says.
+        """
+        observer = self.job.observer
+        if observer is None:
             return
         name = None if node is None else run.plan.nodes[node].name
         try:
-            self.job.observer(replace(event, run=run.index, node=name, at=time.time()))
+            observer(kind(run=run.index, node=name, at=time.time(), **said))
         except Exception:  # noqa: BLE001 - whatever the user's observer raises
             _log.exception("the observer raised; the run goes on")
 
@@ -42,7 +52,7 @@ class Told:
 
         def emit(event: Event) -> None:
             if mark.ended is None:  # a thread may outlive its node; nobody hears of that any more
-                self.tell(run, event, node)
+                self.tell(run, partial(replace, event), node)
 
         return emit
 
@@ -52,9 +62,9 @@ class Told:
             return
         tokens = sum(usage.total_tokens for usage in run.usage().values())
         if error is not None:
-            self.tell(run, RunFailed(error=error, tokens=tokens))
+            self.tell(run, RunFailed, error=error, tokens=tokens)
             return
         for node, state in enumerate(run.frontier.state):
             if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
-                self.tell(run, NodeSkipped(), node)
-        self.tell(run, RunWaiting(tokens=tokens) if run.questions else RunFinished(tokens=tokens))
+                self.tell(run, NodeSkipped, node)
+        self.tell(run, RunWaiting if run.questions else RunFinished, tokens=tokens)

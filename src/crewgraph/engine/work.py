@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from crewgraph.approval import Approval
-from crewgraph.engine.approvals import answered
+from crewgraph.engine.approvals import answered, parked
+from crewgraph.engine.open_routes import declares, run_inside
 from crewgraph.engine.port import Job
 from crewgraph.engine.run import Mark, Run
 from crewgraph.engine.tasks import KeptTasks
-from crewgraph.graph import Work
-from crewgraph.node import call, surroundings
+from crewgraph.engine.told import Told
+from crewgraph.graph import Switch, Work
+from crewgraph.handoff import isolated
+from crewgraph.node import call, call_freely, surroundings
 from crewgraph.outputs import CrewOutput
-from crewgraph.trace import Event
+from crewgraph.scope import Deferred, Scope
+from crewgraph.step import Step
+from crewgraph.store import Kept
+from crewgraph.trace import NodeFinished, RouteTaken
 
-__all__ = ["moment", "output_of"]
+__all__ = ["Performer", "moment"]
 
 
 def moment(mark: Mark) -> float:
@@ -24,40 +33,112 @@ def moment(mark: Mark) -> float:
     return time.time() if mark.begun is None else mark.started + time.perf_counter() - mark.begun
 
 
-async def output_of(
-    job: Job,
-    run: Run,
-    node: int,
-    work: Work,
-    *,
-    emit: Callable[[Event], None] | None,
-    keep: Callable[[Awaitable[None]], Awaitable[None]],
-) -> CrewOutput | None:
-    """Run a node and put what it gives into the log; ``None`` for an approval that waits for a person.
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """Runs one node of a run, or reads what it gave before.
 
-    Args:
+    Attributes:
         job: how to run.
-        run: the run.
-        node: the number of the node in its plan.
-        work: the node.
-        emit: where it reports its own events.
-        keep: waits until something inside of the node is on disk.
+        told: whom nodes report to.
+        keep: waits until something inside of a node is on disk.
     """
-    mark, log = run.marks[node], run.log
-    if log is not None and isinstance(work.node, Approval) and work.node.decides is None:
-        answer = answered(run, node, work.node)
-        if answer is not None:
-            log.gave(node, answer, started=mark.started, ended=mark.ended or time.time())
-        return answer
-    around = run.root.scope
-    if work.policy is not None:
-        around = replace(around, policy=job.policy.over(work.policy).over(around.policy))
-    scope = surroundings(work.node, work.name, around, emit=emit)
-    if log is not None and work.interface.kind == "crew":
-        scope = replace(scope, tasks=KeptTasks(log.tasks(node), keep))
-    mark.account = scope.account
-    output = await call(work.node, run.handoff(node), scope=scope)
-    mark.ended = moment(mark)
-    if log is not None:
-        log.gave(node, output, started=mark.started, ended=mark.ended)
-    return output
+
+    job: Job
+    told: Told
+    keep: Callable[[Awaitable[None]], Awaitable[None]]
+
+    async def perform(self, run: Run, node: int) -> tuple[Run, list[int]]:
+        """Run one node; returns the nodes that are ready because of it, with the run they belong to."""
+        kind, mark = run.plan.nodes[node], run.marks[node]
+        if run.log is not None:
+            kept = run.log.recall(node)
+            if kept is not None:
+                return run, self.read(run, node, kept)
+            mark.attempt = run.log.attempt(node)
+        if isinstance(kind, Switch):
+            return await self.choose(run, node, kind)
+        assert isinstance(kind, Work), "the frontier hands out nothing else"
+        if run.log is not None and isinstance(kind.node, Approval) and kind.node.decides is None:
+            return run, self.answer(run, node, kind.node)
+        output = await self.ask(run, node, kind)
+        mark.ended = moment(mark)
+        if run.log is not None:
+            run.log.gave(node, output, started=mark.started, ended=mark.ended)
+        return run, self.settle(run, node, output)
+
+    def settle(self, run: Run, node: int, output: CrewOutput) -> list[int]:
+        """A node gave its output."""
+        ready = run.settle(node, output=output)
+        self.told.tell(run, NodeFinished, node, output=output, tokens=output.token_usage.total_tokens)
+        return ready
+
+    async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
+        """Ask a router; a pipeline that nobody declared becomes a run inside this one."""
+        verdict: Any = switch.router.route(isolated(run.values(node)))
+        pipeline, route = await verdict if inspect.isawaitable(verdict) else verdict
+        mark = run.marks[node]
+        mark.ended, mark.route = moment(mark), str(route)
+        is_declared = declares(switch, route, pipeline)
+        if run.log is not None and is_declared:
+            run.log.took(node, mark.route, started=mark.started, ended=mark.ended)
+        self.told.tell(run, RouteTaken, node, route=mark.route)
+        self.told.tell(run, NodeFinished, node)
+        if is_declared:
+            return run, run.settle(node, route=mark.route)
+        subrun = run_inside(run, node, switch, mark.route, pipeline)
+        return subrun, subrun.start()
+
+    def answer(self, run: Run, node: int, approval: Approval) -> list[int]:
+        """An approval in a run with a log is answered, or waits for a person."""
+        mark, answer = run.marks[node], answered(run, node, approval)
+        if answer is None:
+            self.told.tell(run, partial(replace, parked(mark)), node)
+            return []
+        assert run.log is not None
+        run.log.gave(node, answer, started=mark.started, ended=mark.ended or time.time())
+        return self.settle(run, node, answer)
+
+    def ask(self, run: Run, node: int, work: Work) -> Awaitable[CrewOutput]:
+        """What a crew or step will give."""
+        if _is_free(work, run.root.scope):
+            scope = Deferred(partial(self.surroundings, run, node, work, run.root.scope))
+            return call_freely(work.node, run.handoff(node), scope)
+        return call(work.node, run.handoff(node), scope=self.limited(run, node, work))
+
+    def surroundings(self, run: Run, node: int, work: Work, around: Scope) -> Scope:
+        """What surrounds a node; its calls are charged to an account of its own, which is noted."""
+        scope = surroundings(work.node, work.name, around, emit=self.told.by(run, node))
+        run.marks[node].account = scope.account
+        return scope
+
+    def limited(self, run: Run, node: int, work: Work) -> Scope:
+        """The same, with what is declared for it, and with a log of its tasks."""
+        around = run.root.scope
+        if work.policy is not None:
+            around = replace(around, policy=self.job.policy.over(work.policy).over(around.policy))
+        scope = self.surroundings(run, node, work, around)
+        if run.log is not None and work.interface.kind == "crew":
+            scope = replace(scope, tasks=KeptTasks(run.log.tasks(node), self.keep))
+        return scope
+
+    def read(self, run: Run, node: int, kept: Kept) -> list[int]:
+        """Settle a node by what it gave before."""
+        ready = run.take_over(node, kept)
+        if kept.route is not None:
+            self.told.tell(run, RouteTaken, node, route=kept.route)
+        tokens = kept.spent.usage.total_tokens
+        self.told.tell(run, NodeFinished, node, output=kept.output, tokens=tokens, source="store")
+        return ready
+
+
+def _is_free(work: Work, around: Scope) -> bool:
+    """Whether a node is a step that nothing limits: then nobody but itself may ask what surrounds it."""
+    step = work.node
+    return (
+        isinstance(step, Step)
+        and step.policy is None
+        and step.budget is None
+        and work.policy is None
+        and around.policy.node_timeout is None
+        and not around.meters
+    )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from crewgraph.runtime import verb
-from crewgraph.usage import Call, UsageMetrics, by
+from crewgraph.usage import Call, UsageMetrics, built, by
 
 __all__ = ["Answer", "CrewOutput", "OutputFormat", "TaskOutput", "UsageKey", "last_format", "shortened"]
 
@@ -98,6 +98,20 @@ class CrewOutput(Answer):
     token_usage: UsageMetrics = Field(default_factory=UsageMetrics)
     calls: list[SkipValidation[Call]] = Field(default_factory=list[Call], repr=False)
     """Every attempt of a model call and every tool call, in the order in which they ended."""
+
+    @classmethod
+    def of_keys(cls, raw: str, keys: dict[str, Any]) -> CrewOutput:
+        """An output of keys that took nothing. Nothing is validated, which would take most of the time of a step.
+
+        Args:
+            raw: the text; without lone surrogates, which no encoding takes.
+            keys: from now on the output's own.
+        """
+        fields: dict[str, Any] = {
+            "raw": raw, "pydantic": None, "json_dict": keys, "tasks_output": [], "token_usage": UsageMetrics.nothing(),
+            "calls": [],
+        }  # fmt: skip
+        return built(CrewOutput, {"raw", "json_dict"}, fields)
 
     @property
     def cost(self) -> float | None:

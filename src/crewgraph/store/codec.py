@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from crewgraph.definition import named
 from crewgraph.node import Interface
 from crewgraph.outputs import CrewOutput, OutputFormat, ProcedureRunResult, TaskOutput
-from crewgraph.shapes import adapter, coercer
+from crewgraph.shapes import adapter, by_identity, coercer
 from crewgraph.store.entries import Spent
 from crewgraph.store.plain import PLAIN, NotPlain, as_json, is_same, misfit
 from crewgraph.usage import Call, UsageMetrics
@@ -44,7 +44,9 @@ def encoded(output: CrewOutput, face: Interface) -> str:
     """
     if type(output) not in (CrewOutput, ProcedureRunResult):
         raise NotPlain(f"it gives a {type(output).__qualname__}")
-    record = _answer(output, face) | {"tasks": [_task(task, face) for task in output.tasks_output]}
+    record = _answer(output, face)
+    if output.tasks_output:
+        record["tasks"] = [_task(task, face) for task in output.tasks_output]
     return as_json({key: value for key, value in record.items() if value})
 
 
@@ -91,7 +93,8 @@ def _answer_read(record: Mapping[str, Any], face: Interface | None) -> dict[str,
 
 def _keys(keys: Mapping[str, Any], face: Interface) -> tuple[dict[str, Any], list[str]]:
     """The keys as plain values, and which of them are so by their declared type alone."""
-    record, typed = dict[str, Any](), list[str]()
+    record: dict[str, Any] = {}
+    typed: list[str] = []
     for key, value in keys.items():
         if type(key) is not str:
             raise NotPlain(f"the key {key!r:.40} is a {type(key).__qualname__}, which JSON does not know")
@@ -129,15 +132,19 @@ def _adapter(face: Interface, key: str) -> TypeAdapter[Any]:
 
 def _check(keys: Mapping[str, Any], face: Interface) -> None:
     """Refuse keys of a step that do not fit what it declares; a crew's are what its model says."""
-    if face.kind != "step":
-        return
-    for key, kind in _declared(face).items():
-        fits = coercer(kind) if key in keys else None
-        if fits is not None:
+    for key, fits in _checks(face):
+        if key in keys:
             try:
                 fits(keys[key])
             except ValueError as error:
                 raise NotPlain(f"'{key}': {error}") from error
+
+
+@by_identity
+def _checks(face: Interface) -> Sequence[tuple[str, Callable[[Any], Any]]]:
+    """What checks the declared keys of a step; looked up once."""
+    declared = _declared(face).items() if face.kind == "step" else ()
+    return [(key, fits) for key, kind in declared if (fits := coercer(kind)) is not None]
 
 
 def _plain(value: Any, place: str) -> Any:

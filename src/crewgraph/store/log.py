@@ -159,8 +159,12 @@ class Pages:
         else:
             attempt = self.attempts[node] + 1
             self.attempts[node] = attempt - (status in PASSING)
-        told = [said.get(column) for column in ("output", "route", "spent", "error")]
-        self.book.writer.put("nodes", (self.run, node, item, attempt, status, fingerprint, *told, started, ended))
+        get = said.get
+        self.book.writer.put(
+            "nodes",
+            (self.run, node, item, attempt, status, fingerprint, get("output"), get("route"), get("spent"), get("error"),
+             started, ended),
+        )  # fmt: skip
 
     def complain(self, node: str, reason: str, then: str) -> None:
         """Say of a node why it is not kept or not read."""
@@ -215,6 +219,8 @@ class FileLog:
 
     def recall(self, node: int) -> Kept | None:
         """What a node gave before; ``None`` where it has to run."""
+        if not self._pages.known:
+            return None
         name, key = self._names[node], self._key(node)
         line = self._pages.known.get((name, key)) or self._pages.known.get((name, ANY))
         if line is None:

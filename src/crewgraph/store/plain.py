@@ -17,8 +17,8 @@ class NotPlain(ValueError):
     """Raised where a value cannot be written so that it comes back as it was; its text says what and why."""
 
 
-as_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-"""Plain values as JSON in ASCII, which any text column takes."""
+as_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+"""Plain values as JSON in ASCII, which any text column takes; whoever asks has seen that none contains itself."""
 
 
 def misfit(value: Any, place: str) -> str | None:
