@@ -1,13 +1,21 @@
-"""The server that misbehaves, and litellm imported once for all tests of the room."""
+"""The server that misbehaves, litellm imported once, and one Postgres with one nursery for all workers of the room."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 
+from crewgraph.cluster.submit import migrate
 from crewgraph.llm.litellm import adapter as litellm_adapter
+from tests.faults.cluster import Crew, Nursery
 from tests.faults.server import Server, serving, warm_up
+from tests.postgres import Server as Postgres
+from tests.postgres import created, served
+
+NUMBERS = count()
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +31,33 @@ def server(_litellm_ready: None) -> Iterator[Server]:
     with serving() as server:
         yield server
     litellm_adapter.close()  # its connections to this port, which litellm would keep for an hour
+
+
+# ---- clusters --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server that a test may also stop and start."""
+    with served("-c", "fsync=off", "-c", "listen_addresses=*") as running:  # no machine goes down here, only processes
+        migrate(created(running.url(), "template"))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    made = Nursery()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(postgres: Postgres) -> str:
+    return created(postgres.url(), f"db{next(NUMBERS)}", "template")
+
+
+@pytest.fixture
+def crew(nursery: Nursery, store: str, tmp_path: Path) -> Iterator[Crew]:
+    made = Crew(nursery, store, tmp_path)
+    yield made
+    made.dismiss()
