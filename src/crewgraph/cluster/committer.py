@@ -82,6 +82,8 @@ class Committer:
         self._queue.put(None)
         self._is_closed.set()
         self._thread.join(timeout=5)
+        if self._connection is not None:
+            self._connection.close()
 
     # ---- in the thread -----------------------------------------------------------------------------------------
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from crewgraph.cluster.names import APPLICATION, WORKFLOW, queue_of, structure_of, workflow_of
+from crewgraph.cluster.names import structure_of
+from crewgraph.cluster.requeue import describe, put_off, requeue
 from crewgraph.engine.port import Row
 from crewgraph.errors import StoreError
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.definitions import described
+from crewgraph.store.postgres import connected, prepare, shown_address, translated
 from crewgraph.store.remote import RemoteJournal
 
 __all__ = ["AT_ONCE", "Submitted", "Submitter", "cancel_runs", "migrate", "workers_of"]
@@ -24,16 +26,13 @@ INSERT = """INSERT INTO crewgraph.runs (pipeline, id, content, input, definition
                    extract(epoch FROM clock_timestamp())
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
             ORDER BY r.id ON CONFLICT DO NOTHING"""
-FOUND = """SELECT r.id, r.run, r.status, r.content, r.definition, coalesce(t.number, 0), t.workflow, s.status
+FOUND = """SELECT r.id, r.run, r.status, r.content, r.definition, coalesce(t.number, 0), s.status
            FROM crewgraph.runs r LEFT JOIN crewgraph.tickets t USING (run)
            LEFT JOIN dbos.workflow_status s ON s.workflow_uuid = t.workflow
-           WHERE r.pipeline = %(pipeline)s AND r.id = ANY(%(ids)s) ORDER BY r.id FOR UPDATE OF r"""
-QUEUED = """UPDATE crewgraph.runs SET status = 'queued', error = NULL, ended = NULL, definition = %(definition)s,
-              content = r.content, input = r.input, place = r.place
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
-            WHERE pipeline = %(pipeline)s AND runs.id = r.id"""
-TICKET = """INSERT INTO crewgraph.tickets VALUES (%s, %s, %s)
-            ON CONFLICT (run) DO UPDATE SET number = excluded.number, workflow = excluded.workflow"""
+           WHERE r.pipeline = %(pipeline)s AND r.id = ANY(%(ids)s) ORDER BY r.run FOR UPDATE OF r"""
+DUE = """UPDATE crewgraph.runs SET definition = %(definition)s, content = r.content, input = r.input, place = r.place
+         FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id text, content text, input text, place bigint)
+         WHERE pipeline = %(pipeline)s AND runs.id = r.id"""
 WORKERS = """SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
              WHERE pipeline = %s AND beat > clock_timestamp() - interval '30 seconds' GROUP BY 1 ORDER BY 1"""
 CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
@@ -68,8 +67,6 @@ def migrate(address: str) -> None:
     from dbos._serialization import DBOSPortableJSON
     from dbos._sys_db import SystemDatabase
 
-    from crewgraph.store.postgres import prepare
-
     prepare(address)
     try:
         database = SystemDatabase.create(
@@ -92,25 +89,20 @@ class Submitter(AbstractContextManager["Submitter"]):
     """
 
     def __init__(self, journal: RemoteJournal) -> None:
-        from dbos import DBOSClient
-        from dbos._serialization import DBOSPortableJSON
-
         self._journal = journal
         self.structure = structure_of(journal.plan)
-        with connected(journal.address) as connection, translated(journal.address):
-            connection.execute("SELECT 1 FROM meta, dbos.workflow_status LIMIT 1")
-            told = (f"definition:{journal.definition}", json.dumps(journal.described))
-            connection.execute("INSERT INTO meta VALUES (%s, %s) ON CONFLICT DO NOTHING", told)
-        self._client = DBOSClient(
-            system_database_url=journal.address, serializer=DBOSPortableJSON, application_name=APPLICATION,
-            retry_connection_errors=False,
-        )  # fmt: skip
+        self._connection: Any = connected(journal.address)
+        with ExitStack() as stack, translated(journal.address):
+            stack.callback(self._connection.close)
+            self._connection.execute("SELECT 1 FROM meta, dbos.workflow_status LIMIT 1")
+            describe(self._connection, journal.definition, described(journal.plan, journal.own), self.structure)
+            stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.destroy()
+        self._connection.close()
 
     def submit(self, batch: Sequence[Row], into: Submitted) -> None:
         """Submit rows in one transaction; those that are there already are only counted.
@@ -118,35 +110,20 @@ class Submitter(AbstractContextManager["Submitter"]):
         Raises:
             StoreError: the database cannot be used.
         """
-        journal = self._journal
+        journal, connection = self._journal, self._connection
         rows = {row.identity.id: row for row in batch if row.identity is not None}
         said: dict[str, Any] = {"pipeline": journal.pipeline, "definition": journal.definition}
-        with translated(journal.address), self._client._sys_db.engine.begin() as sa:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            connection: Any = sa.connection.dbapi_connection
-            assert connection is not None, "it has just begun"
-            with connection.cursor() as cursor:
-                cursor.execute(INSERT, {**said, "rows": _records(rows.values())})
-                found = cursor.execute(FOUND, {**said, "ids": sorted(rows)}).fetchall()
-                due = [each for each in found if self._is_due(each, rows[each[0]], into)]
-                old = [each[6] for each in due if each[7] in ACTIVE]
-                if old:  # another version of them, or other inputs
-                    cursor.execute(
-                        "UPDATE dbos.workflow_status SET status = 'CANCELLED' WHERE workflow_uuid = ANY(%s)", (old,)
-                    )
-                cursor.execute(QUEUED, {**said, "rows": _records(rows[each[0]] for each in due)})
-                tickets = [(each[1], each[5] + 1, workflow_of(each[1], each[5] + 1)) for each in due]
-                cursor.executemany(TICKET, tickets)
-            for run, _, workflow in tickets:
-                options: Any = {
-                    "workflow_name": WORKFLOW, "queue_name": queue_of(journal.pipeline, self.structure),
-                    "workflow_id": workflow, "app_version": APPLICATION,
-                }  # fmt: skip
-                self._client.enqueue_in_transaction(sa, options, run, journal.pipeline)
+        with translated(journal.address), connection.transaction():
+            connection.execute(INSERT, {**said, "rows": _records(rows.values())})
+            found = connection.execute(FOUND, {**said, "ids": sorted(rows)}).fetchall()
+            due = [each for each in found if self._is_due(each, rows[each[0]], into)]
+            connection.execute(DUE, {**said, "rows": _records(rows[each[0]] for each in due)})
+            requeue(connection, [each[1] for each in due], structure=self.structure)
         into.runs |= {each[1]: rows[each[0]] for each in found}
 
     def _is_due(self, found: Sequence[Any], row: Row, into: Submitted) -> bool:
         """Whether a run waits for a worker from now on."""
-        _, _, status, content, definition, number, _, state = found
+        _, _, status, content, definition, number, state = found
         is_same = row.identity is not None and (content, definition) == (row.identity.content, self._journal.definition)
         if is_same and status == "ok":
             into.done += 1
@@ -182,10 +159,7 @@ def cancel_runs(address: str, runs: Sequence[int]) -> int:
         StoreError: the database cannot be used.
     """
     with connected(address) as connection, translated(address), connection.transaction():
-        query = """UPDATE dbos.workflow_status SET status = 'CANCELLED', updated_at = extract(epoch FROM clock_timestamp()) * 1000,
-                   completed_at = extract(epoch FROM clock_timestamp()) * 1000 FROM tickets t
-                   WHERE t.workflow = workflow_uuid AND t.run = ANY(%s) AND status IN ('ENQUEUED', 'PENDING', 'DELAYED')"""
         cancelled: int = connection.execute(CANCEL, (list(runs),)).rowcount
-        connection.execute(query, (list(runs),))
+        put_off(connection, runs)
         connection.execute("UPDATE tickets SET workflow = '' WHERE run = ANY(%s)", (list(runs),))
     return cancelled

@@ -16,6 +16,7 @@ from crewgraph.cluster.committer import Committer
 from crewgraph.cluster.janitor import Janitor
 from crewgraph.cluster.names import APPLICATION, WORKFLOW, queue_of, structure_of
 from crewgraph.cluster.reader import Reader
+from crewgraph.cluster.requeue import describe
 from crewgraph.compiler import compile_pipeline
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest
@@ -26,7 +27,8 @@ from crewgraph.engine.run import Run
 from crewgraph.errors import StoreError
 from crewgraph.policy import UNDECLARED
 from crewgraph.scope import current
-from crewgraph.store.postgres import shown_address
+from crewgraph.store.definitions import described
+from crewgraph.store.postgres import connected, shown_address, translated
 from crewgraph.store.versions import own_definitions, version_of
 from crewgraph.syntax import Pipeline
 
@@ -108,6 +110,9 @@ class Worker:
         from dbos._serialization import DBOSPortableJSON
 
         self.served = {name: Served.of(pipeline) for name, pipeline in self.pipelines.items()}
+        with connected(self.address) as connection, translated(self.address):
+            for each in self.served.values():  # so that its runs can be looked at, and put back, where its code is not
+                describe(connection, each.definition, described(each.plan, each.own), each.structure)
         self.committer, self.reader = Committer(self.address), Reader(self.address)
         self.janitor = Janitor(
             self.address, self.name, {name: each.structure for name, each in self.served.items()}, self.dead_after
@@ -135,8 +140,10 @@ class Worker:
 
         DBOS.destroy(workflow_completion_timeout_sec=round(grace))
         assert self.committer is not None, "it was started"
+        assert self.reader is not None, "it was started"
         assert self.janitor is not None, "it was started"
         self.committer.close()
+        self.reader.close()
         self.janitor.stop()
 
     # ---- one run -----------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from crewgraph.compiler.plan import Plan, plan_of
 from crewgraph.definition import digest
 from crewgraph.errors import StoreError
 from crewgraph.graph import Graph
-from crewgraph.graph_record import graph_of
+from crewgraph.graph_record import graph_of, graph_record
 from crewgraph.inputs import InputSpec
 from crewgraph.store.source import Source, one_row
 from crewgraph.store.versions import own_definitions, version_of
@@ -22,6 +22,7 @@ __all__ = [
     "Definitions",
     "broken",
     "definition_of",
+    "described",
     "digest_of_plan",
     "plan_of_graph",
     "stored_definition",
@@ -61,6 +62,12 @@ def broken(where: str, what: str) -> Generator[None]:
 def definition_of(plan: Plan, beside: object = None) -> Definition:
     """The definition of a pipeline that is there; for ``beside`` see :func:`own_definitions`."""
     return Definition(plan, own_definitions(plan, beside), is_typed=True)
+
+
+def described(plan: Plan, own: Sequence[str]) -> dict[str, Any]:
+    """What a pipeline is now, as it is written: to be looked at where its code is not."""
+    version = version_of(plan, own)
+    return {"own": version.own, "whole": version.whole, "graph": graph_record(plan.graph)}
 
 
 def stored_definition(record: Mapping[str, Any]) -> Definition:

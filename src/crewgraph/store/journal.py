@@ -22,9 +22,9 @@ from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest
 from crewgraph.errors import StoreError
 from crewgraph.errors.root import counted
-from crewgraph.graph_record import graph_record
 from crewgraph.options import Fork, StoredRuns
 from crewgraph.store.again import StoredInput, stored_inputs, told_of
+from crewgraph.store.definitions import described
 from crewgraph.store.entries import Identity
 from crewgraph.store.file import looked_at, make, translated, writable
 from crewgraph.store.forks import identity_of_fork, parent_of, taken_over
@@ -123,12 +123,10 @@ class FileJournal:
 
     def describe(self) -> None:
         """Note what the pipeline is now, and say what of earlier runs will be read and what runs again."""
-        version = version_of(self.plan, self.own)
         if self.known:
-            for line in self._differences(version):
+            for line in self._differences(version_of(self.plan, self.own)):
                 _log.info("%s: %s", self.path, line)
-        told = {"own": version.own, "whole": version.whole, "graph": graph_record(self.plan.graph)}
-        self.writer.put("meta", (f"definition:{self.definition}", json.dumps(told)))
+        self.writer.put("meta", (f"definition:{self.definition}", json.dumps(described(self.plan, self.own))))
 
     def _differences(self, version: Version) -> list[str]:
         """What is in the file of this pipeline, and for each earlier definition what of it is no longer so."""

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest
 from crewgraph.errors import StoreError
-from crewgraph.graph_record import graph_record
 from crewgraph.store.entries import Identity
 from crewgraph.store.identity import Identities
 from crewgraph.store.postgres import shown_address
@@ -66,12 +65,6 @@ class RemoteJournal:
             yield cls(address, plan, pipeline, identities, own, digest([version.own, version.whole]))
         finally:
             identities.close()
-
-    @property
-    def described(self) -> dict[str, Any]:
-        """What the pipeline is now, to be looked at where its code is not."""
-        version = version_of(self.plan, self.own)
-        return {"own": version.own, "whole": version.whole, "graph": graph_record(self.plan.graph)}
 
     def identify(self, index: int, values: Mapping[str, Any]) -> Identity:
         """By what an input is known again."""
