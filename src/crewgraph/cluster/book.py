@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from crewgraph.store.log import FileLog, Line, Pages
 
 __all__ = ["Book", "Known", "Overtaken"]
 
-ERROR = 9
-"""The place of the error in a row of a node; it may hold what Postgres does not take."""
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""What Postgres does not take in a text. What nodes gave is JSON, which has other words for it."""
 
 
 class Overtaken(StoreError):
@@ -100,12 +101,11 @@ class Book:
 
     def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None:
         """Note that the run is under way, or how it ended."""
-        told = None if error is None else error.replace("\0", "\N{REPLACEMENT CHARACTER}")
-        self.ends.append((status, told, ended, self.definition, pages.run, self.workflow))
+        self.ends.append((status, _writable(error), ended, self.definition, pages.run, self.workflow))
 
     def refuse(self, reason: str) -> None:
         """Note that the run cannot begin."""
-        self.ends.append(("failed", reason, time.time(), self.definition, self.known.run, self.workflow))
+        self.ends.append(("failed", _writable(reason), time.time(), self.definition, self.known.run, self.workflow))
 
     def complain(self, node: str, reason: str, then: str) -> None:
         """Note why a node is not kept or not read."""
@@ -116,9 +116,7 @@ class Book:
     def put(self, table: str, values: Sequence[Any]) -> None:
         """Have a row of a node written with what is made durable next."""
         if table == "nodes":
-            values = [each.replace("\0", "\N{REPLACEMENT CHARACTER}") if place == ERROR and each else each
-                      for place, each in enumerate(values)]  # fmt: skip
-            self.nodes.append(values)
+            self.nodes.append([_writable(each) for each in values])
 
     async def durable(self) -> None:
         """Write what was put so far, each node inside of its step.
@@ -162,3 +160,9 @@ class Book:
             await self.committer.commit(Entries(self.known.run, self.nodes[:], self.ends[:]))
             self.nodes.clear()
             self.ends.clear()
+
+
+def _writable(value: Any) -> Any:
+    if not isinstance(value, str) or (value.isascii() and "\0" not in value):
+        return value
+    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", value)

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from crewgraph.errors import StoreError
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.postgres import Away, connected, shown_address, translated
 
 __all__ = ["Committer", "Entries"]
 
@@ -94,12 +94,15 @@ class Committer:
     def _write(self, batch: Sequence[tuple[Entries, Future[bool]]]) -> None:
         try:
             lost = self._written([entries for entries, _ in batch])
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - the thread must outlive what cannot be written
             if len(batch) > 1:  # what Postgres does not take of one run is nothing to the others
                 for each in batch:
                     self._write([each])
-            else:
+            elif isinstance(error, StoreError):
                 batch[0][1].set_exception(error)
+            else:
+                told = f"cannot keep what run {batch[0][0].run} gave: {type(error).__name__}: {error}"
+                batch[0][1].set_exception(StoreError(shown_address(self._address), told))
         else:
             for entries, done in batch:
                 done.set_result(entries.run not in lost)
@@ -130,15 +133,12 @@ class Committer:
                     self._connection = connected(self._address)
                 with translated(self._address), self._connection.transaction():
                     return self._in_one(batch)
-            except StoreError as error:
-                if self._is_closed.is_set() or not self._is_away():
+            except Away as error:
+                if self._is_closed.is_set():
                     raise
                 _log.warning("%s; trying again", error)
             time.sleep(pause)
             pause = min(2 * pause, PAUSE[1])
-
-    def _is_away(self) -> bool:
-        return self._connection is None or self._connection.closed or self._connection.broken
 
     def _in_one(self, batch: Sequence[Entries]) -> set[int]:
         rows = [dict(zip(NODES, row, strict=True)) for entries in batch for row in entries.nodes]

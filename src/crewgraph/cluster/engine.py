@@ -16,10 +16,9 @@ from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter, workers_of
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Job, Row, Rows
 from crewgraph.engine.run import Run
-from crewgraph.errors import StoreError
 from crewgraph.policy import UNDECLARED
 from crewgraph.store.log import Line
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.postgres import Away, connected, shown_address, translated
 from crewgraph.store.remote import RemoteJournal
 
 __all__ = ["ClusterEngine"]
@@ -140,9 +139,7 @@ class _Waiting:
                 lines: dict[int, list[Any]] = {run: [] for run, _, _ in found}
                 for run, *line in self.connection.execute(LINES, (list(lines),)).fetchall() if found else ():
                     lines[run].append(line)
-        except StoreError as error:
-            if self.connection is not None and not (self.connection.closed or self.connection.broken):
-                raise
+        except Away as error:
             _log.warning("%s; trying again", error)
             time.sleep(PAUSE[1])
             return []

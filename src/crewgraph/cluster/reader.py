@@ -11,7 +11,7 @@ from crewgraph.cluster.book import Known
 from crewgraph.errors import StoreError
 from crewgraph.store.entries import Identity
 from crewgraph.store.log import Line
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.postgres import Away, connected, shown_address, translated
 
 __all__ = ["Reader"]
 
@@ -45,9 +45,7 @@ class Reader:
         while True:
             try:
                 return await asyncio.to_thread(self._known, number)
-            except StoreError as error:
-                if not self._is_away():
-                    raise
+            except Away as error:
                 _log.warning("%s; trying again", error)
             await asyncio.sleep(PAUSE)
 

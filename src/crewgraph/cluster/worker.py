@@ -28,7 +28,7 @@ from crewgraph.errors import StoreError
 from crewgraph.policy import UNDECLARED
 from crewgraph.scope import current
 from crewgraph.store.definitions import described
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.postgres import connected, keepalive, shown_address, translated
 from crewgraph.store.versions import own_definitions, version_of
 from crewgraph.syntax import Pipeline
 
@@ -122,6 +122,7 @@ class Worker:
             "name": APPLICATION, "system_database_url": self.address, "application_version": APPLICATION,
             "executor_id": self.name, "run_migrations": False, "max_executor_threads": THREADS,
             "serializer": DBOSPortableJSON, "log_level": "WARNING", "sys_db_pool_size": 10,
+            "db_engine_kwargs": {"connect_args": {"application_name": APPLICATION, **keepalive(self.address)}},
         }  # fmt: skip
         DBOS(config=config)
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=ATTEMPTS)(self._workflow())
