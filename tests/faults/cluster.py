@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ for line in sys.stdin:
             if ctypes.CDLL(None, use_errno=True).setns(place, 0):
                 raise OSError(ctypes.get_errno(), "setns")
         os.environ["CREWGRAPH_TEST_NOTES"] = said["notes"]
-        janitor.BEAT, worker.ATTEMPTS = 0.25, said["attempts"]
+        janitor.BEAT = 0.25
         cluster_app.PAUSE = said["pause"]
         app = runpy.run_path(said["app"]) if said["app"] else vars(cluster_app)
         made = worker.Worker(said["store"], {app["pipeline"].name: app["pipeline"]}, said["concurrency"], said["dead_after"])
@@ -113,10 +114,18 @@ class Crew:
         """Start a worker; returns its process when it takes runs."""
         told: dict[str, Any] = {
             "store": self.store, "notes": str(self.notes), "log": str(self.folder / "log"), "pause": pause, "app": None,
-            "network": None, "attempts": 20, "concurrency": 100, "dead_after": DEAD_AFTER, **self.said, **said,
+            "network": None, "concurrency": 100, "dead_after": DEAD_AFTER, **self.said, **said,
         }  # fmt: skip
         self.workers.append(self.nursery.born(**told))
         return self.workers[-1]
+
+    def learn(self, code: str, name: str = "app") -> Pipeline:
+        """Give the workers that are hired from now on another pipeline; returns the same for here."""
+        path = self.folder / f"{name}.py"
+        path.write_text(code)
+        self.said["app"] = str(path)
+        made: Pipeline = runpy.run_path(str(path))["pipeline"]
+        return made
 
     def dismiss(self) -> None:
         for worker in self.workers:

@@ -17,6 +17,8 @@ from crewgraph.store.log import FileLog, Line, Pages
 
 __all__ = ["Book", "Known", "Overtaken"]
 
+STATUS = 4
+"""The place of the status in a row of a node."""
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """What Postgres does not take in a text. What nodes gave is JSON, which has other words for it."""
 
@@ -38,6 +40,7 @@ class Known:
         origin: what it was forked from.
         status: how it stands.
         lines: what its nodes gave so far.
+        attempts: how often a worker has begun it since a node of it ended last.
     """
 
     run: int
@@ -48,6 +51,7 @@ class Known:
     origin: str | None
     status: str
     lines: Sequence[Line]
+    attempts: int = 1
 
 
 @dataclass(slots=True)
@@ -75,6 +79,7 @@ class Book:
     committer: Committer
     steps: Mapping[str, Any]
     read: int = 0
+    is_further: bool = False
     stop: BaseException | None = None
     nodes: list[Sequence[Any]] = field(default_factory=list[Sequence[Any]])
     ends: list[Sequence[Any]] = field(default_factory=list[Sequence[Any]])
@@ -125,9 +130,17 @@ class Book:
             StoreError: it cannot be written, or the run is no longer this worker's.
         """
         while self.nodes:
-            entries = Entries(self.known.run, [self.nodes.pop(0)], self.ends[:])
+            row = self.nodes.pop(0)
+            entries = Entries(self.known.run, [row], self.ends[:], self._further(row))
             self.ends.clear()
             await self._kept(str(entries.nodes[0][1]), entries)
+
+    def _further(self, row: Sequence[Any]) -> str | None:
+        """The workflow, where this row shows that the run gets further than with the workers that died."""
+        if self.known.attempts <= 1 or self.is_further or row[STATUS] != "ok":
+            return None
+        self.is_further = True
+        return self.workflow
 
     async def _kept(self, node: str, entries: Entries) -> None:
         is_run = is_ours = False

@@ -41,6 +41,9 @@ LOST = """SELECT DISTINCT n.run FROM jsonb_populate_recordset(NULL::nodes, %s::j
 UPDATE = """UPDATE runs SET status = %s, error = %s, ended = %s, definition = %s
             WHERE run = %s AND status IN ('queued', 'running') AND EXISTS (SELECT FROM tickets t WHERE t.run = runs.run AND t.workflow = %s)"""
 
+FURTHER = """UPDATE dbos.workflow_status SET recovery_attempts = 1
+             WHERE workflow_uuid = %s AND status = 'PENDING' AND recovery_attempts > 1"""
+
 
 class Entries(NamedTuple):
     """What one run has to have written.
@@ -49,11 +52,13 @@ class Entries(NamedTuple):
         run: its number.
         nodes: rows of the table of nodes.
         ends: what becomes of its row in the table of runs, in the order of the statement.
+        further: the workflow of a run that got further than with workers that died: what is counted of them is over.
     """
 
     run: int
     nodes: Sequence[Sequence[Any]]
     ends: Sequence[Sequence[Any]]
+    further: str | None = None
 
 
 class Committer:
@@ -152,6 +157,8 @@ class Committer:
             ends = sorted((end for entries in batch for end in entries.ends), key=lambda end: end[4])
             for end in ends:
                 cursor.execute(UPDATE, end)
+            for workflow in sorted(entries.further for entries in batch if entries.further is not None):
+                cursor.execute(FURTHER, (workflow,))
         return lost
 
     def __repr__(self) -> str:

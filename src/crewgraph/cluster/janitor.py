@@ -10,12 +10,14 @@ from typing import Any
 from crewgraph.errors import StoreError
 from crewgraph.store.postgres import connected, translated
 
-__all__ = ["Janitor"]
+__all__ = ["COMPANY", "Janitor"]
 
 _log = logging.getLogger("crewgraph.cluster")
 
 BEAT = 1.0
 """Seconds between two signs of life."""
+COMPANY = 2
+"""How often a run whose workers die with it is begun beside all others; from then on such runs take turns."""
 LOCK = 1668442733
 """Held by the one janitor that looks for the dead."""
 # All times are those of the database: clocks of machines differ, and jump.
@@ -30,11 +32,18 @@ STRANDED = """SELECT workflow_uuid FROM dbos.workflow_status WHERE status = 'PEN
 # What the engine gave up is told to whoever waits for it.
 GIVEN_UP = """UPDATE runs SET status = 'failed', ended = extract(epoch FROM clock_timestamp()), error = CASE s.status
                 WHEN 'ERROR' THEN 'the worker could not go on with it; its log says why'
-                ELSE 'it was begun ' || s.recovery_attempts || ' times, and each time its worker died' END
+                ELSE 'it was begun ' || s.recovery_attempts - 1 || ' times, and each time its worker died' END
               FROM tickets t JOIN dbos.workflow_status s ON s.workflow_uuid = t.workflow
               WHERE t.run = runs.run AND runs.status IN ('queued', 'running')
                 AND s.status IN ('ERROR', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"""
-OLD = "DELETE FROM workers WHERE beat < clock_timestamp() - make_interval(secs => %s + 3600)"
+# A worker that is stopped does not die of the runs that it leaves to others.
+LEFT = "UPDATE dbos.workflow_status SET recovery_attempts = recovery_attempts - 1 WHERE status = 'PENDING' AND executor_id = %s"
+# Runs that wait for their turn have killed nobody.
+SPARED = """UPDATE dbos.workflow_status s SET recovery_attempts = recovery_attempts - 1
+            WHERE status = 'PENDING' AND executor_id = ANY(%s) AND recovery_attempts > %s
+              AND NOT EXISTS (SELECT FROM turns t WHERE t.worker = executor_id AND t.workflow = workflow_uuid)"""
+OLD = """WITH old AS (DELETE FROM workers WHERE beat < clock_timestamp() - make_interval(secs => %s + 3600) RETURNING id)
+         DELETE FROM turns WHERE worker IN (SELECT id FROM old)"""
 
 
 class Janitor:
@@ -68,6 +77,7 @@ class Janitor:
             self._connection.close()
         try:
             with connected(self._address) as connection, translated(self._address):
+                connection.execute(LEFT, (self._name,))
                 connection.execute("DELETE FROM workers WHERE id = %s", (self._name,))
         except StoreError as error:
             _log.warning("%s; others notice by themselves that this worker is gone", error)
@@ -104,6 +114,8 @@ class Janitor:
                 self._connection.execute(GIVEN_UP)
                 dead = [name for (name,) in self._connection.execute(DEAD, (self._dead_after,)).fetchall()]
                 if dead:
+                    with connected(self._address) as other:
+                        other.execute(SPARED, (dead, COMPANY))
                     handles = DBOS._recover_pending_workflows(dead)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
                     _log.warning("%s runs of workers that are gone wait for others: %s", len(handles), ", ".join(dead))
             stranded = self._connection.execute(STRANDED, (self._name, max(self._dead_after, 5.0))).fetchall()

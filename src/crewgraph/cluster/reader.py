@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from crewgraph.cluster.book import Known
 from crewgraph.errors import StoreError
@@ -15,13 +16,17 @@ from crewgraph.store.postgres import Away, connected, shown_address, translated
 
 __all__ = ["Reader"]
 
+T = TypeVar("T")
+
 _log = logging.getLogger("crewgraph.cluster")
 
 PAUSE = 0.5
 """Seconds between two attempts to reach a database that is away."""
 LINES = f"SELECT {', '.join(Line._fields)} FROM nodes WHERE run = %s ORDER BY attempt"  # noqa: S608 - our own names
-RUN = """SELECT pipeline, id, content, input, place, began, origin, status, workflow FROM runs JOIN tickets USING (run)
+RUN = """SELECT pipeline, id, content, input, place, began, origin, r.status, workflow, coalesce(recovery_attempts, 1)
+         FROM runs r JOIN tickets USING (run) LEFT JOIN dbos.workflow_status ON workflow_uuid = workflow
          WHERE run = %s"""
+TURN = """INSERT INTO turns VALUES (%s, %s) ON CONFLICT (worker) DO UPDATE SET workflow = excluded.workflow"""
 
 
 class Reader:
@@ -42,9 +47,20 @@ class Reader:
         Raises:
             StoreError: it is gone, or the database answers with an error.
         """
+        return await self._patiently(self._known, number)
+
+    async def turn(self, worker: str, workflow: str) -> None:
+        """Note which of the runs that take turns a worker begins now, so that no other is blamed should it die.
+
+        Raises:
+            StoreError: the database answers with an error.
+        """
+        await self._patiently(self._executed, TURN, worker, workflow)
+
+    async def _patiently(self, ask: Callable[..., T], *values: Any) -> T:
         while True:
             try:
-                return await asyncio.to_thread(self._known, number)
+                return await asyncio.to_thread(ask, *values)
             except Away as error:
                 _log.warning("%s; trying again", error)
             await asyncio.sleep(PAUSE)
@@ -57,15 +73,23 @@ class Reader:
     def _is_away(self) -> bool:
         return self._connection is None or self._connection.closed or self._connection.broken
 
+    def _executed(self, query: str, *values: Any) -> None:
+        with self._lock, translated(self._address):
+            self._opened().execute(query, values)
+
+    def _opened(self) -> Any:
+        if self._is_away():
+            self._connection = None
+            self._connection = connected(self._address)
+        return self._connection
+
     def _known(self, number: int) -> tuple[Known, str]:
-        with self._lock:
-            if self._is_away():
-                self._connection = None
-                self._connection = connected(self._address)
-            with translated(self._address):
-                found = self._connection.execute(RUN, (number,)).fetchone()
-                lines = [Line(*each) for each in self._connection.execute(LINES, (number,))]
+        with self._lock, translated(self._address):
+            connection = self._opened()
+            found = connection.execute(RUN, (number,)).fetchone()
+            lines = [Line(*each) for each in connection.execute(LINES, (number,))]
         if found is None:
             raise StoreError(shown_address(self._address), f"there is no run {number} any more")
-        pipeline, own, content, text, place, began, origin, status, workflow = found
-        return Known(number, pipeline, Identity(own, content, text), place, began, origin, status, lines), workflow
+        pipeline, own, content, text, place, began, origin, status, workflow, attempts = found
+        identity = Identity(own, content, text)
+        return Known(number, pipeline, identity, place, began, origin, status, lines, attempts), workflow

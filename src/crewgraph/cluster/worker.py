@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -11,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from crewgraph.cluster.book import Book, Overtaken
+from crewgraph.cluster.book import Book, Known, Overtaken
 from crewgraph.cluster.committer import Committer
-from crewgraph.cluster.janitor import Janitor
+from crewgraph.cluster.janitor import COMPANY, Janitor
 from crewgraph.cluster.names import APPLICATION, WORKFLOW, queue_of, structure_of
 from crewgraph.cluster.reader import Reader
 from crewgraph.cluster.requeue import describe
@@ -40,8 +41,8 @@ POLL = 0.2
 """Seconds between two looks at a queue that was empty."""
 THREADS = 32
 """Of DBOS, which would make one for each run."""
-ATTEMPTS = 20
-"""How often a run is begun whose workers die with it."""
+ATTEMPTS = 4
+"""How often a run is begun anew whose workers die with it before a node of it has ended."""
 OVERTAKEN = 3
 """How often a run is walked anew because another worker had written a node of it."""
 
@@ -99,6 +100,7 @@ class Worker:
     committer: Committer | None = None
     reader: Reader | None = None
     janitor: Janitor | None = None
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def start(self) -> None:
         """Begin to take runs.
@@ -157,13 +159,22 @@ class Worker:
 
     async def walk(self, number: int, served: Served) -> dict[str, Any]:
         """Walk a run through its pipeline, from where it was."""
+        assert self.reader is not None, "it was started"
+        known, workflow = await self.reader.known(number)
+        if known.attempts <= COMPANY:
+            return await self._walk(known, workflow, served)
+        async with self.turns:
+            await self.reader.turn(self.name, workflow)
+            return await self._walk(*await self.reader.known(number), served)
+
+    async def _walk(self, known: Known, workflow: str, served: Served) -> dict[str, Any]:
         from dbos import DBOS
 
+        number = known.run
+        assert self.reader is not None, "it was started"
         for _ in range(OVERTAKEN):
             # Numbers of steps are drawn in the order of the plan before anything runs: branches may end in any order.
             slots = {node.name: DBOS.reserve_step() for node in served.plan.nodes}
-            assert self.reader is not None, "it was started"
-            known, workflow = await self.reader.known(number)
             if workflow != DBOS.workflow_id:
                 return {"run": number, "status": "superseded"}
             steps = {name: _step(slot) for name, slot in slots.items()}
@@ -176,6 +187,7 @@ class Worker:
                 status = await self._walked(book, served)
             except Overtaken as error:
                 _log.warning("run %s: %s; it is read and walked again", known.identity.id, error)
+                known, workflow = await self.reader.known(number)
                 continue
             except StoreError:
                 if book.stop is not None:

@@ -60,8 +60,10 @@ CREATE TABLE IF NOT EXISTS crewgraph.workers (
   id TEXT NOT NULL, pipeline TEXT NOT NULL, version TEXT NOT NULL, began TIMESTAMPTZ NOT NULL, beat TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (id, pipeline)
 );
+CREATE TABLE IF NOT EXISTS crewgraph.turns (worker TEXT PRIMARY KEY, workflow TEXT NOT NULL);
 """
-"""*tickets* says under which workflow the engine knows a run, *workers* who is there to run what."""
+"""*tickets* says under which workflow the engine knows a run, *workers* who is there to run what, *turns* which of the
+runs that killed workers each has begun last."""
 
 
 class Away(StoreError):
