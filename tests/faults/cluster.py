@@ -26,6 +26,7 @@ import ctypes, json, os, runpy, signal, sys, time
 import dbos, networkx, psycopg
 from crewgraph.cluster import janitor, worker
 from crewgraph.compiler import compile_pipeline
+from crewgraph.store import postgres
 from tests import cluster_app
 
 compile_pipeline(cluster_app.pipeline)
@@ -41,11 +42,12 @@ for line in sys.stdin:
             if ctypes.CDLL(None, use_errno=True).setns(place, 0):
                 raise OSError(ctypes.get_errno(), "setns")
         os.environ["CREWGRAPH_TEST_NOTES"] = said["notes"]
-        janitor.BEAT = 0.25
+        janitor.BEAT, postgres.IDLE = 0.25, said["idle"]
         cluster_app.PAUSE = said["pause"]
         app = runpy.run_path(said["app"]) if said["app"] else vars(cluster_app)
         made = worker.Worker(said["store"], {app["pipeline"].name: app["pipeline"]}, said["concurrency"], said["dead_after"])
         made.start()
+        signal.signal(signal.SIGTERM, lambda *_: (made.stop(0), os._exit(0)))
         print(os.getpid(), flush=True)
         while True:
             time.sleep(60)
@@ -114,7 +116,7 @@ class Crew:
         """Start a worker; returns its process when it takes runs."""
         told: dict[str, Any] = {
             "store": self.store, "notes": str(self.notes), "log": str(self.folder / "log"), "pause": pause, "app": None,
-            "network": None, "concurrency": 100, "dead_after": DEAD_AFTER, **self.said, **said,
+            "network": None, "idle": 15.0, "concurrency": 100, "dead_after": DEAD_AFTER, **self.said, **said,
         }  # fmt: skip
         self.workers.append(self.nursery.born(**told))
         return self.workers[-1]

@@ -28,6 +28,7 @@ from crewgraph.engine.run import Run
 from crewgraph.errors import StoreError
 from crewgraph.policy import UNDECLARED
 from crewgraph.scope import current
+from crewgraph.store import postgres
 from crewgraph.store.definitions import described
 from crewgraph.store.postgres import connected, keepalive, shown_address, translated
 from crewgraph.store.versions import own_definitions, version_of
@@ -125,6 +126,7 @@ class Worker:
             "executor_id": self.name, "run_migrations": False, "max_executor_threads": THREADS,
             "serializer": DBOSPortableJSON, "log_level": "WARNING", "sys_db_pool_size": 10,
             "db_engine_kwargs": {"connect_args": {"application_name": APPLICATION, **keepalive(self.address)}},
+            "sys_db_idle_transaction_timeout_sec": postgres.IDLE,  # else runs of a machine that vanished stay locked
         }  # fmt: skip
         DBOS(config=config)
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=ATTEMPTS)(self._workflow())
