@@ -17,8 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from crewgraph import Pipeline
+from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter
+from crewgraph.compiler import compile_pipeline
+from crewgraph.engine.inputs import rows
 from crewgraph.store.postgres import connected
+from crewgraph.store.remote import RemoteJournal
 from tests.cluster_app import pipeline
 
 NURSERY = """
@@ -42,7 +48,7 @@ for line in sys.stdin:
             if ctypes.CDLL(None, use_errno=True).setns(place, 0):
                 raise OSError(ctypes.get_errno(), "setns")
         os.environ["CREWGRAPH_TEST_NOTES"] = said["notes"]
-        janitor.BEAT, postgres.IDLE = 0.25, said["idle"]
+        janitor.BEAT, janitor.STRANDED_AFTER, postgres.IDLE = 0.25, 1.0, said["idle"]
         cluster_app.PAUSE = said["pause"]
         app = runpy.run_path(said["app"]) if said["app"] else vars(cluster_app)
         made = worker.Worker(said["store"], {app["pipeline"].name: app["pipeline"]}, said["concurrency"], said["dead_after"])
@@ -176,6 +182,21 @@ def told(runs: Iterable[Any]) -> list[Any]:
 
 def undisturbed(count: int) -> list[Any]:
     return told(pipeline.kickoff(numbered(count), store=None))
+
+
+def submitted(run: Pipeline, inputs: list[Any], store: str, id_column: str | None = None) -> Submitted:
+    """Give inputs to the workers, and wait for nobody."""
+
+    async def give() -> Submitted:
+        plan, into = compile_pipeline(run), Submitted()
+        async with RemoteJournal.opened(store, plan, pipeline=run.name, id_column=id_column) as journal:
+            every = list(rows(inputs, plan, journal.identify))
+            with Submitter(journal) as submitter:
+                for begin in range(0, len(every), AT_ONCE):
+                    submitter.submit(every[begin : begin + AT_ONCE], into)
+        return into
+
+    return anyio.run(give)
 
 
 @contextlib.contextmanager

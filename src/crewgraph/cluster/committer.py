@@ -21,6 +21,8 @@ _log = logging.getLogger("crewgraph.cluster")
 
 AT_ONCE = 500
 """Runs whose rows go into one commit."""
+LARGE = 8_000_000
+"""Characters after which no more go into it: Postgres takes 256 MB in one statement, and memory is not ours alone."""
 PAUSE = 0.1, 2.0
 """Seconds between attempts to reach a database that went away, at first and at last."""
 NODES = (
@@ -59,6 +61,11 @@ class Entries(NamedTuple):
     nodes: Sequence[Sequence[Any]]
     ends: Sequence[Sequence[Any]]
     further: str | None = None
+
+    @property
+    def size(self) -> int:
+        """How many characters are written, about."""
+        return sum(len(each) for row in self.nodes for each in row if isinstance(each, str))
 
 
 class Committer:
@@ -113,19 +120,19 @@ class Committer:
                 done.set_result(entries.run not in lost)
 
     def _gathered(self) -> list[tuple[Entries, Future[bool]]] | None:
-        item = self._queue.get()
-        batch = list[tuple[Entries, Future[bool]]]()
-        while item is not None and len(batch) < AT_ONCE:
+        """What is to be written now, as far as one statement should hold; nothing where the thread is to end."""
+        item, batch, size = self._queue.get(), list[tuple[Entries, Future[bool]]](), 0
+        while item is not None:
             if item[1].set_running_or_notify_cancel():
                 batch.append(item)
+                size += item[0].size
+            if len(batch) >= AT_ONCE or size >= LARGE:
+                return batch
             try:
                 item = self._queue.get_nowait()
             except Empty:
                 return batch
-        if item is not None:
-            if item[1].set_running_or_notify_cancel():
-                batch.append(item)
-        elif batch:
+        if batch:
             self._queue.put(None)
         return batch or None
 
