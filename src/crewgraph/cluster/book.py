@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,7 @@ class Book:
         definition: a digest of all of that.
         committer: writes for all runs of the worker.
         steps: by node, what runs once under its reserved number; ``None`` where nothing is to be noted.
+        clock: what time it is, by the database.
         stop: what the engine said when it took the run away from this worker.
     """
 
@@ -78,6 +79,7 @@ class Book:
     definition: str
     committer: Committer
     steps: Mapping[str, Any]
+    clock: Callable[[], float] = time.time
     read: int = 0
     is_further: bool = False
     stop: BaseException | None = None
@@ -106,11 +108,12 @@ class Book:
 
     def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None:
         """Note that the run is under way, or how it ended."""
+        ended = None if ended is None else self.clock()
         self.ends.append((status, _writable(error), ended, self.definition, pages.run, self.workflow))
 
     def refuse(self, reason: str) -> None:
         """Note that the run cannot begin."""
-        self.ends.append(("failed", _writable(reason), time.time(), self.definition, self.known.run, self.workflow))
+        self.ends.append(("failed", _writable(reason), self.clock(), self.definition, self.known.run, self.workflow))
 
     def complain(self, node: str, reason: str, then: str) -> None:
         """Note why a node is not kept or not read."""
@@ -121,7 +124,10 @@ class Book:
     def put(self, table: str, values: Sequence[Any]) -> None:
         """Have a row of a node written with what is made durable next."""
         if table == "nodes":
-            self.nodes.append([_writable(each) for each in values])
+            *said, started, ended = [_writable(each) for each in values]
+            if said[STATUS] != "waiting":  # it has just ended, by whatever clock
+                started, ended = started + self.clock() - ended, self.clock()
+            self.nodes.append([*said, started, ended])
 
     async def durable(self) -> None:
         """Write what was put so far, each node inside of its step.

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -69,6 +70,7 @@ class Janitor:
         self._name = name
         self._structures = structures
         self._dead_after = dead_after
+        self._then, self._beat = time.time(), time.perf_counter()
         self._stopped = threading.Event()
         self._connection: Any = None
         self._thread = threading.Thread(target=self._work, name="crewgraph janitor", daemon=True)
@@ -101,6 +103,13 @@ class Janitor:
         with translated(self._address):
             for pipeline, structure in self._structures.items():
                 self._connection.execute(ALIVE, (self._name, pipeline, structure))
+
+            (self._then,) = self._connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+            self._beat = time.perf_counter()
+
+    def now(self) -> float:
+        """What time it is by the clock of the database, whatever that of this machine says."""
+        return self._then + time.perf_counter() - self._beat
 
     def _work(self) -> None:
         while not self._stopped.wait(BEAT):
@@ -149,7 +158,7 @@ def _begun(engine: Any) -> set[str] | None:
 def _is_handing_out() -> bool:
     """Whether a thread of the engine has claimed runs and not begun all of them; it waits for the event loop at each."""
     queues = {thread.ident for thread in threading.enumerate() if thread.name.startswith("queue-worker-")}
-    for thread, top in sys._current_frames().items():  # noqa: SLF001
+    for thread, top in sys._current_frames().items():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         frame: FrameType | None = top if thread in queues else None
         while frame is not None:
             if frame.f_code.co_name == "start_dequeued_workflows":

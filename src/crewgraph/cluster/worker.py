@@ -181,9 +181,10 @@ class Worker:
                 return {"run": number, "status": "superseded"}
             steps = {name: _step(slot) for name, slot in slots.items()}
             assert self.committer is not None, "it was started"
+            assert self.janitor is not None, "it was started"
             book = Book(
                 shown_address(self.address), known, workflow, served.plan, served.own, served.definition,
-                self.committer, steps,
+                self.committer, steps, self.janitor.now,
             )  # fmt: skip
             try:
                 status = await self._walked(book, served)
