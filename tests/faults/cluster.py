@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -16,8 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from crewgraph import Pipeline
+from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter
+from crewgraph.compiler import compile_pipeline
+from crewgraph.engine.inputs import rows
 from crewgraph.store.postgres import connected
+from crewgraph.store.remote import RemoteJournal
 from tests.cluster_app import pipeline
 
 NURSERY = """
@@ -25,6 +32,7 @@ import ctypes, json, os, runpy, signal, sys, time
 import dbos, networkx, psycopg
 from crewgraph.cluster import janitor, worker
 from crewgraph.compiler import compile_pipeline
+from crewgraph.store import postgres
 from tests import cluster_app
 
 compile_pipeline(cluster_app.pipeline)
@@ -40,11 +48,12 @@ for line in sys.stdin:
             if ctypes.CDLL(None, use_errno=True).setns(place, 0):
                 raise OSError(ctypes.get_errno(), "setns")
         os.environ["CREWGRAPH_TEST_NOTES"] = said["notes"]
-        janitor.BEAT, worker.ATTEMPTS = 0.25, said["attempts"]
+        janitor.BEAT, janitor.STRANDED_AFTER, postgres.IDLE = 0.25, 1.0, said["idle"]
         cluster_app.PAUSE = said["pause"]
         app = runpy.run_path(said["app"]) if said["app"] else vars(cluster_app)
         made = worker.Worker(said["store"], {app["pipeline"].name: app["pipeline"]}, said["concurrency"], said["dead_after"])
         made.start()
+        signal.signal(signal.SIGTERM, lambda *_: (made.stop(0), os._exit(0)))
         print(os.getpid(), flush=True)
         while True:
             time.sleep(60)
@@ -113,10 +122,18 @@ class Crew:
         """Start a worker; returns its process when it takes runs."""
         told: dict[str, Any] = {
             "store": self.store, "notes": str(self.notes), "log": str(self.folder / "log"), "pause": pause, "app": None,
-            "network": None, "attempts": 20, "concurrency": 100, "dead_after": DEAD_AFTER, **self.said, **said,
+            "network": None, "idle": 15.0, "concurrency": 100, "dead_after": DEAD_AFTER, **self.said, **said,
         }  # fmt: skip
         self.workers.append(self.nursery.born(**told))
         return self.workers[-1]
+
+    def learn(self, code: str, name: str = "app") -> Pipeline:
+        """Give the workers that are hired from now on another pipeline; returns the same for here."""
+        path = self.folder / f"{name}.py"
+        path.write_text(code)
+        self.said["app"] = str(path)
+        made: Pipeline = runpy.run_path(str(path))["pipeline"]
+        return made
 
     def dismiss(self) -> None:
         for worker in self.workers:
@@ -165,6 +182,21 @@ def told(runs: Iterable[Any]) -> list[Any]:
 
 def undisturbed(count: int) -> list[Any]:
     return told(pipeline.kickoff(numbered(count), store=None))
+
+
+def submitted(run: Pipeline, inputs: list[Any], store: str, id_column: str | None = None) -> Submitted:
+    """Give inputs to the workers, and wait for nobody."""
+
+    async def give() -> Submitted:
+        plan, into = compile_pipeline(run), Submitted()
+        async with RemoteJournal.opened(store, plan, pipeline=run.name, id_column=id_column) as journal:
+            every = list(rows(inputs, plan, journal.identify))
+            with Submitter(journal) as submitter:
+                for begin in range(0, len(every), AT_ONCE):
+                    submitter.submit(every[begin : begin + AT_ONCE], into)
+        return into
+
+    return anyio.run(give)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import pytest
 from crewgraph.cluster.submit import migrate
 from crewgraph.llm.litellm import adapter as litellm_adapter
 from tests.faults.cluster import Crew, Nursery
+from tests.faults.forked import Forks
 from tests.faults.server import Server, serving, warm_up
 from tests.postgres import Server as Postgres
 from tests.postgres import created, served
@@ -31,6 +32,14 @@ def server(_litellm_ready: None) -> Iterator[Server]:
     with serving() as server:
         yield server
     litellm_adapter.close()  # its connections to this port, which litellm would keep for an hour
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Makes processes that are there at once."""
+    made = Forks()
+    yield made
+    made.close()
 
 
 # ---- clusters --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A cluster whose workers are killed and frozen, and whose database goes away."""
+"""A cluster whose workers are killed, and whose database goes away."""
 
 from __future__ import annotations
 
@@ -36,24 +36,6 @@ def test_killed_workers_lose_nothing(crew: Crew) -> None:
     assert [name for before, kept in looks for name in kept if after[name] > before[name]] == []
     assert result == undisturbed(500)
     assert len(looks) == 20
-
-
-def test_a_frozen_worker_is_replaced_and_fenced(crew: Crew) -> None:
-    """A worker that froze in the middle of its runs and thaws later changes nothing of what others did meanwhile."""
-    frozen = crew.hire(0.3)
-
-    def freeze() -> None:
-        until(crew.ran)
-        os.kill(frozen, signal.SIGSTOP)
-        crew.hire()
-
-    result = disturbed(crew, 20, freeze)
-    rows = crew.asked("SELECT * FROM nodes ORDER BY run, node, item, attempt")
-    os.kill(frozen, signal.SIGCONT)
-    until(lambda: crew.log().count("outcome was not recorded") == 20)
-    assert result == undisturbed(20)
-    assert crew.statuses() == {"ok": 20}
-    assert crew.asked("SELECT * FROM nodes ORDER BY run, node, item, attempt") == rows
 
 
 def test_a_database_that_stops_at_once_is_waited_for(postgres: Server, crew: Crew) -> None:

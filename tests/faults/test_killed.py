@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 
 from crewgraph.report import stored_results
+from tests.faults.forked import Forks
 
 RUNS = 150
 TRIALS = 20
@@ -61,11 +60,6 @@ for run in result:
 """
 
 
-def started(store: Path | str, ran: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WORK, str(store), str(ran)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
 def durable(store: Path) -> set[str]:
     """What is kept, as the process notes it when it runs."""
     if not store.exists():
@@ -97,9 +91,9 @@ def noted(ran: Path) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_killed_at_random_moments(tmp_path: Path) -> None:
+def test_killed_at_random_moments(forks: Forks, tmp_path: Path) -> None:
     """After each of many kills what is kept was run, and is never run again; the end is as if nothing had happened."""
-    with started("", tmp_path / "undisturbed") as process:
+    with forks.started(WORK, "", tmp_path / "undisturbed") as process:
         undisturbed, _ = process.communicate()
     lines = undisturbed.splitlines()
     assert len(lines) == RUNS + 1
@@ -109,8 +103,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         store, ran = tmp_path / f"{trial}.sqlite", tmp_path / f"{trial}.ran"
         for _ in range(3):  # killed three times at most, and then left in peace
             kept, before = durable(store), len(noted(ran))
-            with started(store, ran) as process:
-                assert process.stdout is not None
+            with forks.started(WORK, store, ran) as process:
                 process.stdout.readline()
                 time.sleep(dice.uniform(0.0, 0.2))
                 kills += process.poll() is None
@@ -119,9 +112,8 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
             assert looked_at(store) == durable(store)
             assert not kept & set(noted(ran)[before:])
         kept, before = durable(store), len(noted(ran))
-        with started(store, ran) as process:
+        with forks.started(WORK, store, ran) as process:
             resumed, _ = process.communicate()
-        assert process.returncode == 0
         assert resumed == undisturbed
         assert not kept & set(noted(ran)[before:])
         assert len(durable(store)) == 4 * RUNS

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.faults.test_killed import RUNS, WORK, durable, noted, started
+from tests.faults.forked import Forks
+from tests.faults.test_killed import RUNS, WORK, durable, noted
 
 TRIALS = 4
 
@@ -20,20 +19,15 @@ print(len(result), result.status)
 """
 
 
-def resumed(store: Path, ran: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", AGAIN, str(store), str(ran)], stdout=subprocess.PIPE, text=True)
-
-
 @pytest.mark.timeout(300)
-def test_killed_while_it_resumes(tmp_path: Path) -> None:
+def test_killed_while_it_resumes(forks: Forks, tmp_path: Path) -> None:
     """After several kills all runs that had begun end, without their inputs, and the rest of the kickoff finds them."""
-    with started("", tmp_path / "undisturbed") as process:
+    with forks.started(WORK, "", tmp_path / "undisturbed") as process:
         undisturbed, _ = process.communicate()
     dice = random.Random(11)
     for trial in range(TRIALS):
         store, ran = tmp_path / f"{trial}.sqlite", tmp_path / f"{trial}.ran"
-        with started(store, ran) as process:
-            assert process.stdout is not None
+        with forks.started(WORK, store, ran) as process:
             process.stdout.readline()
             while not durable(store):
                 time.sleep(0.001)
@@ -41,8 +35,7 @@ def test_killed_while_it_resumes(tmp_path: Path) -> None:
             process.kill()
         for is_killed in (True, True, False):
             kept, before = durable(store), len(noted(ran))
-            with resumed(store, ran) as process:
-                assert process.stdout is not None
+            with forks.started(AGAIN, store, ran) as process:
                 process.stdout.readline()
                 if is_killed:
                     time.sleep(dice.uniform(0.0, 0.1))
@@ -52,7 +45,7 @@ def test_killed_while_it_resumes(tmp_path: Path) -> None:
             assert not kept & set(noted(ran)[before:])
         assert told.endswith(" ok\n")
         kept, before = durable(store), len(noted(ran))
-        with started(store, ran) as process:
+        with forks.started(WORK, store, ran) as process:
             told, _ = process.communicate()
         assert told == undisturbed
         assert not kept & set(noted(ran)[before:])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crewgraph.store import decide, waiting
+from tests.faults.forked import Forks
 
 RUNS = 16
 TRIALS = 20
@@ -50,10 +49,6 @@ for run in pipeline.kickoff(inputs, store=sys.argv[1], id_column="i", max_concur
 """
 
 
-def started(store: Path, ran: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", WORK, str(store), str(ran)], stdout=subprocess.PIPE, text=True)
-
-
 def kept(store: Path) -> set[str]:
     """What is durable, as the process notes it when it runs."""
     if not store.exists():
@@ -72,7 +67,7 @@ def decided(store: Path, dice: random.Random, share: float = 0.5) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_killed_between_asking_and_deciding(tmp_path: Path) -> None:
+def test_killed_between_asking_and_deciding(forks: Forks, tmp_path: Path) -> None:
     """Whenever it is killed, each run ends by the decision on it, and what was kept never runs again."""
     dice, kills, trial = random.Random(11), 0, 0
     expected = [f"ok kept No. {i}: odd" if i % 2 else f"ok sent No. {i} by Ann" for i in range(RUNS)]
@@ -82,8 +77,7 @@ def test_killed_between_asking_and_deciding(tmp_path: Path) -> None:
         lines = list[str]()
         for turn in range(30):
             durable, before = kept(store), len(ran.read_text().splitlines()) if ran.exists() else 0
-            with started(store, ran) as process:
-                assert process.stdout is not None
+            with forks.started(WORK, store, ran) as process:
                 process.stdout.readline()
                 if turn < 5:  # killed five times at most, and then left in peace
                     time.sleep(dice.uniform(0.0, 0.1))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +18,10 @@ from crewgraph.store.questions import Answer
 
 __all__ = ["Book", "Known", "Overtaken"]
 
-ERROR = 9
-"""The place of the error in a row of a node; it may hold what Postgres does not take."""
+STATUS = 4
+"""The place of the status in a row of a node."""
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+"""What Postgres does not take in a text. What nodes gave is JSON, which has other words for it."""
 
 
 class Overtaken(StoreError):
@@ -41,6 +44,7 @@ class Known:
         decisions: by node what somebody decided.
         looked: when that was looked at, by the clock of the database.
         ahead: how many seconds that clock is ahead of the one of this machine.
+        attempts: how often a worker has begun it since a node of it ended last.
     """
 
     run: int
@@ -54,6 +58,7 @@ class Known:
     decisions: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
     looked: float = 0.0
     ahead: float = 0.0
+    attempts: int = 1
 
 
 @dataclass(slots=True)
@@ -69,6 +74,7 @@ class Book:
         definition: a digest of all of that.
         committer: writes for all runs of the worker.
         steps: by node, what runs once under its reserved number; ``None`` where nothing is to be noted.
+        clock: what time it is, by the database.
         stop: what the engine said when it took the run away from this worker.
     """
 
@@ -80,7 +86,9 @@ class Book:
     definition: str
     committer: Committer
     steps: Mapping[str, Any]
+    clock: Callable[[], float] = time.time
     read: int = 0
+    is_further: bool = False
     stop: BaseException | None = None
     nodes: list[Sequence[Any]] = field(default_factory=list[Sequence[Any]])
     ends: list[Sequence[Any]] = field(default_factory=list[Sequence[Any]])
@@ -107,12 +115,12 @@ class Book:
 
     def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None:
         """Note that the run is under way, or how it ended."""
-        told = None if error is None else error.replace("\0", "\N{REPLACEMENT CHARACTER}")
-        self.ends.append((status, told, ended, self.definition, pages.run, self.workflow))
+        ended = None if ended is None else self.clock()
+        self.ends.append((status, _writable(error), ended, self.definition, pages.run, self.workflow))
 
     def refuse(self, reason: str) -> None:
         """Note that the run cannot begin."""
-        self.ends.append(("failed", reason, time.time(), self.definition, self.known.run, self.workflow))
+        self.ends.append(("failed", _writable(reason), self.clock(), self.definition, self.known.run, self.workflow))
 
     def complain(self, node: str, reason: str, then: str) -> None:
         """Note why a node is not kept or not read."""
@@ -123,9 +131,10 @@ class Book:
     def put(self, table: str, values: Sequence[Any]) -> None:
         """Have a row of a node written with what is made durable next."""
         if table == "nodes":
-            values = [each.replace("\0", "\N{REPLACEMENT CHARACTER}") if place == ERROR and each else each
-                      for place, each in enumerate(values)]  # fmt: skip
-            self.nodes.append(values)
+            *said, started, ended = [_writable(each) for each in values]
+            if said[STATUS] != "waiting":  # it has just ended, by whatever clock
+                started, ended = started + self.clock() - ended, self.clock()
+            self.nodes.append([*said, started, ended])
 
     async def durable(self) -> None:
         """Write what was put so far, each node inside of its step.
@@ -134,9 +143,17 @@ class Book:
             StoreError: it cannot be written, or the run is no longer this worker's.
         """
         while self.nodes:
-            entries = Entries(self.known.run, [self.nodes.pop(0)], self.ends[:])
+            row = self.nodes.pop(0)
+            entries = Entries(self.known.run, [row], self.ends[:], self._further(row))
             self.ends.clear()
             await self._kept(str(entries.nodes[0][1]), entries)
+
+    def _further(self, row: Sequence[Any]) -> str | None:
+        """The workflow, where this row shows that the run gets further than with the workers that died."""
+        if self.known.attempts <= 1 or self.is_further or row[STATUS] != "ok":
+            return None
+        self.is_further = True
+        return self.workflow
 
     async def _kept(self, node: str, entries: Entries) -> None:
         is_run = is_ours = False
@@ -169,3 +186,9 @@ class Book:
             await self.committer.commit(Entries(self.known.run, self.nodes[:], self.ends[:]))
             self.nodes.clear()
             self.ends.clear()
+
+
+def _writable(value: Any) -> Any:
+    if not isinstance(value, str) or (value.isascii() and "\0" not in value):
+        return value
+    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", value)

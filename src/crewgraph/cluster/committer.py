@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from crewgraph.errors import StoreError
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.postgres import Away, connected, shown_address, translated
 
 __all__ = ["Committer", "Entries"]
 
@@ -21,6 +21,8 @@ _log = logging.getLogger("crewgraph.cluster")
 
 AT_ONCE = 500
 """Runs whose rows go into one commit."""
+LARGE = 8_000_000
+"""Characters after which no more go into it: Postgres takes 256 MB in one statement, and memory is not ours alone."""
 PAUSE = 0.1, 2.0
 """Seconds between attempts to reach a database that went away, at first and at last."""
 NODES = (
@@ -44,6 +46,9 @@ LOST = """SELECT DISTINCT n.run FROM jsonb_populate_recordset(NULL::nodes, %s::j
 UPDATE = """UPDATE runs SET status = %s, error = %s, ended = %s, definition = %s
             WHERE run = %s AND status IN ('queued', 'running') AND EXISTS (SELECT FROM tickets t WHERE t.run = runs.run AND t.workflow = %s)"""
 
+FURTHER = """UPDATE dbos.workflow_status SET recovery_attempts = 1
+             WHERE workflow_uuid = %s AND status = 'PENDING' AND recovery_attempts > 1"""
+
 
 class Entries(NamedTuple):
     """What one run has to have written.
@@ -52,11 +57,18 @@ class Entries(NamedTuple):
         run: its number.
         nodes: rows of the table of nodes.
         ends: what becomes of its row in the table of runs, in the order of the statement.
+        further: the workflow of a run that got further than with workers that died: what is counted of them is over.
     """
 
     run: int
     nodes: Sequence[Sequence[Any]]
     ends: Sequence[Sequence[Any]]
+    further: str | None = None
+
+    @property
+    def size(self) -> int:
+        """How many characters are written, about."""
+        return sum(len(each) for row in self.nodes for each in row if isinstance(each, str))
 
 
 class Committer:
@@ -97,30 +109,33 @@ class Committer:
     def _write(self, batch: Sequence[tuple[Entries, Future[bool]]]) -> None:
         try:
             lost = self._written([entries for entries, _ in batch])
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - the thread must outlive what cannot be written
             if len(batch) > 1:  # what Postgres does not take of one run is nothing to the others
                 for each in batch:
                     self._write([each])
-            else:
+            elif isinstance(error, StoreError):
                 batch[0][1].set_exception(error)
+            else:
+                told = f"cannot keep what run {batch[0][0].run} gave: {type(error).__name__}: {error}"
+                batch[0][1].set_exception(StoreError(shown_address(self._address), told))
         else:
             for entries, done in batch:
                 done.set_result(entries.run not in lost)
 
     def _gathered(self) -> list[tuple[Entries, Future[bool]]] | None:
-        item = self._queue.get()
-        batch = list[tuple[Entries, Future[bool]]]()
-        while item is not None and len(batch) < AT_ONCE:
+        """What is to be written now, as far as one statement should hold; nothing where the thread is to end."""
+        item, batch, size = self._queue.get(), list[tuple[Entries, Future[bool]]](), 0
+        while item is not None:
             if item[1].set_running_or_notify_cancel():
                 batch.append(item)
+                size += item[0].size
+            if len(batch) >= AT_ONCE or size >= LARGE:
+                return batch
             try:
                 item = self._queue.get_nowait()
             except Empty:
                 return batch
-        if item is not None:
-            if item[1].set_running_or_notify_cancel():
-                batch.append(item)
-        elif batch:
+        if batch:
             self._queue.put(None)
         return batch or None
 
@@ -133,15 +148,12 @@ class Committer:
                     self._connection = connected(self._address)
                 with translated(self._address), self._connection.transaction():
                     return self._in_one(batch)
-            except StoreError as error:
-                if self._is_closed.is_set() or not self._is_away():
+            except Away as error:
+                if self._is_closed.is_set():
                     raise
                 _log.warning("%s; trying again", error)
             time.sleep(pause)
             pause = min(2 * pause, PAUSE[1])
-
-    def _is_away(self) -> bool:
-        return self._connection is None or self._connection.closed or self._connection.broken
 
     def _in_one(self, batch: Sequence[Entries]) -> set[int]:
         rows = [dict(zip(NODES, row, strict=True)) for entries in batch for row in entries.nodes]
@@ -155,6 +167,8 @@ class Committer:
             ends = sorted((end for entries in batch for end in entries.ends), key=lambda end: end[4])
             for end in ends:
                 cursor.execute(UPDATE, end)
+            for workflow in sorted(entries.further for entries in batch if entries.further is not None):
+                cursor.execute(FURTHER, (workflow,))
         return lost
 
     def __repr__(self) -> str:

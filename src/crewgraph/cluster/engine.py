@@ -25,7 +25,7 @@ from crewgraph.engine.run import Run
 from crewgraph.errors import StoreError
 from crewgraph.policy import UNDECLARED
 from crewgraph.store import Definition, Definitions
-from crewgraph.store.postgres import PostgresSource, connected, shown_address, translated
+from crewgraph.store.postgres import Away, PostgresSource, connected, shown_address, translated
 from crewgraph.store.remote import RemoteJournal
 
 __all__ = ["ClusterEngine"]
@@ -220,9 +220,7 @@ class _Waiting:
         """Submit; whether the database was there. What was submitted without its saying so is under way the next time."""
         try:
             self.submitter.submit(batch, self.submitted)
-        except StoreError as error:
-            if not self.submitter.is_away:
-                raise
+        except Away as error:
             _log.warning("%s; trying again", error)
             return False
         return True
@@ -241,9 +239,7 @@ class _Waiting:
                 each.record.number: read_run(source, each, runs[each.record.number], definitions)
                 for each in ended_runs(source, some)
             }
-        except StoreError as error:
-            if self.connection is not None and not (self.connection.closed or self.connection.broken):
-                raise
+        except Away as error:
             _log.warning("%s; trying again", error)
             time.sleep(PAUSE[1])
             return []

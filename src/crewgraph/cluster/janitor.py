@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
 import threading
+import time
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 from crewgraph.cluster.parked import go_on
 from crewgraph.errors import StoreError
 from crewgraph.store.postgres import connected, translated
 
-__all__ = ["Janitor"]
+__all__ = ["COMPANY", "Janitor"]
 
 _log = logging.getLogger("crewgraph.cluster")
 
 BEAT = 1.0
 """Seconds between two signs of life."""
+COMPANY = 2
+"""How often a run whose workers die with it is begun beside all others; from then on such runs take turns."""
+STRANDED_AFTER = 5.0
+"""Seconds after which a run that was claimed must have begun."""
 LOCK = 1668442733
 """Held by the one janitor that looks for the dead."""
 # All times are those of the database: clocks of machines differ, and jump.
@@ -28,14 +36,24 @@ DEAD = """SELECT DISTINCT executor_id FROM dbos.workflow_status s
 # A claim whose reply was lost belongs to us, and nobody walks it.
 STRANDED = """SELECT workflow_uuid FROM dbos.workflow_status WHERE status = 'PENDING' AND name = 'crewgraph.run'
               AND executor_id = %s AND updated_at < (extract(epoch FROM clock_timestamp()) - %s) * 1000"""
+RETURNED = """UPDATE dbos.workflow_status SET status = 'ENQUEUED', owner_xid = NULL, started_at_epoch_ms = NULL,
+                updated_at = extract(epoch FROM clock_timestamp()) * 1000, recovery_attempts = recovery_attempts - 1
+              WHERE workflow_uuid = ANY(%s) AND executor_id = %s AND status = 'PENDING'"""
 # What the engine gave up is told to whoever waits for it.
 GIVEN_UP = """UPDATE runs SET status = 'failed', ended = extract(epoch FROM clock_timestamp()), error = CASE s.status
                 WHEN 'ERROR' THEN 'the worker could not go on with it; its log says why'
-                ELSE 'it was begun ' || s.recovery_attempts || ' times, and each time its worker died' END
+                ELSE 'it was begun ' || s.recovery_attempts - 1 || ' times, and each time its worker died' END
               FROM tickets t JOIN dbos.workflow_status s ON s.workflow_uuid = t.workflow
               WHERE t.run = runs.run AND runs.status IN ('queued', 'running')
                 AND s.status IN ('ERROR', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"""
-OLD = "DELETE FROM workers WHERE beat < clock_timestamp() - make_interval(secs => %s + 3600)"
+# A worker that is stopped does not die of the runs that it leaves to others.
+LEFT = "UPDATE dbos.workflow_status SET recovery_attempts = recovery_attempts - 1 WHERE status = 'PENDING' AND executor_id = %s"
+# Runs that wait for their turn have killed nobody.
+SPARED = """UPDATE dbos.workflow_status s SET recovery_attempts = recovery_attempts - 1
+            WHERE status = 'PENDING' AND executor_id = ANY(%s) AND recovery_attempts > %s
+              AND NOT EXISTS (SELECT FROM turns t WHERE t.worker = executor_id AND t.workflow = workflow_uuid)"""
+OLD = """WITH old AS (DELETE FROM workers WHERE beat < clock_timestamp() - make_interval(secs => %s + 3600) RETURNING id)
+         DELETE FROM turns WHERE worker IN (SELECT id FROM old)"""
 
 
 class Janitor:
@@ -53,6 +71,7 @@ class Janitor:
         self._name = name
         self._structures = structures
         self._dead_after = dead_after
+        self._then, self._beat = time.time(), time.perf_counter()
         self._stopped = threading.Event()
         self._connection: Any = None
         self._thread = threading.Thread(target=self._work, name="crewgraph janitor", daemon=True)
@@ -69,6 +88,7 @@ class Janitor:
             self._connection.close()
         try:
             with connected(self._address) as connection, translated(self._address):
+                connection.execute(LEFT, (self._name,))
                 connection.execute("DELETE FROM workers WHERE id = %s", (self._name,))
         except StoreError as error:
             _log.warning("%s; others notice by themselves that this worker is gone", error)
@@ -84,6 +104,13 @@ class Janitor:
         with translated(self._address):
             for pipeline, structure in self._structures.items():
                 self._connection.execute(ALIVE, (self._name, pipeline, structure, self._dead_after))
+
+            (self._then,) = self._connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+            self._beat = time.perf_counter()
+
+    def now(self) -> float:
+        """What time it is by the clock of the database, whatever that of this machine says."""
+        return self._then + time.perf_counter() - self._beat
 
     def _work(self) -> None:
         while not self._stopped.wait(BEAT):
@@ -106,12 +133,37 @@ class Janitor:
                 go_on(self._connection)
                 dead = [name for (name,) in self._connection.execute(DEAD, (self._dead_after,)).fetchall()]
                 if dead:
+                    with connected(self._address) as other:
+                        other.execute(SPARED, (dead, COMPANY))
                     handles = DBOS._recover_pending_workflows(dead)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
                     _log.warning("%s runs of workers that are gone wait for others: %s", len(handles), ", ".join(dead))
-            stranded = self._connection.execute(STRANDED, (self._name, max(self._dead_after, 5.0))).fetchall()
-        if stranded:
-            engine = _get_dbos_instance()
-            active = set(engine._active_workflows_set.activeList())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            for (workflow,) in stranded:
-                if workflow not in active:
-                    engine._sys_db.reenqueue_for_recovery(workflow, [self._name], "crewgraph")  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            stranded = self._connection.execute(STRANDED, (self._name, STRANDED_AFTER)).fetchall()
+        known = _begun(_get_dbos_instance()) if stranded else None
+        if known is not None:
+            lost = [workflow for (workflow,) in stranded if workflow not in known]
+            with translated(self._address):
+                self._connection.execute(RETURNED, (lost, self._name))
+
+
+def _begun(engine: Any) -> set[str] | None:
+    """The runs that the engine of this process has begun; ``None`` while it is about to begin some, however busy it is."""
+    if _is_handing_out():
+        return None
+    loop = engine._background_event_loop._loop  # noqa: SLF001
+    try:  # what was handed to the loop before has begun when it comes to this
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(timeout=BEAT)
+    except TimeoutError:
+        return None
+    return set(engine._active_workflows_set.activeList())  # noqa: SLF001
+
+
+def _is_handing_out() -> bool:
+    """Whether a thread of the engine has claimed runs and not begun all of them; it waits for the event loop at each."""
+    queues = {thread.ident for thread in threading.enumerate() if thread.name.startswith("queue-worker-")}
+    for thread, top in sys._current_frames().items():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        frame: FrameType | None = top if thread in queues else None
+        while frame is not None:
+            if frame.f_code.co_name == "start_dequeued_workflows":
+                return True
+            frame = frame.f_back
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -11,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from crewgraph.cluster.book import Book, Overtaken
+from crewgraph.cluster.book import Book, Known, Overtaken
 from crewgraph.cluster.committer import Committer
-from crewgraph.cluster.janitor import Janitor
+from crewgraph.cluster.janitor import COMPANY, Janitor
 from crewgraph.cluster.limiter import Limiter
 from crewgraph.cluster.names import APPLICATION, WORKFLOW, queue_of, structure_of
 from crewgraph.cluster.reader import Reader
@@ -28,8 +29,9 @@ from crewgraph.engine.run import Run
 from crewgraph.errors import StoreError
 from crewgraph.policy import UNDECLARED
 from crewgraph.scope import current
+from crewgraph.store import postgres
 from crewgraph.store.definitions import described
-from crewgraph.store.postgres import connected, shown_address, translated
+from crewgraph.store.postgres import connected, keepalive, shown_address, translated
 from crewgraph.store.versions import own_definitions, version_of
 from crewgraph.syntax import Pipeline
 
@@ -41,8 +43,8 @@ POLL = 0.2
 """Seconds between two looks at a queue that was empty."""
 THREADS = 32
 """Of DBOS, which would make one for each run."""
-ATTEMPTS = 20
-"""How often a run is begun whose workers die with it."""
+ATTEMPTS = 4
+"""How often a run is begun anew whose workers die with it before a node of it has ended."""
 OVERTAKEN = 3
 """How often a run is walked anew because another worker had written a node of it."""
 
@@ -101,6 +103,7 @@ class Worker:
     reader: Reader | None = None
     janitor: Janitor | None = None
     limiter: Limiter | None = None
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def start(self) -> None:
         """Begin to take runs.
@@ -126,6 +129,8 @@ class Worker:
             "name": APPLICATION, "system_database_url": self.address, "application_version": APPLICATION,
             "executor_id": self.name, "run_migrations": False, "max_executor_threads": THREADS,
             "serializer": DBOSPortableJSON, "log_level": "WARNING", "sys_db_pool_size": 10,
+            "db_engine_kwargs": {"connect_args": {"application_name": APPLICATION, **keepalive(self.address)}},
+            "sys_db_idle_transaction_timeout_sec": postgres.IDLE,  # else runs of a machine that vanished stay locked
         }  # fmt: skip
         DBOS(config=config)
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=ATTEMPTS)(self._workflow())
@@ -162,25 +167,36 @@ class Worker:
 
     async def walk(self, number: int, served: Served) -> dict[str, Any]:
         """Walk a run through its pipeline, from where it was."""
+        assert self.reader is not None, "it was started"
+        known, workflow = await self.reader.known(number)
+        if known.attempts <= COMPANY:
+            return await self._walk(known, workflow, served)
+        async with self.turns:
+            await self.reader.turn(self.name, workflow)
+            return await self._walk(*await self.reader.known(number), served)
+
+    async def _walk(self, known: Known, workflow: str, served: Served) -> dict[str, Any]:
         from dbos import DBOS
 
+        number = known.run
+        assert self.reader is not None, "it was started"
         for _ in range(OVERTAKEN):
             # Numbers of steps are drawn in the order of the plan before anything runs: branches may end in any order.
             slots = {node.name: DBOS.reserve_step() for node in served.plan.nodes}
-            assert self.reader is not None, "it was started"
-            known, workflow = await self.reader.known(number)
             if workflow != DBOS.workflow_id:
                 return {"run": number, "status": "superseded"}
             steps = {name: _step(slot) for name, slot in slots.items()}
             assert self.committer is not None, "it was started"
+            assert self.janitor is not None, "it was started"
             book = Book(
                 shown_address(self.address), known, workflow, served.plan, served.own, served.definition,
-                self.committer, steps,
+                self.committer, steps, self.janitor.now,
             )  # fmt: skip
             try:
                 status = await self._walked(book, served)
             except Overtaken as error:
                 _log.warning("run %s: %s; it is read and walked again", known.identity.id, error)
+                known, workflow = await self.reader.known(number)
                 continue
             except StoreError:
                 if book.stop is not None:

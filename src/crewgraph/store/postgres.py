@@ -14,13 +14,16 @@ from crewgraph.store.model_limits import MODEL_LIMITS
 
 __all__ = [
     "ALIVE",
+    "Away",
     "PostgresSource",
     "connected",
     "is_address",
+    "keepalive",
     "opened_postgres",
     "prepare",
     "shown",
     "shown_address",
+    "translated",
     "workflow_of",
 ]
 
@@ -29,6 +32,15 @@ LOCK = 1668442732
 """Held while the tables are made, so that two who do so at once do not meet."""
 VERSION = "2"
 """Of the tables and of the JSON in them, as in a file."""
+KEEPALIVE = {
+    "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}  # fmt: skip
+"""So that a network that is cut is noticed within half a minute; an address may say otherwise."""
+IDLE = 15.0
+"""Seconds in an open transaction after which Postgres ends the session of a machine that is not heard of any more."""
+PASSING = re.compile("08|40|53|57P|25006|25P03|55P03|58030")
+"""How codes of errors begin that are gone later: connections, conflicts, room, a server that stops or only reads."""
 
 TABLES = """
 CREATE SCHEMA IF NOT EXISTS crewgraph;
@@ -66,11 +78,17 @@ CREATE TABLE IF NOT EXISTS crewgraph.firings (
   refused INTEGER NOT NULL DEFAULT 0, reason TEXT, PRIMARY KEY (schedule, tick)
 );
 CREATE INDEX IF NOT EXISTS ticks_open ON crewgraph.ticks (tick, schedule) WHERE status IN ('wanted', 'running');
+CREATE TABLE IF NOT EXISTS crewgraph.turns (worker TEXT PRIMARY KEY, workflow TEXT NOT NULL);
 """
 """*tickets* says under which workflow the engine knows a run, *workers* who is there to run what, *firings* which worker
-submits the runs of a tick, which inputs a function gave for it, and which runs it has once they are submitted."""
+submits the runs of a tick, which inputs a function gave for it, and which runs it has once they are submitted, *turns*
+which of the runs that killed workers each has begun last."""
 ALIVE = "beat > clock_timestamp() - make_interval(secs => dead_after)"
 """Of a worker, by its own patience and the clock of the database."""
+
+
+class Away(StoreError):
+    """Raised when a database cannot be used just now: it is restarted, cut off, or full. To try again is worth it."""
 
 
 def is_address(where: str | PathLike[str]) -> bool:
@@ -110,8 +128,10 @@ def translated(address: str) -> Generator[None]:
     except psycopg.Error as error:
         told = " ".join(str(error).split()) or type(error).__name__
         told = re.sub(r"postgres(ql)?://\S+", "postgresql://…", told)
+        is_lost = error.sqlstate is None and isinstance(error, psycopg.OperationalError)
+        kind = Away if is_lost or PASSING.match(error.sqlstate or "") else StoreError
         # psycopg's own error may quote the address, so it is not chained
-        raise StoreError(shown_address(address), f"cannot be used: {told}") from None
+        raise kind(shown_address(address), f"cannot be used: {told}") from None
 
 
 def _psycopg(address: str) -> Any:
@@ -131,10 +151,21 @@ def connected(address: str) -> Any:
     """
     psycopg = _psycopg(address)
     with translated(address):
-        return psycopg.connect(
-            address, autocommit=True, connect_timeout=10, options="-c search_path=crewgraph",
-            keepalives_idle=10, keepalives_interval=5, keepalives_count=3, tcp_user_timeout=20_000,
-        )  # fmt: skip
+        given = psycopg.conninfo.conninfo_to_dict(address).get("options", "")
+        options = f"-c idle_in_transaction_session_timeout={round(1000 * IDLE)} {given} -c search_path=crewgraph"
+        return psycopg.connect(address, autocommit=True, options=options, **keepalive(address))
+
+
+def keepalive(address: str) -> dict[str, int]:
+    """How a connection notices that the network is cut, as far as the address does not say so itself.
+
+    Raises:
+        StoreError: it is no address.
+    """
+    psycopg = _psycopg(address)
+    with translated(address):
+        given = psycopg.conninfo.conninfo_to_dict(address)
+    return {name: value for name, value in KEEPALIVE.items() if name not in given}
 
 
 def prepare(address: str) -> None:
