@@ -63,7 +63,10 @@ class Janitor:
     def stop(self) -> None:
         """End, and tell the others that this worker is gone."""
         self._stopped.set()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        if self._connection is not None:
+            self._connection.close()
         try:
             with connected(self._address) as connection, translated(self._address):
                 connection.execute("DELETE FROM workers WHERE id = %s", (self._name,))

@@ -51,6 +51,12 @@ class Reader:
                 _log.warning("%s; trying again", error)
             await asyncio.sleep(PAUSE)
 
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+
     def _is_away(self) -> bool:
         return self._connection is None or self._connection.closed or self._connection.broken
 
