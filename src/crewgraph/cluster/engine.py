@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from crewgraph.cluster.following import Following
 from crewgraph.cluster.replay import replayed
 from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter, workers_of
 from crewgraph.compiler.plan import Plan
@@ -49,7 +50,10 @@ class ClusterEngine:
             raise ValueError("the engine 'cluster' needs a database. hint: store='postgresql://…'")  # noqa: TRY004
         _check(job)
         with await anyio.to_thread.run_sync(Submitter, journal) as submitter:
-            await _Waiting(plan, job, journal, submitter).run(rows)
+            following = Following(job, journal)
+            waiting = _Waiting(plan, following.job, journal, submitter)
+            async with following.beside(waiting.submitted.runs):
+                await waiting.run(rows)
 
 
 def _check(job: Job) -> None:

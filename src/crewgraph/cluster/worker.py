@@ -24,6 +24,8 @@ from crewgraph.engine.local import LocalEngine
 from crewgraph.engine.port import Job
 from crewgraph.engine.run import Run
 from crewgraph.errors import StoreError
+from crewgraph.errors.root import in_words
+from crewgraph.outputs import RunStatus
 from crewgraph.policy import UNDECLARED
 from crewgraph.scope import current
 from crewgraph.store.postgres import shown_address
@@ -212,7 +214,16 @@ class Worker:
         scope = replace(outer, policy=UNDECLARED.over(pipeline.policy).over(outer.policy))
         job = Job(self.concurrency, False, None, deliver, scope=scope, journal=book)
         (row,) = rows([json.loads(known.identity.text)], served.plan)
-        await LocalEngine().execute(served.plan, [replace(row, index=known.place, identity=known.identity)], job)
+        try:
+            await LocalEngine().execute(served.plan, [replace(row, index=known.place, identity=known.identity)], job)
+        except (
+            KeyboardInterrupt,
+            SystemExit,
+        ) as error:  # of a node: it is no reason to end the worker and its other runs
+            book.ends.clear()
+            book.refuse(f"a node ended the process: {in_words(error)}")
+            await book.end()
+            return str(RunStatus.FAILED)
         if row.error is not None:  # such an input is known here, and not to whoever submitted it
             book.refuse(str(row.error))
         await book.end()
