@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from crewgraph.cluster import submit
-from crewgraph.cluster import worker as worker_module
+import crewgraph.cluster.engine  # with all that gives names to queues
 from crewgraph.cluster.worker import Served, Worker
 from crewgraph.engine import kickoff
 from crewgraph.scope import is_within
@@ -66,8 +66,9 @@ class Clustered:
 def clustered() -> Generator[Clustered]:
     """A worker with one queue for all pipelines: these come and go, and queues would stay."""
     with pytest.MonkeyPatch.context() as patch, database() as address:
-        for module in (submit, worker_module):
-            patch.setattr(module, "queue_of", lambda *_: "crewgraph:tests")
+        for name, module in list(sys.modules.items()):
+            if name.startswith("crewgraph.cluster.") and hasattr(module, "queue_of"):
+                patch.setattr(module, "queue_of", lambda *_: "crewgraph:tests")
         worker = Worker(address, {"nothing": Pipeline([nothing])}, poll=0.02)
         worker.start()
         try:
