@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import crewgraph.cluster.engine  # with all that gives names to queues
+import crewgraph.cluster.engine  # noqa: F401 - brings all that gives names to queues
 from crewgraph.cluster.worker import Served, Worker
 from crewgraph.engine import kickoff
 from crewgraph.scope import is_within
