@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from crewgraph.crew import Agent, Crew, Task
 from crewgraph.engine.replayed import stored_results
-from crewgraph.errors import BudgetExceeded, ModelUnavailable, NodeError, StoreError
+from crewgraph.errors import BudgetExceeded, ModelUnavailable, NodeError, StoreError, ToolError
 from crewgraph.outputs import CrewOutput, UsageMetrics
 from crewgraph.policy import Budget, Policy
 from crewgraph.report import plain, record_of, trace_line
@@ -89,9 +89,11 @@ def test_failures(store, error) -> None:
     assert [span.status for span in run.spans] == ["ok", "failed", "skipped"]
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), KeyError("key"), TimeoutError("late"), OSError(5, "io")], ids=repr)
-def test_errors_of_python_are_found_by_their_classes(store, error) -> None:
-    """Whoever asks for a class of Python's own finds it; of other classes the name is known."""
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), KeyError("key"), TimeoutError("late"), OSError(5, "io"), ToolError("t")], ids=repr
+)
+def test_errors_are_found_by_their_classes(store, error) -> None:
+    """Whoever asks for a class of Python's or of ours finds it, where it holds a text only; of others the name is known."""
     Pipeline([giving("a", error)]).kickoff({"n": 1}, store=store, on_error="collect")
     (run,) = stored_results(store)
     assert isinstance(run.error, NodeError)
