@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.clustered import NOT_HONOURED, Clustered, clustered, engines_for, is_left_out
+from tests.clustered import Clustered, clustered, engines_for, is_left_out
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -31,9 +31,6 @@ def engine(request: pytest.FixtureRequest) -> Generator[None]:
         yield
         return
     shared: Clustered = request.getfixturevalue("shared_cluster")
-    reason = NOT_HONOURED.get(request.node.originalname)
-    if reason is not None:
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     with shared.everywhere():
         yield
 
