@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from crewgraph.cluster.at_work import AtWork
 from crewgraph.cluster.book import Book, Overtaken
 from crewgraph.cluster.committer import Committer
 from crewgraph.cluster.janitor import Janitor
@@ -102,6 +103,7 @@ class Worker:
     committer: Committer | None = None
     reader: Reader | None = None
     janitor: Janitor | None = None
+    at_work: AtWork = field(default_factory=AtWork)
     here: ClassVar[Worker | None] = None
     """The one that was started in this process last, and not stopped."""
 
@@ -114,8 +116,9 @@ class Worker:
         _check_alone(self.address)
         self.served = {name: Served.of(pipeline) for name, pipeline in self.pipelines.items()}
         self.janitor = Janitor(
-            self.address, self.name, {name: each.structure for name, each in self.served.items()}, self.dead_after
-        )
+            self.address, self.name, {name: each.structure for name, each in self.served.items()}, self.dead_after,
+            self.at_work,
+        )  # fmt: skip
         self.janitor.beat()
         self.committer, self.reader = Committer(self.address), Reader(self.address)
         try:
@@ -214,8 +217,10 @@ class Worker:
         scope = replace(outer, policy=UNDECLARED.over(pipeline.policy).over(outer.policy))
         job = Job(self.concurrency, False, None, deliver, scope=scope, journal=book)
         (row,) = rows([json.loads(known.identity.text)], served.plan)
+        row_here = replace(row, index=known.place, identity=known.identity)
         try:
-            await LocalEngine().execute(served.plan, [replace(row, index=known.place, identity=known.identity)], job)
+            with self.at_work.walking(known.run, book.workflow) as walking:
+                await LocalEngine().execute(served.plan, [row_here], job)
         except (
             KeyboardInterrupt,
             SystemExit,
@@ -224,6 +229,9 @@ class Worker:
             book.refuse(f"a node ended the process: {in_words(error)}")
             await book.end()
             return str(RunStatus.FAILED)
+        if walking.cancelled_caught:  # it is no longer ours; what its nodes had spent is noted
+            await book.end()
+            return str(RunStatus.CANCELLED)
         if row.error is not None:  # such an input is known here, and not to whoever submitted it
             book.refuse(str(row.error))
         await book.end()
