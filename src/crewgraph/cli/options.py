@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crewgraph.cli.trouble import Mistake
+from crewgraph.store.postgres import is_address
 
 __all__ = ["Options", "check_apart", "check_options", "pair"]
 
@@ -170,7 +171,7 @@ def _written(options: Options) -> Iterator[tuple[str, str]]:
         ("--picture", options.picture),
         ("--chrome-trace", options.chrome_trace),
         ("--record", options.record),
-        ("--store", options.store),
+        ("--store", None if is_address(options.store or "") else options.store),
     )
     for option, name in every:
         if name and (name != "-" or option in {"--record", "--store"}):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
+from click.testing import CliRunner
 
 from crewgraph import Pipeline, Route, Router, step
+from crewgraph.cli import cli
 from crewgraph.cluster import following
 from crewgraph.errors import StoreError
 from crewgraph.report import plain
@@ -117,6 +120,19 @@ async def test_events_of_a_cluster(store: str) -> None:
         assert sorted(event.node for event in heard if isinstance(event, NodeFinished) and event.run == 1) == [
             "end", "first", "other", "router", "waits",
         ]  # fmt: skip
+
+
+def test_the_command_line_shows_how_far_it_is(store: str, tmp_path: Path) -> None:
+    """`run` takes the address of a database, tells what became of all inputs, and never shows a password."""
+    file = tmp_path / "in.jsonl"
+    file.write_text('{"n": 41}\n{"n": 42}\n')
+    trace = tmp_path / "trace.jsonl"
+    target = f"{__file__}:pipeline"
+    said = CliRunner().invoke(cli, ["run", target, str(file), "--store", store, "--progress", "--trace", str(trace)])
+    assert said.exit_code == 0, said.output
+    assert "2 ok" in said.stderr
+    assert ":" + store.split(":")[2].partition("@")[0] not in said.output
+    assert trace.read_text().count('"source": "store"') >= 2
 
 
 def test_a_journal_that_cannot_be_followed_costs_no_result(
