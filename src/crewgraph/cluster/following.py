@@ -67,7 +67,7 @@ class Following:
         self._journal = journal
         self._deliver = job.deliver
         self._told = Told(job)
-        self._is_wanted = job.observer is not None
+        self._observer = job.observer
         self._heard = dict[int, _Heard]()
         """By input, those that have not ended."""
         self._ended = set[int]()
@@ -77,7 +77,7 @@ class Following:
         self._connection: Any = None
         self._source: PostgresSource | None = None
         self._definitions: Definitions | None = None
-        self.job = replace(job, deliver=self._end) if self._is_wanted else job
+        self.job = replace(job, deliver=self._end) if job.observer is not None else job
         """The same, with an observer that hears the rest of a run before it is delivered."""
 
     @asynccontextmanager
@@ -87,7 +87,7 @@ class Following:
         Args:
             runs: by number in the database those that were submitted and have not ended, as they are just then.
         """
-        if not self._is_wanted:
+        if self._observer is None:
             yield
             return
         task = Background(lambda: self._follow(runs))
@@ -127,8 +127,9 @@ class Following:
 
     def _begin(self, run: Run) -> None:
         if run.index not in self._heard and run.index not in self._ended:
-            self._heard[run.index] = _Heard(time.time())
-            self._told.tell(run, RunStarted(inputs=run.inputs))
+            began = time.time()
+            self._heard[run.index] = _Heard(began)
+            self._tell(RunStarted(run=run.index, at=began, inputs=run.inputs))
 
     def _tell_nodes(self, run: Run, *, is_over: bool) -> None:
         """Tell of the nodes that were not told yet, in the order of the text.
@@ -141,9 +142,17 @@ class Following:
             if name not in heard.nodes and (is_over or _is_done(inner, node, mark)):
                 heard.nodes.add(name)
                 began = max(mark.started, heard.began)  # it may have been read from long ago
-                self._told.tell(inner, NodeStarted(), node, at=began)
+                self._tell(NodeStarted(run=run.index, node=name, at=began))
                 for event in _events(inner, node, mark):
-                    self._told.tell(inner, event, node, at=max(mark.ended or began, began))
+                    self._tell(replace(event, run=run.index, node=name, at=max(mark.ended or began, began)))
+
+    def _tell(self, event: Event) -> None:
+        """Tell the observer; what it raises must not keep anybody from the result."""
+        assert self._observer is not None, "nothing is followed for nobody"
+        try:
+            self._observer(event)
+        except Exception:  # noqa: BLE001 - whatever the user's observer raises
+            _log.exception("the observer raised; the run goes on")
 
     # ---- in a thread -------------------------------------------------------------------------------------------
 

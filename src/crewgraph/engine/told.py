@@ -24,13 +24,13 @@ class Told:
 
     job: Job
 
-    def tell(self, run: Run, event: Event, node: int | None = None, *, at: float | None = None) -> None:
-        """Tell the observer, of now where it is not said when; what it raises must not fail a run that was paid for."""
+    def tell(self, run: Run, event: Event, node: int | None = None) -> None:
+        """Tell the observer; what it raises must not fail a run that was paid for."""
         if self.job.observer is None:
             return
         name = None if node is None else run.plan.nodes[node].name
         try:
-            self.job.observer(replace(event, run=run.index, node=name, at=time.time() if at is None else at))
+            self.job.observer(replace(event, run=run.index, node=name, at=time.time()))
         except Exception:  # noqa: BLE001 - whatever the user's observer raises
             _log.exception("the observer raised; the run goes on")
 

@@ -135,6 +135,17 @@ def test_the_command_line_shows_how_far_it_is(store: str, tmp_path: Path) -> Non
     assert trace.read_text().count('"source": "store"') >= 2
 
 
+def test_an_observer_that_raises_fails_no_run(store: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What observers raise is logged, and the result is there."""
+
+    def observe(event: Event) -> None:
+        raise ZeroDivisionError(type(event).__name__)
+
+    (run,) = pipeline.kickoff([{"n": 50}], observer=observe, store=store)
+    assert run.ok
+    assert "the observer raised" in caplog.text
+
+
 def test_a_journal_that_cannot_be_followed_costs_no_result(
     store: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
