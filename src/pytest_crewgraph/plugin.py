@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,22 @@ def crewgraph_cassette(
     )
     with _environment({VARIABLE: None} if records else {}), _unless_failed(node, cassette):
         yield cassette
+
+
+@pytest.fixture
+def crewgraph_cluster() -> Generator[Callable[..., str], None, None]:
+    """A function that starts a cluster for pipelines, until the test ends, and gives the address of its database.
+
+    It takes what ``crewgraph.testing.cluster`` takes.
+    """
+    from crewgraph.testing import cluster
+
+    with ExitStack() as until_the_end:
+
+        def started(*pipelines: Any, **options: Any) -> str:
+            return until_the_end.enter_context(cluster(*pipelines, **options))
+
+        yield started
 
 
 def _check(options: Mapping[str, Any]) -> None:

@@ -286,6 +286,25 @@ def test_row_out_of_a_store(row: Row, tmp_path: Path, has_pipeline: bool) -> Non
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+async def test_row_is_the_same_on_every_engine(row: Row) -> None:
+    """Witnesses see the same, and results and spans are those of a kickoff in this process but for ids, times and sources."""
+    here, there = Cast(), Cast()
+    expected = await row.build(here).kickoff_async(row.inputs, store=None)
+    result = await row.build(there).kickoff_async(row.inputs)
+    assert {name: witness.saw for name, witness in there.items()} == {
+        name: witness.saw for name, witness in here.items()
+    }
+    assert [run.model_dump(exclude={"id", "run_id"}) for run in result] == [
+        run.model_dump(exclude={"id", "run_id"}) for run in expected
+    ]
+    shown = {"node", "kind", "status", "attempts", "inputs", "output", "route", "usage", "calls", "model", "error"}
+    assert [[span.model_dump(include=shown) for span in run.spans] for run in result] == [
+        [span.model_dump(include=shown) for span in run.spans] for run in expected
+    ]
+
+
+@pytest.mark.anyio
 async def test_spans_tell_of_every_node() -> None:
     """There is a span for each node of the run, the skipped ones included, with what it got and gave."""
     c = Cast()

@@ -304,3 +304,35 @@ def test_options(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> 
     assert "Ada" not in (module.parent / "cassettes" / "test_mail" / "test_it.jsonl").read_text()
     monkeypatch.setenv("SAYS", "nothing")
     run(pytester).assert_outcomes(passed=1, errors=1)
+
+
+def test_a_cluster_until_the_test_ends(pytester: pytest.Pytester) -> None:
+    """The fixture gives the address of a cluster with a worker, for sync and async tests, each a fresh one."""
+    pytester.makepyfile("""
+        import asyncio
+        import pytest
+        from crewgraph import Pipeline, step
+        from crewgraph.store import stored_runs
+
+        @step
+        async def double(n: int) -> dict[str, int]:
+            return {"m": 2 * n}
+
+        doubling = Pipeline([double], name="doubling")
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_sync(crewgraph_cluster, n):
+            address = crewgraph_cluster(doubling, concurrency=2)
+            (run,) = doubling.kickoff({"n": n}, store=address)
+            assert run.to_dict() == {"m": 2 * n}
+            assert len(list(stored_runs(address))) == 1
+
+        def test_async(crewgraph_cluster):
+            async def work():
+                return await doubling.kickoff({"n": 3}, store=crewgraph_cluster(doubling))
+            assert asyncio.run(work())[0].to_dict() == {"m": 6}
+
+        def test_not_wanted(crewgraph_cluster):
+            pass
+    """)
+    run(pytester).assert_outcomes(passed=4)

@@ -105,6 +105,8 @@ class Committer:
     def _work(self) -> None:
         while (batch := self._gathered()) is not None:
             self._write(batch)
+        if self._connection is not None:
+            self._connection.close()
 
     def _write(self, batch: Sequence[tuple[Entries, Future[bool]]]) -> None:
         try:

@@ -18,6 +18,7 @@ from anyio.lowlevel import checkpoint
 
 from crewgraph.approval import is_decided
 from crewgraph.cluster.ended import ended_runs, read_run
+from crewgraph.cluster.following import Following
 from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter, cancel_runs, workers_of
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Job, Row, Rows
@@ -60,7 +61,10 @@ class ClusterEngine:
             raise ValueError("the engine 'cluster' needs a database. hint: store='postgresql://…'")  # noqa: TRY004
         _check(job)
         with await anyio.to_thread.run_sync(Submitter, journal) as submitter:
-            await _Waiting(plan, job, journal, submitter).run(rows)
+            following = Following(job, journal)
+            waiting = _Waiting(plan, following.job, journal, submitter)
+            async with following.beside(waiting.submitted.runs):
+                await waiting.run(rows)
 
 
 def _check(job: Job) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
+from crewgraph.cluster.at_work import AtWork
 from crewgraph.cluster.parked import go_on
 from crewgraph.errors import StoreError
 from crewgraph.store.postgres import connected, translated
@@ -64,14 +65,18 @@ class Janitor:
         name: of this worker.
         structures: of the pipelines it has, by name.
         dead_after: seconds without a sign of life after which a worker is taken for dead.
+        at_work: the runs of this worker.
     """
 
-    def __init__(self, address: str, name: str, structures: Mapping[str, str], dead_after: float) -> None:
+    def __init__(
+        self, address: str, name: str, structures: Mapping[str, str], dead_after: float, at_work: AtWork
+    ) -> None:
         self._address = address
         self._name = name
         self._structures = structures
         self._dead_after = dead_after
         self._then, self._beat = time.time(), time.perf_counter()
+        self._at_work = at_work
         self._stopped = threading.Event()
         self._connection: Any = None
         self._thread = threading.Thread(target=self._work, name="crewgraph janitor", daemon=True)
@@ -83,7 +88,8 @@ class Janitor:
     def stop(self) -> None:
         """End, and tell the others that this worker is gone."""
         self._stopped.set()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
         if self._connection is not None:
             self._connection.close()
         try:
@@ -116,6 +122,8 @@ class Janitor:
         while not self._stopped.wait(BEAT):
             try:
                 self.beat()
+                with translated(self._address):
+                    self._at_work.look(self._connection)
                 self._look()
             except StoreError as error:
                 _log.warning("%s; trying again", error)

@@ -71,9 +71,10 @@ class Reader:
             await asyncio.sleep(PAUSE)
 
     def close(self) -> None:
-        """Read no more."""
-        if self._connection is not None:
-            self._connection.close()
+        """Give the connection back."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
 
     def _is_away(self) -> bool:
         return self._connection is None or self._connection.closed or self._connection.broken

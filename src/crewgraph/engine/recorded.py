@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from functools import lru_cache
 
 import crewgraph.errors as known
@@ -11,10 +12,15 @@ from crewgraph.usage import UsageMetrics
 __all__ = ["RecordedError", "recorded"]
 
 SEPARATOR = ": "
+MADE_OF_MORE = (ExceptionGroup, UnicodeError)
+"""Errors of Python that cannot be made of a text alone."""
 
 
 class RecordedError(CrewgraphError):
     """Stands for an error of an earlier process, and is never raised: its class has the name of that of the error.
+
+    Where that was one of Python or of crewgraph that holds a text and nothing else, it is one too, so that whoever asks
+    for a ``ValueError`` finds it.
 
     Attributes:
         model: the model that was asked, where the error was one of a model.
@@ -58,4 +64,21 @@ def recorded(words: str, *, model: str | None = None) -> BaseException:
 
 @lru_cache(maxsize=256)
 def _class(name: str) -> type[RecordedError]:
-    return type(name, (RecordedError,), {"__module__": __name__, "__doc__": RecordedError.__doc__})
+    own: object = getattr(known, name, None) or getattr(builtins, name, None)
+    bases = (RecordedError, own) if isinstance(own, type) and _is_plain(own) else (RecordedError,)
+    return type(name, bases, {"__module__": __name__, "__doc__": RecordedError.__doc__, "__str__": _text})
+
+
+def _is_plain(own: type) -> bool:
+    """Whether an error of this class can be made of a text alone, and holds nothing else."""
+    ours = [each for each in own.__mro__ if each.__module__.partition(".")[0] == __name__.partition(".")[0]]
+    return (
+        issubclass(own, Exception)
+        and not issubclass(own, MADE_OF_MORE)
+        and not any("__init__" in vars(each) for each in ours)
+    )
+
+
+def _text(error: BaseException) -> str:
+    """What it said: some of Python's own say something else than they were given."""
+    return str(error.args[0])

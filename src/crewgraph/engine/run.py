@@ -309,7 +309,7 @@ class Run:
         if node in self.outputs:
             return self.outputs[node].token_usage
         mark = self.marks.get(node)
-        if mark and mark.account and mark.account.calls:
+        if mark and mark.account and (mark.account.calls or mark.account.usage.total_tokens):
             return mark.account.usage
         error = mark.error if mark else None  # that of a budget tells what everybody had spent under it
         spent = error.usage if isinstance(error, ModelError) else None

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest_of
+from crewgraph.errors import ModelError
 from crewgraph.errors.root import in_words
 from crewgraph.frontier import DONE
 from crewgraph.graph import Work
@@ -23,7 +24,7 @@ from crewgraph.store.plain import as_json
 from crewgraph.store.questions import Answer, asked_of, question_id, question_text
 from crewgraph.store.tasks import FileTasks
 from crewgraph.store.versions import own_definitions, version_of
-from crewgraph.usage import Account
+from crewgraph.usage import Account, UsageMetrics
 
 __all__ = ["ANY", "UNKNOWN", "WAITING", "FileLog", "Line", "Pages"]
 
@@ -286,7 +287,10 @@ class FileLog:
 
     def failed(self, node: int, error: BaseException, account: Account | None, *, started: float, ended: float) -> None:
         """Note that a node failed; it runs again when this is resumed."""
-        spent = written_spent(account.usage, account.calls) if account is not None else None
+        calls = account.calls if account is not None else []
+        told = error.usage if isinstance(error, ModelError) else None  # of a crew that keeps no account here
+        usage = account.usage if account is not None and calls else told
+        spent = written_spent(usage, calls) if isinstance(usage, UsageMetrics) else None
         self._line(node, "failed", started, ended, spent=spent, error=in_words(error))
 
     def stopped(self, node: int, account: Account | None, *, started: float, ended: float) -> None:

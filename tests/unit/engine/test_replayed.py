@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from crewgraph.crew import Agent, Crew, Task
 from crewgraph.engine.replayed import stored_results
-from crewgraph.errors import BudgetExceeded, NodeError, StoreError
-from crewgraph.outputs import CrewOutput
+from crewgraph.errors import BudgetExceeded, ModelUnavailable, NodeError, StoreError, ToolError
+from crewgraph.outputs import CrewOutput, UsageMetrics
 from crewgraph.policy import Budget, Policy
 from crewgraph.report import plain, record_of, trace_line
 from crewgraph.router import Route, Router
@@ -70,8 +70,11 @@ def _noted() -> Exception:
         ValueError("two\nlines: and a colon\n"),
         _noted(),
         type("Not a name", (Exception,), {})("said"),
+        FileNotFoundError(2, "No such file or directory", "x"),
+        UnicodeDecodeError("utf-8", b"x", 0, 1, "bad"),
+        ExceptionGroup("both", [ValueError("no")]),
     ],
-    ids=["plain", "empty", "key", "lines", "note", "odd class"],
+    ids=["plain", "empty", "key", "lines", "note", "odd class", "file", "text", "group"],
 )
 def test_failures(store, error) -> None:
     """The words, the class by its name, and where it happened."""
@@ -84,6 +87,26 @@ def test_failures(store, error) -> None:
     assert isinstance(run.error, NodeError)
     assert (run.error.node, str(run.error)) == ("b", str(first[0].error))
     assert [span.status for span in run.spans] == ["ok", "failed", "skipped"]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), KeyError("key"), TimeoutError("late"), OSError(5, "io"), ToolError("t")], ids=repr
+)
+def test_errors_are_found_by_their_classes(store, error) -> None:
+    """Whoever asks for a class of Python's or of ours finds it, where it holds a text only; of others the name is known."""
+    Pipeline([giving("a", error)]).kickoff({"n": 1}, store=store, on_error="collect")
+    (run,) = stored_results(store)
+    assert isinstance(run.error, NodeError)
+    assert isinstance(run.error.cause, type(error))
+    assert (type(run.error.cause).__name__, str(run.error.cause)) == (type(error).__name__, str(error))
+
+
+def test_what_an_error_says_was_spent(store) -> None:
+    """Where nothing but the error of a model tells what was spent, that is known too."""
+    error = ModelUnavailable("gone", model="m", usage=UsageMetrics(total_tokens=7))
+    Pipeline([giving("a", error)]).kickoff({"n": 1}, store=store, on_error="collect")
+    (run,) = stored_results(store)
+    assert run.token_usage == {"a": {"total_tokens": 7}}
 
 
 def test_what_was_stopped_with_it(store) -> None:
