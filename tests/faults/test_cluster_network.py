@@ -23,16 +23,20 @@ COUNT = 20
 ROWS = "SELECT * FROM nodes ORDER BY run, node, item, attempt"
 
 FREEZES = """
-import os, signal
+import os, signal, time
 from crewgraph.cluster import janitor
 from tests.cluster_app import pipeline
 
 look = janitor.Janitor._look
 
 def freezes(self):
+    query = "SELECT FROM dbos.workflow_status WHERE status = 'PENDING' AND executor_id = %s"
+    if self._connection.execute(query, (self._name,)).fetchone() is None:
+        return look(self)
     with self._connection.transaction():
         self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (janitor.LOCK,))
         os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(60)  # it may take a moment until all threads stand still
 
 janitor.Janitor._look = freezes
 """
@@ -128,9 +132,9 @@ def test_a_worker_that_freezes_while_it_looks_after_others(crew: Crew, tmp_path:
     """It holds the lock of the one who looks for the dead, and Postgres takes it away: others look, and take its runs over."""
     (tmp_path / "freezes.py").write_text(FREEZES)
     frozen = crew.hire(5.0, app=str(tmp_path / "freezes.py"), idle=1.0)
-    until(lambda: _state(frozen) == "T")
 
     def hire() -> None:
+        until(lambda: _state(frozen) == "T")  # with runs that it has claimed
         crew.hire()
 
     assert disturbed(crew, COUNT, hire) == undisturbed(COUNT)
