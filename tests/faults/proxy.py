@@ -69,9 +69,10 @@ def proxied(url: str) -> Iterator[Proxy]:
     """A proxy before the server of this address."""
     parts = urlsplit(url)
     assert parts.port is not None
+    login = parts.netloc.rpartition("@")[0]
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        proxy = Proxy(urlunsplit(parts._replace(netloc=f"crew@127.0.0.1:{port}")), ("127.0.0.1", parts.port))
+        proxy = Proxy(urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}")), ("127.0.0.1", parts.port))
 
         def accept() -> None:
             with contextlib.suppress(OSError):

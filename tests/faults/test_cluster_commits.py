@@ -51,3 +51,13 @@ def test_many_lost_replies(crew: Crew, proxy: Proxy) -> None:
     proxy.loses = lambda said: COMMIT in said and len(proxy.lost) < 25 and dice.random() < 0.1
     assert told(pipeline.kickoff(numbered(100), store=crew.store)) == undisturbed(100)
     assert len(proxy.lost) == 25
+
+
+def test_a_lost_reply_to_a_submission(crew: Crew, proxy: Proxy) -> None:
+    """Whoever submits tries again, and nothing is submitted twice."""
+    crew.hire(store=crew.store)
+    proxy.loses = lambda said: b"crewgraph.tickets" in said and not proxy.lost
+    assert told(pipeline.kickoff(numbered(20), store=proxy.url)) == undisturbed(20)
+    assert len(proxy.lost) == 1
+    assert crew.asked("SELECT count(*), count(DISTINCT workflow_uuid) FROM dbos.workflow_status") == [(20, 20)]
+    assert set(crew.ran().values()) == {1}

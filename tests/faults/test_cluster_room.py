@@ -109,7 +109,8 @@ def test_a_role_that_may_only_read_sees_the_status(crew: Crew) -> None:
         connection.execute("CREATE ROLE looker LOGIN PASSWORD 'a@b:c/d?e#f%'")
         connection.execute("GRANT USAGE ON SCHEMA crewgraph, dbos TO looker")
         connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA crewgraph, dbos TO looker")
-    address = crew.store.replace("crew@", "looker:a%40b%3Ac%2Fd%3Fe%23f%25@")
+    login, at, place = crew.store.partition("//")[2].rpartition("@")
+    address = crew.store.replace(f"{login}{at}{place}", f"looker:a%40b%3Ac%2Fd%3Fe%23f%25@{place}")
     address += "?sslmode=prefer&options=-c%20default_transaction_read_only%3Don"
     said = CliRunner().invoke(cli, ["status", address])
     assert (said.exit_code, said.stdout.split()[0]) == (0, "clustered"), said.output

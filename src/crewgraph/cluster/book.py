@@ -13,13 +13,13 @@ from crewgraph.cluster.committer import Committer, Entries
 from crewgraph.compiler.plan import Plan
 from crewgraph.errors import StoreError
 from crewgraph.store.entries import Identity
-from crewgraph.store.log import FileLog, Line, Pages
+from crewgraph.store.log import WAITING, FileLog, Line, Pages
 from crewgraph.store.questions import Answer
 
 __all__ = ["Book", "Known", "Overtaken"]
 
-STATUS = 4
-"""The place of the status in a row of a node."""
+NODE, STATUS = 1, 4
+"""The places of name and status in a row of a node."""
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """What Postgres does not take in a text. What nodes gave is JSON, which has other words for it."""
 
@@ -93,6 +93,10 @@ class Book:
     nodes: list[Sequence[Any]] = field(default_factory=list[Sequence[Any]])
     ends: list[Sequence[Any]] = field(default_factory=list[Sequence[Any]])
     told: list[str] = field(default_factory=list[str])
+    asked: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asked = frozenset(line.node for line in self.known.lines if line.status == WAITING)
 
     @property
     def pipeline(self) -> str:
@@ -132,7 +136,8 @@ class Book:
         """Have a row of a node written with what is made durable next."""
         if table == "nodes":
             *said, started, ended = [_writable(each) for each in values]
-            if said[STATUS] != "waiting":  # it has just ended, by whatever clock
+            # else it has just ended, by whatever clock; when a question was asked and answered is known by ours
+            if said[STATUS] != WAITING and said[NODE] not in self.asked:
                 started, ended = started + self.clock() - ended, self.clock()
             self.nodes.append([*said, started, ended])
 

@@ -98,7 +98,7 @@ class Worker:
         poll: seconds between two looks at a queue that was empty.
     """
 
-    address: str
+    address: str = field(repr=False)  # there is a password in it
     pipelines: Mapping[str, Pipeline]
     concurrency: int = 100
     dead_after: float = 30.0

@@ -500,6 +500,7 @@ def test_a_database_without_tables_is_refused(store: str) -> None:
 
 PROCESSES = """
 import os, sys, threading, time, anyio
+from crewgraph.cluster.at_work import AtWork
 from crewgraph.cluster.janitor import Janitor
 from crewgraph.cluster.limiter import Limiter
 from crewgraph.llm.gate import Gate
@@ -513,7 +514,7 @@ for worker, often, few, seconds in (("victim", 0, 5, 60.0), ("one", 30, 20, 0.1)
         sys.stdin.readline()
 else:
     sys.exit(sorted(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(4)) != [-9, 0, 0, 0])
-janitor, limiter, notes = Janitor(store, worker, {"p": "s"}, 2.0), Limiter(store, worker, 2.0), connected(store)
+janitor, limiter, notes = Janitor(store, worker, {"p": "s"}, 2.0, AtWork()), Limiter(store, worker, 2.0), connected(store)
 
 def beat():
     while True:

@@ -18,6 +18,7 @@ from crewgraph.errors import KickoffError
 from crewgraph.report import Report, opened_runs, stored_results
 from crewgraph.report.stored import Follower
 from crewgraph.store import ClusterOverview, opened_source, overview_of, pipeline_in, run_in, stored_runs
+from crewgraph.store.postgres import shown_address
 from tests.again_app import Verdict, broken, fetch, found, submitted, tickets
 from tests.postgres import changed
 
@@ -88,7 +89,7 @@ def test_commands_tell_the_same(stores: Stores, words: str, tmp_path: Path) -> N
     for where in stores:
         said = [each.replace("STORE", where).replace("OUT", str(tmp_path / "out")) for each in words.split()]
         done = CliRunner().invoke(cli, said)
-        lines = without_times(done.output, where, where.replace("crew@", ""))
+        lines = without_times(done.output, where, shown_address(where))
         if words == "trace STORE":  # one of them waits for nobody, and is told as it stands
             lines = [line for line in lines if "A-#" in line and '"status": "cancelled"' not in line]
         told.append((done.exit_code, lines))
