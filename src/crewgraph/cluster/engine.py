@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from itertools import islice
@@ -95,6 +95,7 @@ class _Waiting:
         self.submitted = Submitted()
         self.looked = 0
         self.failed = False
+        self.is_other = False
         self.crash: BaseException | None = None
         self.complained = -COMPLAIN
         self.connection: Any = None
@@ -239,10 +240,9 @@ class _Waiting:
             self.looked = self.looked if self.looked < len(runs) else 0
             some = list(islice(runs, self.looked, self.looked + LOOK))
             self.looked += LOOK
-            read = {
-                each.record.number: read_run(source, each, runs[each.record.number], definitions)
-                for each in ended_runs(source, some)
-            }
+            ended = list(ended_runs(source, some))
+            self._compare(each.record.definition for each in ended)
+            read = {each.record.number: read_run(source, each, runs[each.record.number], definitions) for each in ended}
         except Away as error:
             _log.warning("%s; trying again", error)
             time.sleep(PAUSE[1])
@@ -260,6 +260,13 @@ class _Waiting:
             self.source = PostgresSource(self.journal.address, self.connection)
             self.definitions = Definitions(self.source, self.present)
         return self.source, self.definitions
+
+    def _compare(self, definitions: Iterable[str]) -> None:
+        """Say once that workers have made something with other code than is here."""
+        if not self.is_other and any(each != self.journal.definition for each in definitions):
+            self.is_other = True
+            told = "%s: workers have '%s' as other code has it, and results are as they made them. hint: give workers and submitters the same code"
+            _log.warning(told, self.where, self.journal.pipeline)
 
     def _looked_around(self) -> list[int]:
         """Every so often: say that nobody is there to execute what waits; the runs that are not there any more."""

@@ -94,8 +94,10 @@ class Janitor:
             self._connection.close()
         try:
             with connected(self._address) as connection, translated(self._address):
-                connection.execute(LEFT, (self._name,))
-                connection.execute("DELETE FROM workers WHERE id = %s", (self._name,))
+                try:
+                    connection.execute(LEFT, (self._name,))
+                finally:
+                    connection.execute("DELETE FROM workers WHERE id = %s", (self._name,))
         except StoreError as error:
             _log.warning("%s; others notice by themselves that this worker is gone", error)
 
