@@ -16,10 +16,9 @@ from typing import Any
 import anyio
 import pytest
 
-from crewgraph.cluster.submit import migrate
 from crewgraph.schedule import Schedule, Schedules
 from crewgraph.store.postgres import connected
-from tests.postgres import created, served
+from crewgraph.testing.clusters import database
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
 CODE = """
@@ -54,9 +53,7 @@ def guests(tick):
 
 @pytest.fixture(scope="module")
 def store() -> Generator[str]:
-    with served("-c", "fsync=off") as running:
-        address = created(running.url(), "schedules")
-        migrate(address)
+    with database() as address:
         yield address
 
 

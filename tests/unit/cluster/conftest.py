@@ -1,4 +1,4 @@
-"""A server of Postgres, databases on it, and workers in this process."""
+"""Databases, and workers in this process."""
 
 from __future__ import annotations
 
@@ -7,34 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from crewgraph.cluster.submit import migrate
 from crewgraph.cluster.worker import Worker
+from crewgraph.testing import clusters
 from tests import cluster_app
 from tests.again_app import asked, broken, found, tickets
-from tests.postgres import created, served
-
-
-@pytest.fixture(scope="package")
-def template() -> Generator[str]:
-    with served("-c", "fsync=off") as server:
-        address = created(server.url(), "template")
-        migrate(address)
-        yield address
 
 
 @pytest.fixture
-def store(template: str, request: pytest.FixtureRequest) -> str:
-    return created(template, f"db{abs(hash(request.node.name))}", "template")
+def store() -> Generator[str]:
+    with clusters.database() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
-def database(template: str, request: pytest.FixtureRequest) -> Generator[str]:
+def database() -> Generator[str]:
     """A database with a worker, which is in this process."""
-    address = created(template, f"db{abs(hash(request.module.__name__))}", "template")
-    made = Worker(address, {"tickets": tickets, "found": found, "clustered": cluster_app.pipeline}, dead_after=3.0)
-    made.start()
-    yield address
-    made.stop(5.0)
+    with clusters.database() as address:
+        made = Worker(address, {"tickets": tickets, "found": found, "clustered": cluster_app.pipeline}, dead_after=3.0)
+        made.start()
+        yield address
+        made.stop(5.0)
 
 
 @pytest.fixture(params=["file", "cluster"])

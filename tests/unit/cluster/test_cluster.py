@@ -18,12 +18,12 @@ from click.testing import CliRunner
 from crewgraph import Budget, KickoffError, Pipeline, Policy, step
 from crewgraph.cli import cli
 from crewgraph.cluster import worker as worker_module
-from crewgraph.cluster.submit import migrate
 from crewgraph.cluster.worker import Worker
 from crewgraph.errors import StoreError
 from crewgraph.schedule import ticker as ticker_module
+from crewgraph.testing.clusters import database
 from tests.cluster_app import pipeline
-from tests.postgres import created, served
+from tests.postgres import created
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
 TARGET = "tests.cluster_app:pipeline"
@@ -31,9 +31,7 @@ TARGET = "tests.cluster_app:pipeline"
 
 @pytest.fixture(scope="module")
 def store() -> Generator[str]:
-    with served("-c", "fsync=off") as server:
-        address = created(server.url(), "cluster")
-        migrate(address)
+    with database() as address:
         yield address
 
 

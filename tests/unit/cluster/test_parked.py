@@ -16,13 +16,12 @@ from click.testing import CliRunner
 from crewgraph import Approval, Decision, Pipeline, Route, Router, step
 from crewgraph.cli import cli
 from crewgraph.cluster import janitor, reader
-from crewgraph.cluster.submit import migrate
 from crewgraph.cluster.worker import Served, Worker
 from crewgraph.errors import KickoffError, StoreError
 from crewgraph.store import WaitingRun, decide, log, stored_runs, waiting
 from crewgraph.store.postgres import connected
 from crewgraph.testing import decided_by
-from tests.postgres import created, served
+from crewgraph.testing.clusters import database
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
 
@@ -77,9 +76,7 @@ PIPELINES = {
 
 @pytest.fixture(scope="module")
 def store() -> Generator[str]:
-    with served("-c", "fsync=off") as server:
-        address = created(server.url(), "parked")
-        migrate(address)
+    with database() as address:
         yield address
 
 

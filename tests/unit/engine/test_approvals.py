@@ -10,15 +10,14 @@ import pytest
 
 from crewgraph import Approval, Pipeline, Route, Router, RunStatus, step
 from crewgraph.cluster import janitor
-from crewgraph.cluster.submit import migrate
 from crewgraph.cluster.worker import Served, Worker
 from crewgraph.engine import kickoff
 from crewgraph.errors import KickoffError
 from crewgraph.outputs import reason_of
 from crewgraph.store import decide, waiting
 from crewgraph.store.postgres import connected
+from crewgraph.testing.clusters import database
 from crewgraph.trace import NodeFinished, NodeSkipped, NodeWaiting, RunFinished, RunWaiting
-from tests.postgres import created, served
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
 
@@ -26,9 +25,7 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
 @pytest.fixture(scope="module")
 def worker() -> Generator[Worker]:
     """A worker in this process, with one queue for all pipelines, that gets to know them as they are kicked off."""
-    with pytest.MonkeyPatch.context() as patch, served("-c", "fsync=off") as server:
-        address = created(server.url(), "approvals")
-        migrate(address)
+    with pytest.MonkeyPatch.context() as patch, database() as address:
         for name, module in list(sys.modules.items()):
             if name.startswith("crewgraph.cluster.") and hasattr(module, "queue_of"):
                 patch.setattr(module, "queue_of", lambda *_: "crewgraph:tests")

@@ -6,14 +6,11 @@ from collections.abc import Generator
 
 import pytest
 
-from crewgraph.cluster.submit import migrate
-from tests.postgres import created, served
+from crewgraph.testing.clusters import database
 
 
 @pytest.fixture(scope="session")
 def server() -> Generator[str]:
     """The address of a database that is a store; each test empties the tables that it fills."""
-    with served("-c", "fsync=off") as running:
-        address = created(running.url(), "ticks")
-        migrate(address)
+    with database() as address:
         yield address

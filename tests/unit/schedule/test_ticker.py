@@ -416,7 +416,7 @@ def test_what_workers_would_not_honour(database: Database, said: dict[str, Any],
 def test_a_database_that_is_no_store(server: str) -> None:
     """Says which command makes it one."""
     with pytest.raises(StoreError, match="crewgraph migrate"):
-        Schedules(created(server, "bare")).list()
+        Schedules(created(server, "bare_ticks")).list()
 
 
 def test_it_looks_by_itself(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
