@@ -37,12 +37,17 @@ DUE = """UPDATE crewgraph.runs SET definition = %(definition)s, content = r.cont
          WHERE pipeline = %(pipeline)s AND runs.id = r.id"""
 WORKERS = f"""SELECT version, count(*), extract(epoch FROM clock_timestamp() - min(began)) FROM workers
              WHERE pipeline = %s AND {ALIVE} GROUP BY 1 ORDER BY 1"""  # noqa: S608 - of ours
-CANCEL = """UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
-            WHERE run = ANY(%s) AND status IN ('queued', 'running', 'waiting')"""
+# All who lock several rows do so in the order of their keys, as workers do that write, so that none waits for the other.
+CANCEL = """WITH own AS (SELECT run FROM crewgraph.runs WHERE run = ANY(%s) AND status IN ('queued', 'running', 'waiting')
+                         ORDER BY run FOR UPDATE)
+            UPDATE crewgraph.runs SET status = 'cancelled', ended = extract(epoch FROM clock_timestamp())
+            FROM own WHERE runs.run = own.run"""
 # A question of such a run is not asked any more, so that nobody answers it.
-UNASK = """UPDATE crewgraph.nodes SET status = 'not kept', output = NULL, error = 'it is not asked any more'
-           FROM crewgraph.runs r WHERE r.run = nodes.run AND r.run = ANY(%s) AND nodes.status = 'waiting'
-             AND r.status IN ('queued', 'running', 'waiting')"""
+UNASK = """WITH own AS (SELECT n.run, n.node, n.item, n.attempt FROM crewgraph.nodes n JOIN crewgraph.runs r USING (run)
+                        WHERE r.run = ANY(%s) AND n.status = 'waiting' AND r.status IN ('queued', 'running', 'waiting')
+                        ORDER BY n.run, n.node, n.item, n.attempt FOR UPDATE OF n)
+           UPDATE crewgraph.nodes n SET status = 'not kept', output = NULL, error = 'it is not asked any more'
+           FROM own WHERE (n.run, n.node, n.item, n.attempt) = (own.run, own.node, own.item, own.attempt)"""
 
 
 @dataclass(slots=True)

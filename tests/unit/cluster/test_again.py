@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from crewgraph.cli import cli
 from crewgraph.cluster import engine
 from crewgraph.cluster.names import queue_of, structure_of
 from crewgraph.cluster.requeue import requeue
+from crewgraph.cluster.submit import cancel_runs
 from crewgraph.compiler import compile_pipeline
 from crewgraph.errors import StoreError
 from crewgraph.store import StoredRuns, collect, stored_runs
@@ -271,6 +273,25 @@ async def test_the_first_failure_ends_a_stream_without_end(
         ):
             pass
     assert [run.id for run in stored_runs(database, status=["queued", "running"])] == []
+
+
+def test_cancelling_waits_for_whoever_writes(store: str) -> None:
+    """Runs are locked in the order of their numbers, wherever they lie: no writer of several waits in a circle."""
+    first, second = submitted(store, 2)
+    with connected(store) as writer, ThreadPoolExecutor(1) as aside:
+        writer.execute("UPDATE runs SET place = place WHERE run = %s", (first,))  # it lies behind the other now
+        with writer.transaction():
+            writer.execute("SELECT FROM runs WHERE run = %s FOR UPDATE", (first,))
+            as_they_lie = f"{store}?options=-c%20enable_indexscan%3Doff%20-c%20enable_bitmapscan%3Doff"
+            cancelled = aside.submit(cancel_runs, as_they_lie, [second, first])
+            waits = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            with connected(store) as looker:
+                while looker.execute(waits).fetchone() == (0,):
+                    time.sleep(0.01)
+            writer.execute("UPDATE runs SET place = place WHERE run = %s", (second,))
+        assert cancelled.result(30) == 2
 
 
 # ---- what is no longer needed ----------------------------------------------------------------------------------
