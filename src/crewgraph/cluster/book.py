@@ -43,7 +43,6 @@ class Known:
         lines: what its nodes gave so far.
         decisions: by node what somebody decided.
         looked: when that was looked at, by the clock of the database.
-        ahead: how many seconds that clock is ahead of the one of this machine.
         attempts: how often a worker has begun it since a node of it ended last.
     """
 
@@ -57,7 +56,6 @@ class Known:
     lines: Sequence[Line]
     decisions: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
     looked: float = 0.0
-    ahead: float = 0.0
     attempts: int = 1
 
 
@@ -113,7 +111,7 @@ class Book:
         known = self.known
         pages = Pages(
             self, known.run, identity, place, began=known.began, origin=known.origin, status=known.status,
-            lines=known.lines, decisions=known.decisions, looked=known.looked, ahead=known.ahead,
+            lines=known.lines, decisions=known.decisions, looked=known.looked, ahead=self.clock() - time.time(),
         )  # fmt: skip
         return FileLog(pages, self.plan, self.own, state, basis=identity.content)
 

@@ -147,12 +147,8 @@ class Following:
                     self._tell(replace(event, run=run.index, node=name, at=max(mark.ended or began, began)))
 
     def _tell(self, event: Event) -> None:
-        """Tell the observer; what it raises must not keep anybody from the result."""
         assert self._observer is not None, "nothing is followed for nobody"
-        try:
-            self._observer(event)
-        except Exception:  # noqa: BLE001 - whatever the user's observer raises
-            _log.exception("the observer raised; the run goes on")
+        self._told.hand(self._observer, event)
 
     # ---- in a thread -------------------------------------------------------------------------------------------
 

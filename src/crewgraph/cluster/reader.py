@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -100,7 +99,7 @@ class Reader:
         pipeline, own, content, text, place, began, origin, status, workflow, attempts, now = found
         known = Known(
             number, pipeline, Identity(own, content, text), place, began, origin, status, lines, decisions,
-            looked=now, ahead=now - time.time(), attempts=attempts,
+            looked=now, attempts=attempts,
         )  # fmt: skip
         return known, workflow
 

@@ -13,7 +13,7 @@ from crewgraph.engine.port import Job
 from crewgraph.engine.run import Run
 from crewgraph.frontier import SKIPPED
 from crewgraph.graph import Switch, Work
-from crewgraph.trace import Event, NodeSkipped, RunFailed, RunFinished, RunWaiting
+from crewgraph.trace import Event, NodeSkipped, Observer, RunFailed, RunFinished, RunWaiting
 
 __all__ = ["Told"]
 
@@ -39,8 +39,13 @@ class Told:
         if observer is None:
             return
         name = None if node is None else run.plan.nodes[node].name
+        self.hand(observer, kind(run=run.index, node=name, at=time.time(), **said))
+
+    @staticmethod
+    def hand(observer: Observer, event: Event) -> None:
+        """Give an event to an observer, which may raise what it likes."""
         try:
-            observer(kind(run=run.index, node=name, at=time.time(), **said))
+            observer(event)
         except Exception:  # noqa: BLE001 - whatever the user's observer raises
             _log.exception("the observer raised; the run goes on")
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from crewgraph import Approval, Decision, Pipeline, Route, Router, step
 from crewgraph.cli import cli
-from crewgraph.cluster import janitor, reader
+from crewgraph.cluster import book, janitor
 from crewgraph.cluster.worker import Served, Worker
 from crewgraph.errors import KickoffError, StoreError
 from crewgraph.store import WaitingRun, decide, log, stored_runs, waiting
@@ -298,7 +298,7 @@ def test_a_run_that_is_cancelled_asks_nobody(store: str, worker: object) -> None
 def test_the_clock_is_that_of_the_database(store: str, worker: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker whose clock is hours ahead asks now, and its question does not expire before its time."""
     real = time.time
-    for module in (reader, log):
+    for module in (book, log):
         monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: real() + 90 * 86_400))
     (question,) = parked(store, "long", 13).waiting
     assert abs(question.since.timestamp() - real()) < 60
