@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
-from functools import partial
-from typing import Any, Literal
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, ClassVar, Literal
 
 import anyio
 
-from crewgraph.errors import ModelAnswerInvalid, ModelTimeout, ModelUnavailable
+from crewgraph.errors import ModelAnswerInvalid, ModelError, ModelTimeout, ModelUnavailable
 from crewgraph.llm.port import Reply, Request
 from crewgraph.llm.price import Price, listed_price
 from crewgraph.llm.settings import address, checked, insist, patient, public
+from crewgraph.llm.wire import usage_of
 from crewgraph.policy import Policy
 from crewgraph.usage import UsageMetrics
 
-__all__ = ["RemoteLLM", "Structured"]
+__all__ = ["Heard", "RemoteLLM", "Structured", "thread_named"]
 
 Structured = Literal["auto", "native", "instruct"]
 """How a shape is asked for: as litellm's price table says, always by the provider's own means, or by words alone."""
 
 NO_LIMIT = 86_400.0
 """Seconds for a call where the model itself has no time limit: whoever asks the model sets one."""
+
+
+_lock = threading.Lock()
+
+
+def thread_named(name: str) -> Any:
+    """The one thread of this name, whoever asks first; asyncio is imported only where there is one."""
+    with _lock:
+        return _new_thread(name)
+
+
+@cache
+def _new_thread(name: str) -> Any:
+    from crewgraph.llm.asyncio_thread import AsyncioThread
+
+    return AsyncioThread(name)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What is known of an answer while it comes: the tokens as the provider reports them."""
+
+    usage: Any = None
 
 
 class RemoteLLM:
@@ -45,7 +71,12 @@ class RemoteLLM:
 
     Attributes:
         model, max_tokens, policy: as given.
+        thread: in which models of its class are asked.
+        closed: what is said where that was ended in the midst of a call.
     """
+
+    thread: ClassVar[str]
+    closed: ClassVar[str]
 
     def __init__(  # noqa: PLR0913 - a model has so many settings
         self,
@@ -104,19 +135,58 @@ class RemoteLLM:
         """Its name in litellm's table."""
         return self.model
 
-    async def _ask(self, request: Request, tell: Callable[[str], None]) -> Reply:
-        """Ask, in the thread."""
+    async def prepare(self) -> None:
+        """Do once what takes long, before the clock of a call starts."""
         raise NotImplementedError
 
-    async def _answer(self, thread: Any, request: Request, *, closed: str) -> Reply:
-        """Have the thread ask, within the time that the model has."""
+    def _wording(self, request: Request) -> Any:
+        """What is sent, for :meth:`_ask`; made in the thread."""
+        raise NotImplementedError
+
+    async def _ask(self, said: Any, request: Request, tell: Callable[[str], None], heard: Heard) -> Reply:
+        """Ask, in the thread.
+
+        Args:
+            said: what is sent.
+            request: what is asked.
+            tell: called with each piece of the answer.
+            heard: is given the tokens as soon as they are known, also where there is no answer.
+        """
+        raise NotImplementedError
+
+    def _explained(self, error: Exception, request: Request) -> ModelError:
+        """What it means that asking raised this."""
+        raise NotImplementedError
+
+    async def complete(self, request: Request) -> Reply:
+        """Ask once.
+
+        Raises:
+            ModelError: there is no answer; the subclass says why, the original is chained.
+            RealCallForbidden: this is a test that must not call a model.
+        """
+        await self.prepare()  # before the clock starts
         seconds = self._seconds()
         try:
             with anyio.CancelScope(deadline=anyio.current_time() + seconds):
-                return await thread.stream(partial(self._ask, request), request.on_text or _nobody)
+                thread = thread_named(self.thread)
+                return await thread.stream(partial(self._answer, request), request.on_text or _nobody)
         except CancelledError as error:
-            raise ModelUnavailable(f"{self.model}: {closed}", model=self.model) from error
+            raise ModelUnavailable(f"{self.model}: {self.closed}", model=self.model) from error
         raise ModelTimeout(f"{self.model}: no answer within {seconds:g} s", model=self.model)
+
+    async def _answer(self, request: Request, tell: Callable[[str], None]) -> Reply:
+        """Ask, and charge what it took also where there is no answer."""
+        said, heard = self._wording(request), Heard()
+        try:
+            return await self._ask(said, request, tell, heard)
+        except ModelError as error:
+            error.usage = error.usage or usage_of(heard.usage)
+            raise
+        except Exception as error:
+            told = self._explained(error, request)
+            told.usage = usage_of(heard.usage)
+            raise told from error
 
     def _seconds(self) -> float:
         own = self.policy.call_timeout if self.policy else None

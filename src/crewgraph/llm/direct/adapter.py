@@ -20,14 +20,14 @@ from crewgraph.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from crewgraph.llm.direct.http import Refused, Words, answered, events, load, thread
+from crewgraph.llm.direct.http import THREAD, Refused, Words, answered, events, load
 from crewgraph.llm.direct.schema import response_format
 from crewgraph.llm.failure import TWO_LOGINS, failure, kind_of
 from crewgraph.llm.pieces import Pieces
 from crewgraph.llm.port import Reply, Request
 from crewgraph.llm.price import listed
 from crewgraph.llm.real_calls import check
-from crewgraph.llm.remote import RemoteLLM
+from crewgraph.llm.remote import Heard, RemoteLLM
 from crewgraph.llm.retry import told_by_headers, told_in_words
 from crewgraph.llm.settings import address, secrets
 from crewgraph.llm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
@@ -73,6 +73,9 @@ class DirectLLM(RemoteLLM):
     def _listed_as(self) -> str:
         return self.model.removeprefix(PREFIX)
 
+    thread = THREAD
+    closed = "its connections were closed before it answered"
+
     async def prepare(self) -> None:
         """Import aiohttp; a call does so too, where nobody has.
 
@@ -82,37 +85,25 @@ class DirectLLM(RemoteLLM):
         check(self.model)
         await load()
 
-    async def complete(self, request: Request) -> Reply:
-        """Ask once.
+    def _wording(self, request: Request) -> tuple[str, Mapping[str, str], bytes]:
+        base = self._base()
+        return (
+            f"{base.rstrip('/')}/chat/completions",
+            self._headers(base),
+            json.dumps(self._body(request, base)).encode(),
+        )
 
-        Raises:
-            ModelError: the endpoint gave no answer; the subclass says why, the original is chained.
-            RealCallForbidden: this is a test that must not call a model.
-        """
-        await self.prepare()  # before the clock starts
-        return await self._answer(thread(), request, closed="its connections were closed before it answered")
-
-    async def _ask(self, request: Request, tell: Callable[[str], None]) -> Reply:
-        """Ask, in the thread of the connections."""
-        whole = Words()
-        try:
-            base = self._base()
-            body = json.dumps(self._body(request, base)).encode()
-            async with answered(f"{base.rstrip('/')}/chat/completions", self._headers(base), body) as response:
-                if request.on_text is None or response.content_type == "application/json":
-                    whole = _object(Words.read(await response.read()))
-                    if request.on_text is not None:
-                        _tell_whole(whole, tell)
-                else:
-                    await self._gather(response, whole, tell)
-            return self._read(whole, request)
-        except ModelError as error:
-            error.usage = error.usage or usage_of(whole.usage)
-            raise
-        except Exception as error:
-            told = self._explained(error, request)
-            told.usage = usage_of(whole.usage)
-            raise told from error
+    async def _ask(
+        self, said: tuple[str, Mapping[str, str], bytes], request: Request, tell: Callable[[str], None], heard: Heard
+    ) -> Reply:
+        async with answered(*said) as response:
+            if request.on_text is not None and response.content_type != "application/json":
+                return self._read(await self._gathered(response, tell, heard), request)
+            whole = _object(Words.read(await response.read()))
+        heard.usage = whole.usage
+        if request.on_text is not None:
+            _tell_whole(whole, tell)
+        return self._read(whole, request)
 
     # ---- what is sent ------------------------------------------------------------------------------------------
 
@@ -166,14 +157,14 @@ class DirectLLM(RemoteLLM):
 
     # ---- what comes back ---------------------------------------------------------------------------------------
 
-    async def _gather(self, response: Any, whole: Words, tell: Callable[[str], None]) -> None:
+    async def _gathered(self, response: Any, tell: Callable[[str], None], heard: Heard) -> Words:
         """Read a stream to its end, as if it had come whole."""
         pieces, refusal, reason = Pieces(tell), list[str](), None
         async for event in events(response):
             chunk = _object(event)
             if chunk.error:
                 raise self._complaint(chunk.error, json.dumps(chunk))
-            whole["usage"] = chunk.usage or whole.usage
+            heard.usage = chunk.usage or heard.usage
             for choice in (chunk.choices or ())[:1]:
                 delta = choice.delta or Words()
                 reason = choice.finish_reason or reason
@@ -184,7 +175,7 @@ class DirectLLM(RemoteLLM):
                 f"{self.model}: the answer was cut off: its stream ended without a reason", model=self.model
             )
         message = Words(content=pieces.text, refusal="".join(refusal), gathered=pieces.calls)
-        whole["choices"] = [Words(message=message, finish_reason=reason)]
+        return Words(choices=[Words(message=message, finish_reason=reason)], usage=heard.usage)
 
     def _read(self, whole: Words, request: Request) -> Reply:
         if whole.error:

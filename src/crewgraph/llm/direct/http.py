@@ -9,13 +9,13 @@ from __future__ import annotations
 import atexit
 import json
 import sys
-import threading
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from functools import cache
 from typing import Any
 
-__all__ = ["Refused", "Words", "answered", "close", "events", "load", "thread"]
+from crewgraph.llm.remote import thread_named
+
+__all__ = ["THREAD", "Refused", "Words", "answered", "close", "events", "load"]
 
 IDLE = 30.0
 """Seconds after which an idle connection is closed: before most servers do so."""
@@ -59,27 +59,14 @@ class Words(dict[str, Any]):
 
 # ---- the pool --------------------------------------------------------------------------------------------------
 
-_lock = threading.Lock()
-
-
-def thread() -> Any:
-    """The thread of the connections; asyncio's loop is made with the first call."""
-    with _lock:
-        return _new_thread()
-
-
-@cache
-def _new_thread() -> Any:
-    from crewgraph.llm.asyncio_thread import AsyncioThread
-
-    atexit.register(close)
-    return AsyncioThread("crewgraph-direct")
+THREAD = "crewgraph-direct"
+"""In which they are."""
 
 
 async def load() -> None:
     """Import aiohttp, in the thread of the connections, if nobody has."""
     if "aiohttp" not in sys.modules:
-        await thread().run(_load)
+        await thread_named(THREAD).run(_load)
 
 
 async def _load() -> None:
@@ -88,7 +75,7 @@ async def _load() -> None:
 
 def close() -> None:
     """Close the connections and end their thread; the next call opens them anew. Runs by itself at exit."""
-    thread().stop(_close)
+    thread_named(THREAD).stop(_close)
 
 
 _sessions = dict[Any, Any]()
@@ -104,6 +91,7 @@ def _session() -> Any:
     loop = asyncio.get_running_loop()
     session = _sessions.get(loop)
     if session is None:
+        atexit.register(close)
         session = _sessions[loop] = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE),  # limits are the gate's business
             timeout=aiohttp.ClientTimeout(total=None),  # whoever asks sets one

@@ -9,7 +9,6 @@ import atexit
 import importlib
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -21,7 +20,7 @@ from crewgraph.llm.litellm.price import cost_of, streamed_cost
 from crewgraph.llm.litellm.stream import Whole, gather
 from crewgraph.llm.port import Reply, Request
 from crewgraph.llm.real_calls import check
-from crewgraph.llm.remote import RemoteLLM
+from crewgraph.llm.remote import Heard, RemoteLLM, thread_named
 from crewgraph.llm.settings import secrets
 from crewgraph.llm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 
@@ -47,21 +46,6 @@ NOT_FOR_USERS: Sequence[tuple[str, type[Warning], str]] = (
 )
 """Warnings of litellm's own code: message, category and module, as :func:`warnings.filterwarnings` takes them."""
 
-_LOCK = threading.Lock()
-
-
-def _thread() -> Any:
-    """The one thread that litellm runs in, whoever asks first; asyncio is imported only where there is one."""
-    with _LOCK:
-        return _new_thread()
-
-
-@cache
-def _new_thread() -> Any:
-    from crewgraph.llm.asyncio_thread import AsyncioThread
-
-    return AsyncioThread("crewgraph-litellm")
-
 
 class LiteLLM(RemoteLLM):
     """A model behind litellm: ``LiteLLM("gpt-5-mini", temperature=0)``, ``LiteLLM("anthropic/claude-sonnet-4-5")``.
@@ -85,6 +69,9 @@ class LiteLLM(RemoteLLM):
         model, max_tokens, policy: as given.
     """
 
+    thread = "crewgraph-litellm"
+    closed = "litellm was closed before it answered"
+
     async def prepare(self) -> None:
         """Import litellm, which takes seconds; a call does so too, where nobody has.
 
@@ -94,38 +81,24 @@ class LiteLLM(RemoteLLM):
         """
         check(self.model)
         try:
-            await _thread().run(_imported)
+            await thread_named(self.thread).run(_imported)
         except ImportError as error:
             message = f"{self.model}: litellm cannot be imported: {error}. hint: install it anew"
             raise ModelError(message, model=self.model) from error
 
-    async def complete(self, request: Request) -> Reply:
-        """Ask once.
+    def _wording(self, request: Request) -> dict[str, Any]:
+        return self._options(_litellm(), request)
 
-        Raises:
-            ModelError: the provider gave no answer; the subclass says why, the original is chained.
-            RealCallForbidden: this is a test that must not call a model.
-        """
-        await self.prepare()  # before the clock starts
-        return await self._answer(_thread(), request, closed="litellm was closed before it answered")
-
-    async def _ask(self, request: Request, tell: Callable[[str], None]) -> Reply:
-        """Ask, in litellm's own thread."""
+    async def _ask(self, said: dict[str, Any], request: Request, tell: Callable[[str], None], heard: Heard) -> Reply:
         litellm, whole = _litellm(), Whole()
-        options = self._options(litellm, request)
+        if request.on_text is None:
+            return self._read(await litellm.acompletion(**said), request)
+        stream = await litellm.acompletion(**said, stream=True, stream_options={"include_usage": True})
         try:
-            if request.on_text is None:
-                return self._read(await litellm.acompletion(**options), request)
-            stream = await litellm.acompletion(**options, stream=True, stream_options={"include_usage": True})
             await gather(stream, whole, tell, model=self.model)
-            self._insist_on_answer(whole.text, whole.refusal, usage_of(whole.usage))
-        except ModelError as error:
-            error.usage = error.usage or usage_of(whole.usage)
-            raise
-        except Exception as error:
-            told = self._explained(error, request)
-            told.usage = usage_of(whole.usage)
-            raise told from error
+        finally:
+            heard.usage = whole.usage
+        self._insist_on_answer(whole.text, whole.refusal, usage_of(whole.usage))
         return Reply(
             text=whole.text,
             usage=usage_of(whole.usage),
@@ -196,7 +169,7 @@ class LiteLLM(RemoteLLM):
 
 def close() -> None:
     """Close litellm's connections and end its thread; the next call opens them anew. Runs by itself at exit."""
-    _thread().stop(_close_clients)
+    thread_named(LiteLLM.thread).stop(_close_clients)
 
 
 @cache
