@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from crewgraph.llm import DirectLLM, LiteLLM
-from crewgraph.llm.direct import http
 from crewgraph.llm.litellm import adapter as litellm_adapter
-from tests.faults.server import warm_up
-from tests.unit.llm.provider import Provider, serving
+from tests.faults.server import Server, serving, warm_up
+from tests.unit.llm.provider import CLOSE, Provider
+from tests.unit.llm.provider import serving as provider_serving
 
 
 @pytest.fixture(scope="session")
@@ -26,12 +26,20 @@ def kind(request: pytest.FixtureRequest) -> Iterator[type[LiteLLM | DirectLLM]]:
     if request.param is LiteLLM:
         request.getfixturevalue("_litellm_ready")
     yield request.param
-    (litellm_adapter.close if request.param is LiteLLM else http.close)()
+    CLOSE[request.param]()  # connections to this port, which would be kept for long
 
 
 @pytest.fixture
-def provider(_litellm_ready: None) -> Iterator[Provider]:
-    """A provider on the loopback interface."""
-    with serving() as provider:
+def provider(kind: type[LiteLLM | DirectLLM]) -> Iterator[Provider]:
+    """A provider on the loopback interface, asked in this way."""
+    with provider_serving() as provider:
+        provider.kind = kind
         yield provider
-    litellm_adapter.close()  # its connections to this port, which litellm would keep for an hour
+
+
+@pytest.fixture
+def server(kind: type[LiteLLM | DirectLLM]) -> Iterator[Server]:
+    """A provider that misbehaves on command, asked in this way."""
+    with serving() as server:
+        server.kind = kind
+        yield server

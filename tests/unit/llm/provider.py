@@ -11,7 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from crewgraph.llm import DirectLLM, LiteLLM, Message, Request
+from crewgraph.llm.direct import http
+from crewgraph.llm.litellm import adapter as litellm_adapter
 
+CLOSE = {LiteLLM: litellm_adapter.close, DirectLLM: http.close}
+"""What ends the connections of each way to ask models."""
 USAGE = {
     "prompt_tokens": 7,
     "completion_tokens": 3,

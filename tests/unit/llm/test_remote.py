@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
-from pydantic import BaseModel
 
 from crewgraph.errors import (
     ModelAccessDenied,
@@ -21,25 +19,12 @@ from crewgraph.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from crewgraph.llm import LLM, DirectLLM, LiteLLM, Message, Request
-from crewgraph.llm.direct import http
-from crewgraph.llm.litellm import adapter as litellm_adapter
+from crewgraph.llm import LLM, Message, Request
 from crewgraph.llm.port import Role
-from tests.unit.llm.provider import HANG, USAGE, Answer, Provider, ask, completion, refused, said, serving
+from tests.unit.llm.conversations import Verdict
+from tests.unit.llm.provider import CLOSE, HANG, USAGE, Answer, Provider, ask, completion, refused, said
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def provider(kind: Any) -> Iterator[Provider]:
-    """A provider on the loopback interface, asked in this way."""
-    with serving() as provider:
-        provider.kind = kind
-        yield provider
-
-
-class Verdict(BaseModel):
-    urgent: bool
 
 
 async def test_answer(provider: Provider) -> None:
@@ -123,7 +108,6 @@ async def test_no_choices(provider: Provider) -> None:
     assert caught.value.usage == {"total_tokens": 7, "prompt_tokens": 7}
 
 
-CLOSE = {LiteLLM: litellm_adapter.close, DirectLLM: http.close}
 FAILURES = [
     pytest.param(refused(400), ModelRejected, 400, id="400"),
     pytest.param(refused(400, code="context_length_exceeded"), ModelRejected, 400, id="context"),

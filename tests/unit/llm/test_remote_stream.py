@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
-from pydantic import BaseModel
 
 from crewgraph.errors import ModelAnswerInvalid, ModelError, ModelRateLimited, ModelTimeout, ModelUnavailable
-from crewgraph.llm import Message, Request, ToolCall, ToolSpec
+from crewgraph.llm import ToolCall
 from tests.faults.server import (
     USAGE,
     Connection,
@@ -27,45 +25,14 @@ from tests.faults.server import (
     refused,
     reset,
     said,
-    serving,
     streamed,
     tool_call,
 )
+from tests.unit.llm.conversations import LOOK, Listener, Verdict, asking
 
 pytestmark = pytest.mark.anyio
 
-LOOK = ToolSpec("look", "Looks.", {"type": "object", "properties": {"x": {"type": "integer"}}})
 STOP = delta(finish="stop")
-
-
-class Verdict(BaseModel):
-    urgent: bool
-
-
-@pytest.fixture
-def server(kind: Any) -> Iterator[Server]:
-    with serving() as server:
-        server.kind = kind
-        yield server
-
-
-class Listener:
-    """Notes the pieces, and where they came."""
-
-    def __init__(self) -> None:
-        self.pieces = list[str]()
-        self.threads = set[int]()
-
-    def __call__(self, text: str) -> None:
-        self.pieces.append(text)
-        self.threads.add(threading.get_ident())
-
-
-def asking(on_text: Any, **more: Any) -> Request:
-    return Request((Message("user", "hi"),), on_text=on_text, **more)
-
-
-# ---- through litellm -------------------------------------------------------------------------------------------
 
 
 async def test_pieces(server: Server) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
-from pydantic import BaseModel
 
 from crewgraph.errors import (
     ModelAnswerInvalid,
@@ -18,32 +16,17 @@ from crewgraph.errors import (
     ModelRejected,
     ModelUnavailable,
 )
-from crewgraph.llm import DirectLLM, LiteLLM, Message, Request, ToolCall, ToolSpec
-from crewgraph.llm.direct import http
-from crewgraph.llm.litellm import adapter as litellm_adapter
-from tests.faults.server import Server, completion, hang, raw, refused, said, serving, tool_call
+from crewgraph.llm import DirectLLM, LiteLLM, Request, ToolCall
+from tests.faults.server import Server, completion, hang, raw, refused, said, tool_call
+from tests.unit.llm.conversations import ASKED, HISTORY, LOOK
+from tests.unit.llm.provider import CLOSE
 
 pytestmark = pytest.mark.anyio
 
-CLOSE = {LiteLLM: litellm_adapter.close, DirectLLM: http.close}
 CLOSED = {
     LiteLLM: "litellm was closed before it answered",
     DirectLLM: "its connections were closed before it answered",
 }
-LOOK = ToolSpec("look", "Looks.", {"type": "object", "properties": {"x": {"type": "integer"}}})
-ASKED = Message("user", "weather?")
-HISTORY = (ASKED, Message("assistant", "", (ToolCall("c1", "look"),)), Message("tool", "rain", call_id="c1"))
-
-
-class Verdict(BaseModel):
-    urgent: bool
-
-
-@pytest.fixture
-def server(kind: Any) -> Iterator[Server]:
-    with serving() as server:
-        server.kind = kind
-        yield server
 
 
 async def test_offered(server: Server) -> None:

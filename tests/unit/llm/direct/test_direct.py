@@ -28,21 +28,12 @@ from tests.faults.server import (
     head,
     raw,
     refused,
-    serving,
     streamed,
 )
 
 pytestmark = pytest.mark.anyio
 
 HI = Request((Message("user", "hi"),))
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        server.kind = DirectLLM
-        yield server
-    http.close()
 
 
 def asking(pieces: list[str]) -> Request:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-from pydantic import BaseModel
 
 from crewgraph.errors import (
     ModelRejected,
@@ -15,10 +14,6 @@ from crewgraph.llm import LiteLLM
 from tests.unit.llm.provider import Provider, ask, refused
 
 pytestmark = pytest.mark.anyio
-
-
-class Verdict(BaseModel):
-    urgent: bool
 
 
 @pytest.mark.usefixtures("_litellm_ready")

@@ -1,58 +1,27 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from types import SimpleNamespace as Bag
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from crewgraph.errors import ModelAnswerInvalid
-from crewgraph.llm import Message, Price, Request, ToolSpec
-from crewgraph.llm.litellm import adapter as litellm_adapter
+from crewgraph.llm import Price
 from crewgraph.llm.litellm.stream import Whole, gather
 from tests.faults.server import (
     Server,
     cut,
     delta,
     said,
-    serving,
     streamed,
 )
+from tests.unit.llm.conversations import LOOK, Listener, asking
 
 pytestmark = pytest.mark.anyio
 
-LOOK = ToolSpec("look", "Looks.", {"type": "object", "properties": {"x": {"type": "integer"}}})
 STOP = delta(finish="stop")
-
-
-class Verdict(BaseModel):
-    urgent: bool
-
-
-@pytest.fixture
-def server(_litellm_ready: None) -> Iterator[Server]:
-    with serving() as server:
-        yield server
-    litellm_adapter.close()
-
-
-class Listener:
-    """Notes the pieces, and where they came."""
-
-    def __init__(self) -> None:
-        self.pieces = list[str]()
-        self.threads = set[int]()
-
-    def __call__(self, text: str) -> None:
-        self.pieces.append(text)
-        self.threads.add(threading.get_ident())
-
-
-def asking(on_text: Any, **more: Any) -> Request:
-    return Request((Message("user", "hi"),), on_text=on_text, **more)
 
 
 # ---- through litellm -------------------------------------------------------------------------------------------

@@ -1,36 +1,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from crewgraph.errors import (
     ModelError,
 )
-from crewgraph.llm import LiteLLM, Message, Request, ToolCall, ToolSpec
+from crewgraph.llm import LiteLLM, Request
 from crewgraph.llm.litellm import adapter as litellm_adapter
 from crewgraph.llm.remote import NO_LIMIT
-from tests.faults.server import Server, serving
+from tests.faults.server import Server
+from tests.unit.llm.conversations import ASKED, HISTORY, LOOK, Verdict
 
 pytestmark = pytest.mark.anyio
-
-LOOK = ToolSpec("look", "Looks.", {"type": "object", "properties": {"x": {"type": "integer"}}})
-ASKED = Message("user", "weather?")
-HISTORY = (ASKED, Message("assistant", "", (ToolCall("c1", "look"),)), Message("tool", "rain", call_id="c1"))
-
-
-class Verdict(BaseModel):
-    urgent: bool
-
-
-@pytest.fixture
-def server(_litellm_ready: None) -> Iterator[Server]:
-    with serving() as server:
-        yield server
-    litellm_adapter.close()
 
 
 async def test_choice_that_a_provider_does_not_know(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
