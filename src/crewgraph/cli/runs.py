@@ -10,8 +10,9 @@ import click
 
 from crewgraph.cli import account
 from crewgraph.cli.onward import asked, deciding, onward_all
+from crewgraph.cli.table import table
 from crewgraph.render.duration import duration
-from crewgraph.render.escape import clean, columns, shortened
+from crewgraph.render.escape import clean, shortened
 from crewgraph.report import Record, encoded_line, stored_record, trace_line
 from crewgraph.store import Definitions, Source, StoredRun, opened_source, run_in, runs_in
 from crewgraph.store.decisions import questions_of
@@ -48,19 +49,13 @@ def echo_runs(where: str, *, key: str | None, status: tuple[str, ...], limit: in
                 click.echo(encoded_line(_facts(run)), nl=False)
             return
         every = list(runs)
-        for line in _table(every, has_names=len({run.pipeline for run in every}) > 1):
+        has_names = len({run.pipeline for run in every}) > 1
+        for line in table([_cells(run, has_names=has_names) for run in every]):
             click.echo(line)
         if not every:
             click.echo("there are no such runs in it" if status or key else "there are no runs in it yet")
         if limit is None and len(every) == MOST:
             click.echo(f"only the last {MOST} are shown. hint: --limit N")
-
-
-def _table(runs: list[StoredRun], *, has_names: bool) -> Iterator[str]:
-    rows = [_cells(run, has_names=has_names) for run in runs]
-    widths = [max(columns(row[place]) for row in rows) for place in range(len(rows[0]))] if rows else []
-    for row in rows:
-        yield "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _cells(run: StoredRun, *, has_names: bool) -> list[str]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
+from crewgraph.cli.choice import json_option
 from crewgraph.cli.cluster import store_option
+from crewgraph.cli.table import table
 from crewgraph.cli.trouble import Mistake
 from crewgraph.cluster.limits import MOST, Limits, ModelLimit
 from crewgraph.policy import Limit
 from crewgraph.render.duration import duration
-from crewgraph.render.escape import clean, columns, shortened
+from crewgraph.render.escape import clean, shortened
 from crewgraph.store.postgres import shown_address
 
 __all__ = ["limits"]
@@ -66,7 +67,7 @@ def set_(model: str, *, rpm: int | None, tpm: int | None, concurrency: int | Non
 
 
 @limits.command(name="list")
-@click.option("--json", "is_json", is_flag=True, help="Print the same as JSON lines.")
+@json_option
 @store_option
 def list_(*, store: str, is_json: bool) -> None:
     """List what is limited, and how much of it is in use."""
@@ -78,8 +79,8 @@ def list_(*, store: str, is_json: bool) -> None:
     if not every:
         click.echo("no model is limited in it")
         return
-    for line in _table([HEADS, *map(_row, every)]):
-        click.echo(line)
+    for number, line in enumerate(table([HEADS, *map(_row, every)], right=range(1, len(HEADS) - 1))):
+        click.echo(line if number else click.style(line, bold=True))
 
 
 @limits.command()
@@ -126,14 +127,3 @@ def _next(state: ModelLimit) -> str:
     if most is not None and (state.under_way >= most or state.waiting):
         return "waits for others to end"
     return f"in {duration(state.delay)}" if state.delay > 0 else "at once"
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        cells = (
-            cell + " " * (width - columns(cell)) if place in {0, len(row) - 1} else " " * (width - columns(cell)) + cell
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        line = "  ".join(cells).rstrip()
-        yield line if number else click.style(line, bold=True)

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from crewgraph.cli.account import WORDS
-from crewgraph.cli.choice import store_option
+from crewgraph.cli.choice import json_option, store_option
+from crewgraph.cli.table import table
 from crewgraph.errors.root import counted
 from crewgraph.render.duration import duration
 from crewgraph.render.escape import clean
@@ -23,7 +24,6 @@ from crewgraph.store.timetable import TickRow
 __all__ = ["list_", "no_worker", "show", "when"]
 
 HEADS = ("name", "target", "cron", "timezone", "next", "last")
-json_option = click.option("--json", "is_json", is_flag=True, help="Print the same as JSON lines.")
 
 
 @click.command(name="list")
@@ -40,7 +40,7 @@ def list_(store: str, *, is_json: bool) -> None:
     if not states:
         click.echo("there are no schedules in it yet")
         return
-    for number, line in enumerate(_table([HEADS, *map(_row, states)])):
+    for number, line in enumerate(table(_cleaned([HEADS, *map(_row, states)]))):
         click.echo(line if number else click.style(line, bold=True))
     if any(state.workers is None and state.schedule for state in states) and schedules.server is None:
         click.echo("nobody serves them: crewgraph schedule serve TARGET…", err=True)
@@ -78,7 +78,7 @@ def show(name: str, store: str, *, ticks: int, is_json: bool) -> None:
     zone = made.timezone if made else "UTC"
     said = [("error", state.error or "")] if made is None else [*_said(made), *_below("next", _coming(state, coming))]
     ended = _below("last", [_told(row, zone) for row in last] or [("never ran",)])
-    for line in _table([("schedule", name), *said, *ended]):
+    for line in table(_cleaned([("schedule", name), *said, *ended])):
         click.echo(line)
     if made is not None and state.workers == 0:
         click.echo(no_worker(made), err=True)
@@ -168,10 +168,5 @@ def _below(head: str, lines: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, .
         yield ("" if number else head, *line)
 
 
-def _table(lines: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Columns side by side; what is behind the last column of the others takes what room it wants."""
-    cells = [tuple(map(clean, line)) for line in lines]
-    columns = max(map(len, cells), default=0)
-    widths = [max((len(row[place]) for row in cells if len(row) > place + 1), default=0) for place in range(columns)]
-    for row in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
+def _cleaned(lines: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return [tuple(map(clean, line)) for line in lines]
