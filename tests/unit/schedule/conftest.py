@@ -1,4 +1,4 @@
-"""One database for all tests of schedules on a cluster."""
+"""A clock and code for tests of schedules, and one database for all of those on a cluster."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from collections.abc import Generator
 import pytest
 
 from crewgraph.testing.clusters import database
+from tests.schedules import Clock, Code
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def code() -> Code:
+    return Code()
 
 
 @pytest.fixture(scope="session")

@@ -17,19 +17,9 @@ from crewgraph.schedule import Schedules, Tick
 from crewgraph.store import overview_of
 from crewgraph.store.lock import Lock
 from crewgraph.testing import ScriptedLLM
-from tests.schedules import Clock, Code, hourly, served, times
+from tests.schedules import Clock, hourly, served, times
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def code() -> Code:
-    return Code()
 
 
 @pytest.fixture

@@ -20,16 +20,6 @@ from tests.schedules import served as served_file
 pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def code() -> Code:
-    return Code()
-
-
 class Kind:
     """A store of one of both kinds, and whoever serves it."""
 
