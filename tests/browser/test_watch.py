@@ -82,6 +82,7 @@ def test_a_run_that_is_selected_stays_selected(page, watch):
     for run in range(3):
         watch.observe(RunStarted(run=run, at=1795858200.0 + run, inputs={"title": f"Input {run}"}))
         watch.observe(NodeStarted(run=run, node="Intake", at=1795858200.0 + run))
+    expect(page.locator("#rows .row")).to_have_count(3)  # else they may move while the mouse is on its way
     page.locator("#rows .row", has_text="Input 1").click()
     for _ in range(6):
         page.wait_for_timeout(150)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Heard:
     usage: Any = None
 
 
-class RemoteLLM:
+class RemoteLLM(ABC):
     """A model behind a network; how it is asked is a subclass's.
 
     Nothing is imported or contacted before the first call.
@@ -135,14 +136,15 @@ class RemoteLLM:
         """Its name in litellm's table."""
         return self.model
 
+    @abstractmethod
     async def prepare(self) -> None:
         """Do once what takes long, before the clock of a call starts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _wording(self, request: Request) -> Any:
         """What is sent, for :meth:`_ask`; made in the thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _ask(self, said: Any, request: Request, tell: Callable[[str], None], heard: Heard) -> Reply:
         """Ask, in the thread.
 
@@ -152,11 +154,10 @@ class RemoteLLM:
             tell: called with each piece of the answer.
             heard: is given the tokens as soon as they are known, also where there is no answer.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _explained(self, error: Exception, request: Request) -> ModelError:
         """What it means that asking raised this."""
-        raise NotImplementedError
 
     async def complete(self, request: Request) -> Reply:
         """Ask once.
