@@ -23,7 +23,7 @@ from crewgraph.inputs import Declared
 from crewgraph.outlook import Outlook, Range, Sight
 from crewgraph.outputs import CrewOutput, PipelineRunResult, UsageMetrics
 from crewgraph.policy import Budget, Policy
-from crewgraph.scope import Deferred, Scope, current, entered, within
+from crewgraph.scope import Scope, current, entered, within
 from crewgraph.template import as_text
 from crewgraph.trace import Event
 from crewgraph.usage import Call
@@ -34,8 +34,8 @@ __all__ = [
     "Node",
     "Problem",
     "call",
-    "call_freely",
     "check_prices",
+    "cut_short",
     "definition_of",
     "forecast_of",
     "interface_of",
@@ -43,6 +43,7 @@ __all__ = [
     "label_of",
     "needs_of",
     "surroundings",
+    "whole",
 ]
 
 STEP_TEXT = Range(1, 100, 2_000)
@@ -218,35 +219,14 @@ async def call(node: Node, inputs: Mapping[str, Any], *, scope: Scope | None = N
             result: Any = await within(endings, lambda: _called(node, inputs))
         output = _output(result, scope)
     except BaseException as error:
-        _cut_short(error, scope)
+        cut_short(error, scope)
         raise
     finally:
         scope.account.close()
     closed = _closed(scope) if scope.account.refused else None
     if closed is not None:  # whatever the node made of it: a call of it found no room, so its work is not whole
         raise closed
-    return _whole(output, scope)
-
-
-async def call_freely(node: Node, inputs: Mapping[str, Any], around: Deferred) -> CrewOutput:
-    """As :func:`call`, for a node that nothing limits: its scope is made only when somebody asks for it.
-
-    Args:
-        node: what to run; neither it nor what is around it has a budget or a ``node_timeout``.
-        inputs: what it is handed.
-        around: its scope, which :func:`surroundings` would prepare.
-    """
-    try:
-        with entered(around):
-            result: Any = node.kickoff_async(inputs=inputs)
-            result = await result if inspect.isawaitable(result) else result
-        output = result if type(result) is CrewOutput else _output(result, around.scope())
-    except BaseException as error:
-        _cut_short(error, around.scope())
-        raise
-    finally:
-        around.close()
-    return output if around.made is None else _whole(output, around.made)
+    return whole(output, scope)
 
 
 def surroundings(node: object, name: str, scope: Scope, *, emit: Callable[[Event], None] | None = None) -> Scope:
@@ -272,14 +252,14 @@ def _output(result: Any, scope: Scope) -> CrewOutput:
     return result if issubclass(type(result), CrewOutput) else _foreign(result, scope)  # a mock only says it is
 
 
-def _cut_short(error: BaseException, scope: Scope) -> None:
-    """A node did not come to its end."""
+def cut_short(error: BaseException, scope: Scope) -> None:
+    """Note that a node did not come to its end: it begins no further call, and the error says what it spent."""
     scope.account.stop()
     if isinstance(error, CrewgraphError) and _wants_usage(error, scope):
         error.usage = scope.account.usage.model_copy()
 
 
-def _whole(output: CrewOutput, scope: Scope) -> CrewOutput:
+def whole(output: CrewOutput, scope: Scope) -> CrewOutput:
     """An output with all calls: a step may call several crews, and return what none of these calls gave."""
     if scope.account.calls != output.calls:
         return output.model_copy(update={"calls": scope.account.calls, "token_usage": scope.account.usage})

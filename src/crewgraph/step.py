@@ -7,6 +7,7 @@ import functools
 import inspect
 import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from types import NoneType
 from typing import Any, ClassVar, overload
 
 from pydantic import BaseModel
@@ -69,6 +70,7 @@ class Step(Stage):
         self._takes_rest = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
         self._takes: Declared | None = None
         self._checks: dict[str, Callable[[Any], Any] | None] | None = None
+        self._simple: tuple[tuple[str, Callable[[Any], Any] | None], ...] | None = None
         self.is_async = is_async(function)
         functools.update_wrapper(self, function, updated=())
 
@@ -84,14 +86,47 @@ class Step(Stage):
             ValueMisfit: values do not have the types of their parameters.
         """
         args, kwargs = self._arguments(Handoff.of(inputs))
-        if self.inline or self.is_async:
-            value = self.function(*args, **kwargs)
-            value = await value if self.is_async or inspect.isawaitable(value) else value
+        gave = await self.gives(*args, **kwargs)
+        return CrewOutput.of_keys(as_text(gave), gave) if type(gave) is dict else gave
+
+    async def gives(self, *args: Any, **kwargs: Any) -> CrewOutput | dict[str, Any]:
+        """Call the function; what it gives as keys alone, where they are plain, for they need not be an output yet.
+
+        Args:
+            *args, **kwargs: the arguments of the function; see :meth:`quick`.
+        """
+        if self.is_async:
+            value = await self.function(*args, **kwargs)
             if type(value) is not dict and not self.inline:  # it may be a kickoff that nobody awaited
                 value = await awaited(value)
+        elif self.inline:
+            value = self.function(*args, **kwargs)
+            value = await value if inspect.isawaitable(value) else value
         else:
             value = await called(self.function, *args, **kwargs)
-        return self._output(value)
+        return dict(value) if type(value) is dict and _is_plain(value) else self._output(value)
+
+    def quick(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The arguments where all of them are there, plain, and of their types; else :meth:`kickoff_async` has to look.
+
+        Args:
+            values: what the step is handed. Plain values need no copy.
+        """
+        if self._simple is None:
+            is_simple = not self._positional and not self._takes_rest and ALL_VALUES not in self._named
+            self._simple = tuple(self._look_up().items()) if is_simple else _CARE
+        kwargs = dict[str, Any]()
+        for key, check in self._simple:
+            value = values.get(key, _CARE)
+            if type(value) not in _PLAIN:
+                return None
+            if check is not None:
+                try:
+                    value = check(value)
+                except ValueError:
+                    return None
+            kwargs[key] = value
+        return kwargs
 
     def interface(self) -> Interface:
         """What the signature says: parameters are needs, the return annotation is what it gives."""
@@ -177,7 +212,7 @@ class Step(Stage):
         return self._checks
 
     def _output(self, value: Any) -> CrewOutput:
-        known = _plain_output(value) or _known_output(value)
+        known = _output_of_keys(value) or _known_output(value)
         if known is not None:
             return known
         if isinstance(value, Awaitable | Iterator | AsyncIterator):
@@ -252,7 +287,29 @@ def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, ins
     return parameters, tuple(problems)
 
 
-def _plain_output(value: Any) -> CrewOutput | None:
+_PLAIN = frozenset({str, int, float, bool, NoneType})
+"""Types of values that nobody can write on, and that are text without being looked into."""
+_CARE = (("\0", None),)
+"""In place of the parameters of a function that takes them in any other way than by name: no value is called so."""
+MAX_INT = 10**18
+"""Python refuses to write integers of some thousand digits."""
+
+
+def _is_plain(keys: dict[Any, Any]) -> bool:
+    """Whether what a step gave is as good as its text, so that this may be written when somebody looks."""
+    for key, value in keys.items():
+        kind = type(value)
+        if kind not in _PLAIN or type(key) is not str or not (key.isascii() or is_text(key)):
+            return False
+        if kind is str:
+            if not (value.isascii() or is_text(value)):
+                return False
+        elif kind is int and not -MAX_INT < value < MAX_INT:
+            return False
+    return True
+
+
+def _output_of_keys(value: Any) -> CrewOutput | None:
     """What a dict gave whose keys are text, as most steps return."""
     if type(value) is not dict:
         return None

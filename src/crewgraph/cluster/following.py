@@ -205,7 +205,7 @@ def _events(run: Run, node: int, mark: Mark) -> Iterator[Event]:
     elif run.frontier.state[node] == DONE:
         usage = run.usage_of(node)
         tokens = 0 if usage is None else usage.total_tokens
-        yield NodeFinished(output=run.outputs.get(node), tokens=tokens, source="store")
+        yield NodeFinished(output=run.output(node), tokens=tokens, source="store")
     else:
         told = ": another node of the run failed" if isinstance(run.root.error, NodeError) else ""
         yield NodeFailed(error=f"cancelled{told}", is_cancelled=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_, or_
 
@@ -15,6 +15,7 @@ from crewgraph.graph import Graph, GraphNode, Merge, Switch, Work
 from crewgraph.inputs import InputSpec
 from crewgraph.render import to_svg
 from crewgraph.render.escape import shortened
+from crewgraph.step import Step
 from crewgraph.template import placeholder_name
 
 __all__ = ["Plan", "plan_of"]
@@ -40,6 +41,7 @@ class Plan:
         texts: for each node the placeholders that stand for an earlier crew's text, with the crews of that name
             upstream, the last first: the first of them that ran counts.
         inputs: the keys that inputs must or may bring.
+        free: by node the step, where it is one and nothing is declared that limits it.
     """
 
     graph: Graph
@@ -50,6 +52,10 @@ class Plan:
     upstream: tuple[tuple[int, ...], ...]
     texts: tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
     inputs: InputSpec
+    free: tuple[Step | None, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "free", tuple(map(_free, self.nodes)))
 
     def __repr__(self) -> str:
         nodes = [node.name for node in self.nodes if isinstance(node, Work | Switch)]
@@ -58,6 +64,11 @@ class Plan:
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The picture of its graph, for notebooks."""
         return bundle(repr(self), to_svg(self.graph), alt="a plan")
+
+
+def _free(node: GraphNode) -> Step | None:
+    step = node.node if isinstance(node, Work) and node.policy is None else None
+    return step if isinstance(step, Step) and step.policy is None and step.budget is None else None
 
 
 def _told(names: Iterable[str], what: str) -> str:

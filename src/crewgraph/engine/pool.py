@@ -278,7 +278,8 @@ class Pool:
         """Run one node; returns the nodes that are ready because of it, none where it failed."""
         if self.crash is not None:
             await checkpoint()  # which is cancelled: nodes that never wait would not notice
-        run.marks[node] = Mark(time.time(), begun=time.perf_counter())
+        mark = run.marks[node] = Mark(time.time())
+        mark.begun = time.perf_counter()
         self.told.tell(run, NodeStarted, node)
         worker.root = run.root
         try:

@@ -155,8 +155,10 @@ def _mark(line: Line, spent: Spent | None = None) -> Mark:
     if spent is not None:
         account.usage, account.calls = spent.usage, list(spent.calls)
     account.close()
-    ended = None if line.status == "waiting" else line.ended
-    return Mark(line.started, ended, account=account, attempt=line.attempt)
+    mark = Mark(line.started)
+    mark.ended = None if line.status == "waiting" else line.ended
+    mark.account, mark.attempt = account, line.attempt
+    return mark
 
 
 def _opened(run: Run, log: StoredLog, node: int, line: Line) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from crewgraph.engine.run import Mark, Run
+from crewgraph.engine.run import Mark, Run, output_of
 from crewgraph.errors.running import budget_behind
 from crewgraph.frontier import DONE
 from crewgraph.graph import Switch, Work
@@ -45,7 +45,7 @@ def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
 def _result(
     run: Run, way: list[Any], end: str | None, *, is_branch: bool = False
 ) -> PipelineRunResult | ProcedureRunResult:
-    outputs = {inner.plan.nodes[node].name: output for inner in run.family() for node, output in inner.outputs.items()}
+    outputs = {inner.plan.nodes[node].name: output_of(gave) for inner in run.family() for node, gave in inner.gave.items()}
     usage = run.usage()
     final = outputs[end] if end is not None else CrewOutput()
     record: dict[str, Any] = {
@@ -105,7 +105,7 @@ def spans_of(run: Run) -> Iterator[Span]:
 def _span(run: Run, number: int, name: str, kind: str, mark: Mark | None) -> Span:
     if mark is None:
         return Span(node=name, kind=kind, status="skipped")
-    output = run.outputs.get(number)
+    output = run.output(number)
     return Span(
         node=name,
         kind=kind,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.log import Log
@@ -18,30 +17,63 @@ from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics, Waiting
 from crewgraph.scope import Scope
 from crewgraph.step import Step
 from crewgraph.store import Kept
+from crewgraph.template import as_text
 from crewgraph.usage import Account, Call
 
-__all__ = ["Mark", "Run"]
+__all__ = ["Mark", "Run", "output_of"]
 
 
-class Values(NamedTuple):
-    """The merged values at one place of a run, and for each key the number of the node that wrote it."""
+class Values:
+    """The merged values at one place of a run, and for each key the number of the node that wrote it.
 
-    values: dict[str, Any]
-    writer: dict[str, int]
+    Only a node that several others lead to asks who wrote what, and most nodes have one before them: it is looked up
+    when somebody asks, which takes an eighth off a node in a chain.
+
+    Attributes:
+        values: not to be written on.
+    """
+
+    __slots__ = ("_before", "_keys", "_node", "_writer", "values")
+
+    def __init__(self, values: dict[str, Any], writer: dict[str, int] | None = None) -> None:
+        self.values = values
+        self._writer = writer
+
+    def written(self, node: int, keys: dict[str, Any]) -> Values:
+        """The values behind a node that wrote some keys."""
+        after = Values(self.values | keys)
+        after._before, after._keys, after._node = self, tuple(keys), node
+        return after
+
+    @property
+    def writer(self) -> dict[str, int]:
+        """By key: the node, or -1 where the inputs brought it."""
+        chain, each = list[Values](), self
+        while each._writer is None:
+            chain.append(each)
+            each = each._before
+        writer = each._writer
+        for after in reversed(chain):
+            writer = after._writer = writer | dict.fromkeys(after._keys, after._node)
+        return writer
 
 
-@dataclass(slots=True)
 class Mark:
     """What is noted of a node that was started, and the account that its calls are charged to.
 
+    Most of it is the same for nearly every node, and so it stands in the class until it is otherwise.
+
     Attributes:
+        started, ended: when, in seconds since the epoch.
+        error: what it raised.
+        route: which one a router took.
+        account: what its calls are charged to; ``None`` where there was none.
         attempt: how often it was started, the times before this kickoff included.
         source: "store" where it was read and not run.
         waiting: what a person is asked there, who has not decided yet.
         begun: when, by a clock that nobody sets; ``None`` where it was not started here.
     """
 
-    started: float
     ended: float | None = None
     error: BaseException | None = None
     route: str | None = None
@@ -50,6 +82,9 @@ class Mark:
     source: str | None = None
     waiting: Waiting | None = None
     begun: float | None = None
+
+    def __init__(self, started: float) -> None:
+        self.started = started
 
 
 class Run:
@@ -60,7 +95,7 @@ class Run:
         index: which input.
         inputs: the run's own copy of the input.
         frontier: which nodes are ready, done or skipped.
-        outputs: by node, what it gave.
+        gave: by node, what it gave; see :meth:`output`.
         marks: by node, when it ran and how it ended.
         subruns: by router, the run of a pipeline that nobody had declared.
         parent: the run and router this one is inside of.
@@ -69,12 +104,13 @@ class Run:
         cancelled: whether it was stopped because of something outside of it.
         is_told: whether somebody was told of its end.
         scope: what surrounds its nodes.
+        steps: by node the step, where it is one that nothing limits: then nobody but itself may ask what surrounds it.
         log: what is kept of it; ``None`` where nothing is.
     """
 
     __slots__ = (
-        "_after", "_merged_before", "cancelled", "error", "frontier", "index", "inputs", "is_told", "log", "marks", "outputs", "parent",
-        "plan", "scope", "subruns", "unsettled",
+        "_after", "_initial", "_merged_before", "cancelled", "error", "frontier", "gave", "index", "inputs", "is_told", "log", "marks",
+        "parent", "plan", "scope", "steps", "subruns", "unsettled",
     )  # fmt: skip
 
     def __init__(
@@ -91,7 +127,7 @@ class Run:
         self.inputs = isolated(inputs)
         self.parent = parent
         self.frontier = Frontier(plan.wiring)
-        self.outputs: dict[int, CrewOutput] = {}
+        self.gave: dict[int, CrewOutput | dict[str, Any]] = {}
         self.marks: dict[int, Mark] = {}
         self.subruns: dict[int, Run] = {}
         self.unsettled = 0
@@ -100,6 +136,9 @@ class Run:
         self.is_told = False
         self.log: Log | None = None
         self.scope: Scope = scope or (parent[0].scope if parent else Scope())
+        is_limited = self.scope.meters or self.scope.policy.node_timeout is not None
+        self.steps: Sequence[Step | None] = (None,) * len(plan.nodes) if is_limited else plan.free
+        self._initial = Values(self.inputs, dict.fromkeys(self.inputs, -1))
         self._after: dict[int, Values] = {}
         self._merged_before: dict[int, Values] = {}
 
@@ -111,13 +150,28 @@ class Run:
         self.unsettled = len(ready)
         return ready
 
-    def settle(self, node: int, *, output: CrewOutput | None = None, route: str | None = None) -> list[int]:
-        """Note that a node is done and return the nodes that are ready because of it."""
-        if output is not None:
-            self.outputs[node] = output
-            keys = structured(output, parse_raw=self.plan.graph.merge_json)
+    def settle(
+        self, node: int, *, gave: CrewOutput | dict[str, Any] | None = None, route: str | None = None
+    ) -> list[int]:
+        """Note that a node is done and return the nodes that are ready because of it.
+
+        Args:
+            node: which.
+            gave: its output, or plain keys of which one is made when somebody looks: see :meth:`Step.keys`.
+            route: of a router.
+        """
+        if gave is not None:
+            self.gave[node] = gave
+            keys = gave if type(gave) is dict else structured(gave, parse_raw=self.plan.graph.merge_json)
             self._after[node] = self._written(node, keys)
         return self._advance(node, route)
+
+    def output(self, node: int) -> CrewOutput | None:
+        """What a crew or step gave."""
+        gave = self.gave.get(node)
+        if type(gave) is dict:
+            gave = self.gave[node] = output_of(gave)
+        return gave
 
     def adopt(self, node: int, subrun: Run) -> list[int]:
         """Settle an open router whose pipeline has run: take over what it wrote."""
@@ -138,10 +192,10 @@ class Run:
         account = Account()
         account.usage, account.calls = kept.spent.usage, list(kept.spent.calls)
         account.close()
-        self.marks[node] = Mark(
-            kept.started, kept.ended, route=kept.route, account=account, attempt=kept.attempt, source="store"
-        )
-        return self.settle(node, output=kept.output, route=kept.route)
+        mark = self.marks[node] = Mark(kept.started)
+        mark.ended, mark.route, mark.account = kept.ended, kept.route, account
+        mark.attempt, mark.source = kept.attempt, "store"
+        return self.settle(node, gave=kept.output, route=kept.route)
 
     def fail(self, node: int, cause: BaseException) -> None:
         """Note that a node failed, and with it the whole run."""
@@ -185,7 +239,8 @@ class Run:
     def values(self, node: int) -> dict[str, Any]:
         """The values that a node is handed; not to be written on."""
         if self.plan.graph.is_procedure and self.plan.upstream[node]:
-            before = self.outputs[self.plan.upstream[node][0]]
+            before = self.output(self.plan.upstream[node][0])
+            assert before is not None, "it ran"
             return structured(before, parse_raw=self.plan.graph.merge_json)
         return self._values_before(node).values
 
@@ -214,8 +269,9 @@ class Run:
 
     def _given(self, node: int) -> Iterator[tuple[str, CrewOutput]]:
         """What a node gave, or the pipeline that an open router came up with."""
-        if node in self.outputs:
-            yield self.plan.nodes[node].name, self.outputs[node]
+        output = self.output(node)
+        if output is not None:
+            yield self.plan.nodes[node].name, output
         elif node in self.subruns:
             subrun: Run = self.subruns[node]
             for end in subrun.exits():
@@ -241,9 +297,9 @@ class Run:
 
     def _texts(self, node: int) -> Iterator[tuple[str, str]]:
         for key, crews in self.plan.texts[node]:
-            ran = next((crew for crew in crews if crew in self.outputs), None)
+            ran = next((output for crew in crews if (output := self.output(crew)) is not None), None)
             if ran is not None:
-                yield key, self.outputs[ran].raw
+                yield key, ran.raw
 
     def _values_before(self, node: int) -> Values:
         """Merged from all predecessors that arrived; of two writers of a key the later one in the text counts."""
@@ -251,7 +307,7 @@ class Run:
         sources = self.plan.sources[node]
         arrived = sources if len(sources) == 1 else [source for source in sources if state[source] == DONE]
         if not arrived:
-            return Values(self.inputs, dict.fromkeys(self.inputs, -1))
+            return self._initial
         if len(arrived) == 1:
             return self._values_after(arrived[0])
         if node not in self._merged_before:
@@ -269,7 +325,7 @@ class Run:
         self._merged_before.pop(node, None)  # it was needed twice, to hand it over and to write on it
         if not keys:
             return before
-        return Values(before.values | keys, before.writer | dict.fromkeys(keys, node))
+        return before.written(node, keys)
 
     # ---- looking back ------------------------------------------------------------------------------------------
 
@@ -306,8 +362,9 @@ class Run:
 
     def usage_of(self, node: int) -> UsageMetrics | None:
         """Tokens of one node; ``None`` for routers and where nothing is known."""
-        if node in self.outputs:
-            return self.outputs[node].token_usage
+        gave = self.gave.get(node)
+        if gave is not None:
+            return UsageMetrics.nothing() if type(gave) is dict else gave.token_usage
         mark = self.marks.get(node)
         if mark and mark.account and (mark.account.calls or mark.account.usage.total_tokens):
             return mark.account.usage
@@ -319,6 +376,11 @@ class Run:
         """Every model and tool call of one node."""
         mark = self.marks.get(node)
         return mark.account.calls if mark and mark.account else []
+
+
+def output_of(gave: CrewOutput | dict[str, Any]) -> CrewOutput:
+    """The output of a node that gave one, or plain keys; see :meth:`Step.gives`."""
+    return CrewOutput.of_keys(as_text(gave), gave) if type(gave) is dict else gave
 
 
 def _merged(parts: Iterable[Values]) -> Values:

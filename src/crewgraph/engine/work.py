@@ -13,14 +13,14 @@ from crewgraph.approval import Approval
 from crewgraph.engine.approvals import answered, parked
 from crewgraph.engine.open_routes import declares, run_inside
 from crewgraph.engine.port import Job
-from crewgraph.engine.run import Mark, Run
+from crewgraph.engine.run import Mark, Run, output_of
 from crewgraph.engine.tasks import KeptTasks
 from crewgraph.engine.told import Told
 from crewgraph.graph import Switch, Work
 from crewgraph.handoff import isolated
-from crewgraph.node import call, call_freely, surroundings
+from crewgraph.node import call, cut_short, surroundings, whole
 from crewgraph.outputs import CrewOutput
-from crewgraph.scope import Deferred, Scope
+from crewgraph.scope import Deferred, Scope, enter, leave
 from crewgraph.step import Step
 from crewgraph.store import Kept
 from crewgraph.trace import NodeFinished, RouteTaken
@@ -60,16 +60,21 @@ class Performer:
         assert isinstance(kind, Work), "the frontier hands out nothing else"
         if run.log is not None and isinstance(kind.node, Approval) and kind.node.decides is None:
             return run, self.answer(run, node, kind.node)
-        output = await self.ask(run, node, kind)
+        step = run.steps[node]
+        gave = await self.ask(run, node, kind) if step is None else await self.free(run, node, kind, step)
         mark.ended = moment(mark)
         if run.log is not None:
-            run.log.gave(node, output, started=mark.started, ended=mark.ended)
-        return run, self.settle(run, node, output)
+            gave = output_of(gave)
+            run.log.gave(node, gave, started=mark.started, ended=mark.ended)
+        return run, self.settle(run, node, gave)
 
-    def settle(self, run: Run, node: int, output: CrewOutput) -> list[int]:
+    def settle(self, run: Run, node: int, gave: CrewOutput | dict[str, Any]) -> list[int]:
         """A node gave its output."""
-        ready = run.settle(node, output=output)
-        self.told.tell(run, NodeFinished, node, output=output, tokens=output.token_usage.total_tokens)
+        ready = run.settle(node, gave=gave)
+        if self.job.observer is not None:
+            output = run.output(node)
+            assert output is not None, "it was given"
+            self.told.tell(run, NodeFinished, node, output=output, tokens=output.token_usage.total_tokens)
         return ready
 
     async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
@@ -100,10 +105,22 @@ class Performer:
 
     def ask(self, run: Run, node: int, work: Work) -> Awaitable[CrewOutput]:
         """What a crew or step will give."""
-        if _is_free(work, run.root.scope):
-            scope = Deferred(partial(self.surroundings, run, node, work, run.root.scope))
-            return call_freely(work.node, run.handoff(node), scope)
         return call(work.node, run.handoff(node), scope=self.limited(run, node, work))
+
+    async def free(self, run: Run, node: int, work: Work, step: Step) -> CrewOutput | dict[str, Any]:
+        """The same for a step that nothing limits: its scope is made only when somebody asks for it, and most never do."""
+        around = Deferred(self.surroundings, run, node, work, run.root.scope)
+        token = enter(around)
+        try:
+            plain = step.quick(run.values(node))
+            gave = await (step.kickoff_async(run.handoff(node)) if plain is None else step.gives(**plain))
+        except BaseException as error:
+            cut_short(error, around.scope())
+            raise
+        finally:
+            leave(token)
+            around.close()
+        return gave if around.made is None else whole(output_of(gave), around.made)
 
     def surroundings(self, run: Run, node: int, work: Work, around: Scope) -> Scope:
         """What surrounds a node; its calls are charged to an account of its own, which is noted."""
@@ -129,16 +146,3 @@ class Performer:
         tokens = kept.spent.usage.total_tokens
         self.told.tell(run, NodeFinished, node, output=kept.output, tokens=tokens, source="store")
         return ready
-
-
-def _is_free(work: Work, around: Scope) -> bool:
-    """Whether a node is a step that nothing limits: then nobody but itself may ask what surrounds it."""
-    step = work.node
-    return (
-        isinstance(step, Step)
-        and step.policy is None
-        and step.budget is None
-        and work.policy is None
-        and around.policy.node_timeout is None
-        and not around.meters
-    )
