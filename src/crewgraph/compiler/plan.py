@@ -42,6 +42,7 @@ class Plan:
             upstream, the last first: the first of them that ran counts.
         inputs: the keys that inputs must or may bring.
         free: by node the step, where it is one and nothing is declared that limits it.
+        last: the crew or step that alone is followed by nothing; ``None`` where there is none or are several.
     """
 
     graph: Graph
@@ -53,9 +54,13 @@ class Plan:
     texts: tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]
     inputs: InputSpec
     free: tuple[Step | None, ...] = field(init=False)
+    last: int | None = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "free", tuple(map(_free, self.nodes)))
+        ends = [place for place, after in enumerate(self.wiring.successors) if not after]
+        is_one = len(ends) == 1 and isinstance(self.nodes[ends[0]], Work)
+        object.__setattr__(self, "last", ends[0] if is_one else None)
 
     def __repr__(self) -> str:
         nodes = [node.name for node in self.nodes if isinstance(node, Work | Switch)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -34,43 +35,70 @@ def kickoff_result(runs: Iterable[Run]) -> PipelineKickoffResult:
 
 
 def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
-    """One result for each end that the run reached; one with the error where it did not get there."""
-    shape, did = run.plan.graph.shape, _journey(run)
+    """One result for each end that the run reached; one with the error where it did not get there.
+
+    Only the answer is made now: what is known beside it takes five times as long, and is made when somebody looks.
+    """
     if run.status is not RunStatus.OK:
-        return [_result(run, journey(shape, did), None)]
-    ways = list(journeys(shape, did))
-    return [_result(run, way, end, is_branch=len(ways) > 1) for way, end in ways]
+        return [_result(run, None, lambda: journey(run.plan.graph.shape, _journey(run)))]
+    last = run.plan.last
+    if last is not None and run.frontier.state[last] == DONE:
+        return [_result(run, run.plan.nodes[last].name, lambda: next(_ways(run))[0])]
+    ways = list(_ways(run))
+    return [_result(run, end, partial(list, way), is_branch=len(ways) > 1) for way, end in ways]
+
+
+def _ways(run: Run) -> Iterator[tuple[list[Any], str]]:
+    return journeys(run.plan.graph.shape, _journey(run))
 
 
 def _result(
-    run: Run, way: list[Any], end: str | None, *, is_branch: bool = False
+    run: Run, end: str | None, way: Callable[[], list[Any]], *, is_branch: bool = False
 ) -> PipelineRunResult | ProcedureRunResult:
-    outputs = {inner.plan.nodes[node].name: output_of(gave) for inner in run.family() for node, gave in inner.gave.items()}
-    usage = run.usage()
-    final = outputs[end] if end is not None else CrewOutput()
-    record: dict[str, Any] = {
+    final = CrewOutput() if end is None else _output_named(run, end)
+    fields: dict[str, Any] = {
         "index": run.index,
-        "usage": UsageMetrics.sum(usage.values()),
         "status": run.status,
         "error": run.error,
-        "forked_from": _forked_from(run),
-        "waiting": run.questions,
-        "trace": [run.inputs, *way],
-        "crews_outputs": [outputs[name] for name in _names(way) if name in outputs],
         "raw": final.raw,
         "pydantic": final.pydantic,
         "json_dict": final.json_dict,
-        **_identity(run, end if is_branch else None),
     }
-    result: PipelineRunResult | ProcedureRunResult
+    rest = partial(_beside, run, way, end if is_branch else None)
+    spans = partial(_spans, run)
     if run.plan.graph.is_procedure:
-        result = ProcedureRunResult(
-            **record, tasks_output=final.tasks_output, token_usage=final.token_usage, calls=final.calls
-        )
-    else:
-        result = PipelineRunResult(**record, token_usage=usage)
-    result.look_back(lambda: list(spans_of(run)), run)
-    return result
+        fields |= {"tasks_output": final.tasks_output, "token_usage": final.token_usage, "calls": final.calls}
+        return ProcedureRunResult.later(fields, rest, spans, run)
+    return PipelineRunResult.later(fields, rest, spans, run)
+
+
+def _output_named(run: Run, name: str) -> CrewOutput:
+    for inner in run.family():
+        number = inner.plan.number.get(name)
+        output = None if number is None else inner.output(number)
+        if output is not None:
+            return output
+    raise AssertionError(f"'{name}' ended the run")
+
+
+def _beside(run: Run, way: Callable[[], list[Any]], branch: str | None) -> dict[str, Any]:
+    """What is known of a run beside its answer."""
+    outputs = {inner.plan.nodes[node].name: output_of(gave) for inner in run.family() for node, gave in inner.gave.items()}
+    usage, stages = run.usage(), way()
+    token_usage = {} if run.plan.graph.is_procedure else {"token_usage": usage}  # a procedure's is that of its answer
+    return {
+        "usage": UsageMetrics.sum(usage.values()),
+        **token_usage,
+        "forked_from": _forked_from(run),
+        "waiting": run.questions,
+        "trace": [run.inputs, *stages],
+        "crews_outputs": [outputs[name] for name in _names(stages) if name in outputs],
+        **_identity(run, branch),
+    }
+
+
+def _spans(run: Run) -> list[Span]:
+    return list(spans_of(run))
 
 
 def _forked_from(run: Run) -> dict[str, Any] | None:
