@@ -77,13 +77,15 @@ def hourly(**said: Any) -> Schedule:
     return Schedule(**{**known, **where, **said})
 
 
-async def served(schedules: Schedules, code: Code, *, targets: Any = None) -> list[Tick]:
-    """Serve a file until nothing is due; what has run."""
+async def served(schedules: Schedules, code: Code, *, targets: Any = None, said: list[str] | None = None) -> list[Tick]:
+    """Serve a file until nothing is due; what has run, and what was told beside."""
     done, stop = list[Tick](), anyio.Event()
 
-    def told(said: str | Tick) -> None:
-        if isinstance(said, Tick):
-            done.append(said)
+    def told(what: str | Tick) -> None:
+        if isinstance(what, Tick):
+            done.append(what)
+        elif said is not None:
+            said.append(what)
 
     def due(*args: Any) -> Any:
         found = whole(*args)

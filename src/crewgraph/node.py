@@ -118,6 +118,11 @@ class Interface:
     takes_text: bool = False
     models: tuple[type[BaseModel], ...] = ()
 
+    @property
+    def hands_on(self) -> bool:
+        """Whether what it is handed goes on beside what it gives, in a procedure too: a decision is no new content."""
+        return self.kind == "approval"
+
 
 def needs_of(takes: Declared, where: str, *, is_required: bool = True) -> tuple[Need, ...]:
     """What somebody needs who declares what it takes."""

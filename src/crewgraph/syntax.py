@@ -357,7 +357,8 @@ class Procedure(Chainable, Pipeline):
     """A chain of single crews, as ``crew >> crew`` makes it.
 
     Each crew is handed the structured output of the crew before it, and nothing else; earlier text and the initial
-    inputs stay reachable as placeholders. Results are outputs of the last crew.
+    inputs stay reachable as placeholders. An approval between two crews hands on what it was handed, with the decision.
+    Results are outputs of the last crew.
     """
 
     joins_procedure: ClassVar[bool] = True

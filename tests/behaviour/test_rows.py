@@ -209,6 +209,36 @@ ROWS = [
         saw={"b": {"i": 0, "a": 1, "all_right": "approved", "all_right_comment": "", "all_right_by": ""}},
     ),
     Row(
+        "in a procedure an approval hands on what it was handed",
+        lambda c: Procedure([c("a"), Approval("ok", decide=lambda _: True, edits={"a": int}), c("b"), c("c")]),
+        [[I0, "a", "ok", "b", "c"]],
+        saw={"b": {"a": 1, "ok": "approved", "ok_comment": "", "ok_by": ""}, "c": {"b": 1}},
+        out=[{"c": 1}],
+    ),
+    Row(
+        "the name of an approval is no text that lasts in a procedure",
+        lambda c: Procedure(
+            [
+                Approval("ok", decide=lambda _: True),
+                c("a", {"b": 1}),
+                Approval("no", ask="{ok}?", decide=lambda w: w.ask == "7?"),
+            ]
+        ),
+        [[{"ok": 7}, "ok", "a", "no"]],
+        inputs={"ok": 7},
+        out=[{"no": "approved", "no_comment": "", "no_by": ""}],
+    ),
+    Row(
+        "several approvals at the beginning of a procedure hand on the input",
+        lambda c: Procedure([*(Approval(name, decide=lambda _: False) for name in ("x", "y")), c("b", "well")]),
+        [[I0, "x", "y", "b"]],
+        saw={
+            "b": I0
+            | {f"{name}{part}": "" for name in ("x", "y") for part in ("_comment", "_by")}
+            | {"x": "rejected", "y": "rejected"}
+        },
+    ),
+    Row(
         "a route is made of a decision",
         lambda c: Pipeline(
             [

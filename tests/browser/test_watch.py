@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import expect
 
-from crewgraph.trace import NodeStarted, RunStarted
+from crewgraph.report import Record
+from crewgraph.trace import NodeStarted, RunStarted, Span
 from crewgraph.watch import Watch
 from tests.browser.newsdesk import graph, records
 
@@ -28,6 +30,22 @@ def page(browser, watch):
     yield page
     page.close()
     assert [each for each in mistakes if "Failed to load resource" not in each] == []  # the server may be gone
+
+
+def test_what_waits_stands_beside_what_ended(page, watch):
+    """It is counted, can be looked at, and makes way for its result."""
+    asked = Span(node="Intake", kind="approval", status="waiting", started=datetime.fromtimestamp(1795858200.0, UTC))
+    given = {"title": "Dam safety"}
+    watch.board.look([(1795858200.0, Record(1, "1", "waiting", None, given, (asked,)))], 4)
+    row = page.locator("#rows .row", has_text="Dam safety")
+    expect(row).to_contain_text("◷ waiting")
+    expect(page.locator(".tile").first).to_contain_text("1 waiting")
+    row.click()
+    expect(page.locator("#tree")).to_contain_text("Intake")
+    watch.board.look([], 4)
+    for record in records(2):
+        watch.board.take(record)
+    expect(page.locator("#rows .row")).to_have_count(2)
 
 
 def test_a_kickoff_grows_before_ones_eyes(page, watch):

@@ -17,7 +17,6 @@ from crewgraph.errors import (
     HumanInputUnavailable,
     KickoffError,
     NotApproved,
-    PipelineInvalid,
     TemplateError,
     ValueMisfit,
 )
@@ -169,12 +168,34 @@ def test_without_a_store_it_is_refused() -> None:
 
 
 def test_findings() -> None:
-    """Its question is checked as other texts are, and a procedure has no place for it."""
+    """Its question is checked as other texts are."""
     one, other = Pipeline([Approval("ok", ask="{a.b}? {0}")]).check()
     assert (one.code, one.hint) == ("CG310", "write {a}, or {{…}} if it is meant as text")
     assert other.hint.startswith("a placeholder is one {identifier}")
-    with pytest.raises(PipelineInvalid, match="stands in a procedure"):
-        Procedure(stages=[Approval("ok")]).compile()
+
+
+def test_in_a_procedure(tmp_path: Path) -> None:
+    """What is behind it is checked and handed over as without it, after a night in a store too; an edit counts."""
+
+    @step
+    def write(topic: str) -> dict[str, str]:
+        return {"draft": f"All about {topic}.", "topic": "none"}
+
+    @step
+    def post(draft: str, ok: str, topic: str) -> dict[str, str]:
+        return {"posted": f"{draft} {ok} {topic}"}
+
+    @step
+    def tell(posted: str, ok: str) -> None: ...
+
+    procedure = Procedure([write, Approval("ok", ask="{draft}?", edits={"draft": str}), post])
+    assert [*procedure.compile().inputs] == ["topic"]
+    store = tmp_path / "runs.sqlite"
+    assert procedure.kickoff({"topic": "tea"}, store=store).waiting
+    (asked,) = waiting(store)
+    decide(store, asked.run, "approved", values={"draft": "Tea!"})
+    (run,) = procedure.kickoff({"topic": "tea"}, store=store)
+    assert run.to_dict() == {"posted": "Tea! approved none"}
 
 
 def test_it_calls_no_model() -> None:

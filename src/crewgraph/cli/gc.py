@@ -37,7 +37,7 @@ def gc(store: str, *, older: str, status: str, key: str | None, dry_run: bool) -
     """Remove runs that ended long ago from a store, and give the space back.
 
     Runs that have not ended, or that wait for a decision, stay however old they are. Attempts that a later one has replaced
-    go too, and versions of pipelines of which no run is left. Nobody else may write to a file meanwhile; in a database
+    go too, versions of pipelines of which no run is left, and all but the last 100 ticks of each schedule. Nobody else may write to a file meanwhile; in a database
     workers go on.
     """
     states = [each.strip() for each in status.split(",") if each.strip()]
@@ -73,6 +73,7 @@ def _parts(done: Collected) -> str:
     parts = [f"{counted(sum(done.runs.values()), 'run')} ({states})"] if done.runs else []
     parts += [counted(done.attempts, "attempt") + " that a later one replaced"] if done.attempts else []
     parts += [counted(done.definitions, "version") + " of pipelines without runs"] if done.definitions else []
+    parts += [counted(done.ticks, "tick") + " of schedules"] if done.ticks else []
     return ", ".join(parts)
 
 

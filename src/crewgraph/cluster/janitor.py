@@ -40,13 +40,16 @@ STRANDED = """SELECT workflow_uuid FROM dbos.workflow_status WHERE status = 'PEN
 RETURNED = """UPDATE dbos.workflow_status SET status = 'ENQUEUED', owner_xid = NULL, started_at_epoch_ms = NULL,
                 updated_at = extract(epoch FROM clock_timestamp()) * 1000, recovery_attempts = recovery_attempts - 1
               WHERE workflow_uuid = ANY(%s) AND executor_id = %s AND status = 'PENDING'"""
-# What the engine gave up is told to whoever waits for it.
-GIVEN_UP = """UPDATE runs SET status = 'failed', ended = extract(epoch FROM clock_timestamp()), error = CASE s.status
+# What the engine gave up is told to whoever waits for it; locked in the order in which everybody locks runs.
+GIVEN_UP = """WITH gone AS (
+                SELECT runs.run, s.status, s.recovery_attempts FROM runs JOIN tickets USING (run)
+                JOIN dbos.workflow_status s ON s.workflow_uuid = tickets.workflow
+                WHERE runs.status IN ('queued', 'running') AND s.status IN ('ERROR', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')
+                ORDER BY runs.run FOR UPDATE OF runs)
+              UPDATE runs SET status = 'failed', ended = extract(epoch FROM clock_timestamp()), error = CASE gone.status
                 WHEN 'ERROR' THEN 'the worker could not go on with it; its log says why'
-                ELSE 'it was begun ' || s.recovery_attempts - 1 || ' times, and each time its worker died' END
-              FROM tickets t JOIN dbos.workflow_status s ON s.workflow_uuid = t.workflow
-              WHERE t.run = runs.run AND runs.status IN ('queued', 'running')
-                AND s.status IN ('ERROR', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')"""
+                ELSE 'it was begun ' || gone.recovery_attempts - 1 || ' times, and each time its worker died' END
+              FROM gone WHERE runs.run = gone.run"""
 # A worker that is stopped does not die of the runs that it leaves to others.
 LEFT = "UPDATE dbos.workflow_status SET recovery_attempts = recovery_attempts - 1 WHERE status = 'PENDING' AND executor_id = %s"
 # Runs that wait for their turn have killed nobody.

@@ -281,7 +281,8 @@ class _Walk:
     def written(self, number: int, work: Work, state: int) -> int:
         """The state behind a node."""
         face = work.interface
-        state = self.undeclared(face, self.texts if self.graph.is_procedure else state)
+        only_texts = self.graph.is_procedure and not face.hands_on
+        state = self.undeclared(face, self.texts if only_texts else state)
         for key in face.sometimes:
             for variable in self.layout.both(key):
                 state |= variable.bits[number] << variable.offset

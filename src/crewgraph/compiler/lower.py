@@ -39,14 +39,7 @@ def lower(pipeline: Pipeline, *, taken: Collection[str] = ()) -> tuple[Graph, li
     start = One(lowering.add(Start(""), "start"))
     with lowering.inside(pipeline, "the pipeline", ()):
         _, shape = lowering.stages(pipeline, start, ())
-    graph = lowering.finish(pipeline, shape, taken)
-    for work in graph.works if graph.is_procedure else ():
-        if work.interface.kind == "approval":
-            told = f"approval '{work.label}' stands in a procedure, which hands over nothing but the output of the stage before"
-            lowering.report(
-                "CG103", told, work.path, "write crew >> approval >> crew, or Pipeline([…]): both are pipelines"
-            )
-    return graph, lowering.findings
+    return lowering.finish(pipeline, shape, taken), lowering.findings
 
 
 @dataclass(slots=True)

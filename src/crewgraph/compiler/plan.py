@@ -131,7 +131,11 @@ def _texts(
     """
     reads = [{need.key for need in node.interface.needs} if isinstance(node, Work) else set() for node in nodes]
     wanted = set[str]().union(*reads)
-    named = [(placeholder_name(node.label), place) for place, node in enumerate(nodes) if isinstance(node, Work)]
+    named = [
+        (placeholder_name(node.label), place)
+        for place, node in enumerate(nodes)
+        if isinstance(node, Work) and not node.interface.hands_on  # its name stands for its decision
+    ]
     writers = [(key, place) for key, place in named if key in wanted]
     bit = {place: 1 << index for index, (_, place) in enumerate(writers)}
     of_name = dict[str, int]()

@@ -104,7 +104,7 @@ def _passed(
     node = analysis.graph.nodes[name]
     if not isinstance(node, Work):
         return spot
-    last = still(analysis, spot.last, reading) if analysis.graph.is_procedure else spot.last
+    last = still(analysis, name, spot.last, reading)
     given = gives(analysis, name, reading)
     if given or (given is False and name == writer):
         last = name
@@ -130,7 +130,10 @@ def gives(analysis: Analysis, name: str, reading: Reading) -> bool | None:
     return False if reading.key in node.interface.sometimes else None
 
 
-def still(analysis: Analysis, last: str | None, reading: Reading) -> str | None:
-    """Who gave a key behind one more crew of a procedure: only its text, and that of earlier ones, lasts."""
+def still(analysis: Analysis, name: str, last: str | None, reading: Reading) -> str | None:
+    """Who gave a key behind one more node: in a procedure only its text, and that of earlier ones, lasts."""
+    passed = analysis.graph.nodes[name]
+    if not analysis.graph.is_procedure or not isinstance(passed, Work) or passed.interface.hands_on:
+        return last
     node = analysis.graph.nodes[last] if last is not None else None
     return last if isinstance(node, Work) and placeholder_name(node.label) == reading.key else None

@@ -14,7 +14,7 @@ from crewgraph.compiler.flow import Reading
 from crewgraph.compiler.guards import Way, covers, routes_of, shortened
 from crewgraph.compiler.walk import gives, still, walked
 from crewgraph.diagnostics import Witness
-from crewgraph.graph import Join, Work
+from crewgraph.graph import Join
 
 __all__ = ["UNSEARCHED", "Gap", "Refused", "gap_of", "witness_of"]
 
@@ -88,8 +88,8 @@ def _trails(analysis: Analysis, reading: Reading, writer: str | None) -> Sequenc
             trails[name] = few(_shortened((trail for each in before for trail in each), routes, number))
         if name != reading.node:
             given = gives(analysis, name, reading)
-            if graph.is_procedure and isinstance(graph.nodes[name], Work):
-                trails[name] = [(way, still(analysis, last, reading)) for way, last in trails[name]]
+            if graph.is_procedure:
+                trails[name] = [(way, still(analysis, name, last, reading)) for way, last in trails[name]]
             if given is not None:
                 own = [(way, name) for way, _ in trails[name]]
                 trails[name] = few(own if given else [*trails[name], *own])

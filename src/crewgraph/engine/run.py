@@ -239,9 +239,7 @@ class Run:
     def values(self, node: int) -> dict[str, Any]:
         """The values that a node is handed; not to be written on."""
         if self.plan.graph.is_procedure and self.plan.upstream[node]:
-            before = self.output(self.plan.upstream[node][0])
-            assert before is not None, "it ran"
-            return structured(before, parse_raw=self.plan.graph.merge_json)
+            return self._handed_over(node)
         return self._values_before(node).values
 
     def handoff(self, node: int) -> Handoff:
@@ -253,6 +251,19 @@ class Run:
         reads_values_only = isinstance(kind, Work) and isinstance(kind.node, Step)
         upstream = {} if reads_values_only else dict(self._upstream(node))
         return Handoff(isolated(self.values(node)), upstream=upstream, beside=beside)
+
+    def _handed_over(self, node: int) -> dict[str, Any]:
+        """In a procedure what the stage before gave; where that hands on what it was handed, this too."""
+        values, before = dict[str, Any](), self.plan.upstream[node]
+        while before:
+            (early,), kind = before, self.plan.nodes[before[0]]
+            output = self.output(early)
+            assert output is not None, "it ran"
+            values = structured(output, parse_raw=self.plan.graph.merge_json) | values
+            if not (isinstance(kind, Work) and kind.interface.hands_on):
+                return values
+            before = self.plan.upstream[early]
+        return self.inputs | values
 
     def exits(self) -> list[int]:
         """The nodes at which this run ended: what follows them, if anything, did not run."""

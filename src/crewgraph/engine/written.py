@@ -35,18 +35,19 @@ def written(plan: Plan) -> list[Written]:
         here = _together([after[source] for source in plan.sources[number]])
         before.append(here)
         if isinstance(node, Work):
-            here = _beyond(here, number, node, read, is_procedure=plan.graph.is_procedure)
+            is_new = plan.graph.is_procedure and not node.interface.hands_on
+            here = _beyond(here, number, node, read, is_new=is_new)
         elif isinstance(node, Switch) and node.is_open:
             here = Written(here.keys, None)
         after.append(here)
     return before
 
 
-def _beyond(here: Written, number: int, node: Work, read: set[str], *, is_procedure: bool) -> Written:
-    """What is written behind a crew or step."""
+def _beyond(here: Written, number: int, node: Work, read: set[str], *, is_new: bool) -> Written:
+    """What is written behind a crew or step, which hands over nothing else where that is new."""
     face = node.interface
     own = {key: ((number, len(face.gives)),) for key in face.gives if key in read}
-    keys = own if is_procedure else {**here.keys, **own} if own else here.keys
+    keys = own if is_new else {**here.keys, **own} if own else here.keys
     if here.maybe is None or face.may_give is None:
         return Written(keys, None)
     return Written(keys, here.maybe | face.may_give | {*face.gives, node.label})

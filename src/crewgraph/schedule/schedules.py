@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike, fspath
@@ -11,8 +11,10 @@ from pathlib import Path
 import anyio
 
 from crewgraph.errors import ScheduleError, StoreError
+from crewgraph.errors.root import counted
 from crewgraph.schedule.cron import Cron
 from crewgraph.schedule.due import instant_of, next_due, read_schedule, written_tick
+from crewgraph.schedule.onward import Onward
 from crewgraph.schedule.record import MAX_CONCURRENCY, Schedule
 from crewgraph.schedule.tick import Loading, Tick, run_tick
 from crewgraph.store.postgres import is_address
@@ -207,6 +209,8 @@ class Schedules:
     ) -> None:
         """Run what is due, for ever: first what was cut off, then what was missed, then tick by tick.
 
+        While no tick is due, runs of earlier ticks go on that waited for a person who has decided by now.
+
         What other processes add, pause and remove meanwhile counts from then on. Ticks run one after the other.
 
         Args:
@@ -223,10 +227,12 @@ class Schedules:
         if isinstance(table, RemoteTimetable):
             raise ScheduleError("the workers of a database serve its schedules", hint="crewgraph worker TARGET…")
         with table.serving():
-            say = _Once(told)
+            say, onward = _Once(told), Onward(table, loading)
             say(f"serving {table.path}")
             while not stop.is_set():
                 due = self._due(table, targets, say)
+                if due is None:
+                    await self._go_on(onward, targets, say)
                 if due is None or not await self._served(table, *due, loading, say):
                     with anyio.move_on_after(POLL):
                         await stop.wait()
@@ -246,6 +252,13 @@ class Schedules:
         say(f"waiting: {table.writer() or 'somebody'} writes to the store")
         return False
 
+    async def _go_on(self, onward: Onward, targets: Collection[str] | None, say: _Once) -> None:
+        """Go on with runs that waited for people who have decided, while no tick is due."""
+        for schedule, _, _ in self._readable(onward.table, targets, say):
+            if onward.table.writer() is None and (runs := onward.due(schedule)):
+                say(f"{schedule.name}: {counted(len(runs), 'run')} of earlier ticks can go on")
+                say(f"{schedule.name}: {await onward.go(schedule, runs)}")
+
     async def _run(self, table: Timetable, schedule: Schedule, instant: datetime, loading: Loading) -> Tick:
         tick = written_tick(instant)
         if not table.begin(schedule.name, tick, self._clock()):
@@ -261,16 +274,10 @@ class Schedules:
         """What is to run next, if something is: of several the earliest."""
         known = dict[str, Schedule]()
         due = list[tuple[datetime, str]]()
-        for name, (record, is_paused) in table.schedules().items():
-            try:
-                schedule, cron = read_schedule(name, record)
-            except ScheduleError as error:
-                say(f"{name}: {error}")
-                continue
-            if targets is None or schedule.target in targets:
-                known[name] = schedule
-                instant = None if is_paused else next_due(schedule, cron, table, self._now())
-                due += [] if instant is None else [(instant, name)]
+        for schedule, cron, is_paused in self._readable(table, targets, say):
+            known[schedule.name] = schedule
+            instant = None if is_paused else next_due(schedule, cron, table, self._now())
+            due += [] if instant is None else [(instant, schedule.name)]
         # What is wanted, or was cut off, also where the schedule rests by now.
         for row in table.open_ticks():
             instant = instant_of(row.tick) if row.schedule in known else None
@@ -279,6 +286,20 @@ class Schedules:
             return None
         instant, name = min(due)
         return known[name], instant
+
+    @staticmethod
+    def _readable(
+        table: Timetable, targets: Collection[str] | None, say: _Once
+    ) -> Iterator[tuple[Schedule, Cron, bool]]:
+        """The schedules whose code may be imported, with their times, and whether they rest."""
+        for name, (record, is_paused) in table.schedules().items():
+            try:
+                schedule, cron = read_schedule(name, record)
+            except ScheduleError as error:
+                say(f"{name}: {error}")
+                continue
+            if targets is None or schedule.target in targets:
+                yield schedule, cron, is_paused
 
     # ---- by name -----------------------------------------------------------------------------------------------
 

@@ -10,10 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import anyio
+
 from crewgraph.engine.kickoff import stream
 from crewgraph.errors import KickoffError, ScheduleError, StoreError
 from crewgraph.errors.root import counted
 from crewgraph.outputs import RunStatus, reason_of
+from crewgraph.render.duration import duration
 from crewgraph.schedule.due import written_tick
 from crewgraph.schedule.record import Schedule
 from crewgraph.store.timetable import Timetable
@@ -21,6 +24,10 @@ from crewgraph.syntax import Pipeline
 from crewgraph.threads import called
 
 __all__ = ["Loading", "Tick", "asked", "batch_of", "ended_as", "run_tick"]
+
+
+ANSWERS_WITHIN = 3600.0
+"""Seconds that a function has to give the inputs of a tick: one that hangs would keep all later ticks from running."""
 
 
 class Loading(Protocol):
@@ -152,10 +159,14 @@ async def asked(function: Callable[..., Any], instant: datetime) -> list[Any]:
     """What a function gives as inputs of a tick.
 
     Raises:
-        ScheduleError: it gave something else.
+        ScheduleError: it gave something else, or nothing in an hour.
     """
-    takes = bool(inspect.signature(function).parameters)
-    given = await called(function, *([instant] if takes else []))
+    takes, given = bool(inspect.signature(function).parameters), None
+    with anyio.move_on_after(ANSWERS_WITHIN) as limit:
+        given = await called(function, *([instant] if takes else []))
+    if limit.cancelled_caught:
+        hint = "give calls that it makes a timeout"
+        raise ScheduleError(f"it has given no inputs for {duration(ANSWERS_WITHIN)}, and is not waited for", hint=hint)
     if isinstance(given, Mapping):
         return [dict(given)]
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):

@@ -14,7 +14,7 @@ from crewgraph.options import StoredRuns
 from crewgraph.store.entries import Identity
 from crewgraph.store.source import Source
 
-__all__ = ["Found", "StoredInput", "count_of", "found_run", "refuse_nobody", "stored_inputs", "told_of"]
+__all__ = ["DECIDED", "Found", "StoredInput", "count_of", "found_run", "refuse_nobody", "stored_inputs", "told_of"]
 
 PAGE = 256
 """Runs that are read at a time: there may be any number of them."""

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
@@ -31,7 +32,8 @@ def collect(
     """Remove what has ended long ago from a store, and give the space back.
 
     Runs go with everything that is kept of them. Those that have not ended, or that wait, stay however old they are. Of
-    runs that stay, failed attempts go that a later one has replaced; and versions of pipelines of which no run is left.
+    runs that stay, failed attempts go that a later one has replaced; and versions of pipelines of which no run is left. Of
+    each schedule the last 100 ticks stay, and all of them where ``key`` is given.
     In a database others may go on meanwhile, and versions stay, for workers may have them; the space is free for new runs.
 
     Args:
@@ -65,19 +67,20 @@ def collect(
             collected = _counted(connection, planned, before)
             if collected and not dry_run:
                 _remove(connection, planned)
-    return Collected(collected.runs, collected.attempts, collected.definitions, before, path.stat().st_size)
+    return replace(collected, after=path.stat().st_size)
 
 
 def _counted(connection: sqlite3.Connection, planned: tuple[Removal, ...], size: int) -> Collected:
     """What would be removed; definitions that only the runs that go have used are among it."""
-    _, _, runs, attempts, definitions = planned
+    _, _, runs, attempts, definitions, ticks = planned
     by_status = f"SELECT status, count(*) FROM runs WHERE {runs.condition} GROUP BY 1 ORDER BY 1"  # noqa: S608
     counts: dict[str, int] = dict(connection.execute(by_status, runs.values).fetchall())
     query = f"SELECT count(*) FROM nodes WHERE {attempts.condition} AND run NOT IN (SELECT run FROM runs WHERE {runs.condition})"  # noqa: S608
     (of_nodes,) = connection.execute(query, (*attempts.values, *runs.values)).fetchone()
     left = f"{definitions.condition[:-1]} WHERE NOT ({runs.condition}) OR ended IS NULL)"
     (of_meta,) = connection.execute(f"SELECT count(*) FROM meta WHERE {left}", runs.values).fetchone()  # noqa: S608
-    return Collected(counts, of_nodes, of_meta, size, size)
+    (of_ticks,) = connection.execute(f"SELECT count(*) FROM ticks WHERE {ticks.condition}", ticks.values).fetchone()  # noqa: S608
+    return Collected(counts, of_nodes, of_meta, size, size, of_ticks)
 
 
 def _remove(connection: sqlite3.Connection, planned: tuple[Removal, ...]) -> None:

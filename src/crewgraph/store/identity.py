@@ -17,6 +17,9 @@ from crewgraph.store.plain import misfit
 __all__ = ["Identities", "identity_of"]
 
 
+SEEN = "CREATE TABLE seen (id TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
+
+
 class Identities:
     """Gives the inputs of one kickoff their identities, one after the other.
 
@@ -34,8 +37,8 @@ class Identities:
         self._id_column = id_column
         self._before = f"{batch}/" if batch else ""
         self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._seen.execute("PRAGMA synchronous = OFF")
-        self._seen.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID")
+        for statement in ("PRAGMA synchronous = OFF", "PRAGMA journal_mode = OFF", SEEN, "BEGIN"):  # nobody rolls back
+            self._seen.execute(statement)
 
     def close(self) -> None:
         """Forget them."""
@@ -52,7 +55,7 @@ class Identities:
             name = digest(plain)
             count = self._count(name)
             own = name if count == 1 else f"{name}#{count}"
-            return Identity(self._before + own, content_of(values, plain), json.dumps(plain))
+            return Identity(self._before + own, _content(values, name), json.dumps(plain))
         if self._id_column not in values:
             raise StoreError(self._where, f"input {index} has no '{self._id_column}', by which it would be known again")
         named = values[self._id_column]
@@ -83,7 +86,10 @@ class Identities:
 
 def content_of(values: Mapping[str, Any], plain: Any) -> str:
     """A short name for what is in an input, with a mark where JSON would not give it back as it was."""
-    name = digest(plain)
+    return _content(values, digest(plain))
+
+
+def _content(values: Mapping[str, Any], name: str) -> str:
     return name if misfit(dict(values), "") is None else f"{INEXACT}{name}"
 
 

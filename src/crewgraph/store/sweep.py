@@ -17,6 +17,9 @@ IS_SUBMITTED = "SELECT to_regclass('dbos.workflow_status') IS NOT NULL"
 # A run may be noted as ended and its workflow not yet, and one that was put back on its queue has not ended.
 AT_REST = """NOT EXISTS (SELECT FROM tickets JOIN dbos.workflow_status s ON s.workflow_uuid = tickets.workflow
              WHERE tickets.run = runs.run AND s.status IN ('ENQUEUED', 'PENDING', 'DELAYED'))"""
+FIRED_BY_NOBODY = (
+    "DELETE FROM firings f WHERE NOT EXISTS (SELECT FROM ticks t WHERE (t.schedule, t.tick) = (f.schedule, f.tick))"
+)
 OF_RUNS = ("decisions", "nodes", "tickets", "runs")
 OF_WORKFLOWS = ("workflow_input", "workflow_output", "operation_outputs", "workflow_status")
 
@@ -30,17 +33,21 @@ def swept(address: str, *, older: timedelta, status: Collection[str], key: str |
     with connected(address) as connection, translated(address):
         connection.execute("SELECT 1 FROM meta LIMIT 1")
         ((now,),) = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchall()
-        _, _, runs, attempts, _ = removals(now - older.total_seconds(), status, key)
+        _, _, runs, attempts, _, ticks = removals(now - older.total_seconds(), status, key)
         if connection.execute(IS_SUBMITTED).fetchone()[0]:
             runs = runs._replace(condition=f"{runs.condition} AND {AT_REST}")
         before, counted = _size(connection), _counted(connection, runs, attempts)
+        query = f"SELECT count(*) FROM ticks WHERE {_of(ticks)}"  # noqa: S608 - of ours
+        (of_ticks,) = connection.execute(query, ticks.values).fetchone()
         if dry_run:
-            return Collected(*counted, 0, before, before)
+            return Collected(*counted, 0, before, before, of_ticks)
         while _remove_some(connection, runs):
             pass
         connection.execute(f"DELETE FROM nodes WHERE {_of(attempts)}", attempts.values)  # noqa: S608 - of ours
         _forget_earlier(connection, runs.values[0])
-        return Collected(*counted, 0, before, _size(connection))
+        connection.execute(f"DELETE FROM ticks WHERE {_of(ticks)}", ticks.values)  # noqa: S608 - of ours
+        connection.execute(FIRED_BY_NOBODY)
+        return Collected(*counted, 0, before, _size(connection), of_ticks)
 
 
 def _of(removal: Removal) -> str:

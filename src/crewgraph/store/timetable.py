@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from crewgraph.errors import StoreError
+from crewgraph.store.again import DECIDED
 from crewgraph.store.file import looked_at, make, translated, writable
 from crewgraph.store.lock import Lock, holder_of
 
@@ -88,12 +89,10 @@ class Timetable:
 
     def remove(self, name: str) -> bool:
         """Take a schedule away; its ticks stay, so that none of them runs twice. False where there is none."""
-        told = "its schedule was removed"
+        query = """UPDATE ticks SET status = 'failed', error = 'its schedule was removed', ended = ?
+                   WHERE schedule = ? AND status IN ('wanted', 'running')"""
         with self._writing() as store:
-            query = (
-                "UPDATE ticks SET status = 'failed', error = ? WHERE schedule = ? AND status IN ('wanted', 'running')"
-            )
-            store.execute(query, (told, name))
+            store.execute(query, (time.time(), name))
             return store.execute("DELETE FROM schedules WHERE name = ?", (name,)).rowcount > 0
 
     # ---- ticks -------------------------------------------------------------------------------------------------
@@ -157,6 +156,20 @@ class Timetable:
         with self._writing() as store:
             query = f"SELECT schedule, tick, status, error, began, ended FROM ticks {where}"  # noqa: S608 - from above
             return [TickRow(*row) for row in store.execute(query, values)]
+
+    def left(self, name: str) -> list[tuple[str, float]]:
+        """The runs of a schedule that can go on, each with a number that is another one after the next question or decision.
+
+        They waited for a person who has decided, or whose time is up; or they did, and were cut off when they went on.
+        """
+        query = f"""SELECT id, (SELECT total(decided) FROM decisions WHERE decisions.run = runs.run)
+                      + (SELECT total(ended) FROM nodes WHERE nodes.run = runs.run AND status = 'waiting') FROM runs
+                    WHERE pipeline = ? AND id > ? AND id < ?
+                    AND (status = 'running' OR status = 'waiting' AND EXISTS ({DECIDED.format(now=time.time())}))
+                    ORDER BY run"""  # noqa: S608 - of ours
+        with self._writing() as store:
+            values = (name, f"{name}@", f"{name}A")  # the ids of its runs begin so, and A is what comes after @
+            return [(str(run), float(decided)) for run, decided in store.execute(query, values)]
 
     # ---- what a tick was given ---------------------------------------------------------------------------------
 

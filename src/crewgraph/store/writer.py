@@ -37,7 +37,10 @@ TRIGGERS = [
     BEGIN INSERT OR REPLACE INTO {table} VALUES ({", ".join(f"NEW.c{n}" for n in range(width))}); END"""  # noqa: S608
     for table, width in WIDTHS.items()
 ]
+FINENESS = 4
+"""Between a power of two and the next there are statements of 2 ** FINENESS / 2 sizes: all fit the cache of a connection."""
 NOTHING: Entry = ("", ())
+_FILLED = [(None,) * (WIDEST - width) for width in range(WIDEST + 1)]
 
 
 class Writer:
@@ -137,11 +140,17 @@ class Writer:
 
 
 def _statement(entries: Sequence[Entry]) -> tuple[str, list[Any]]:
-    """One statement for all of them; there are few different ones, so that each is parsed once."""
-    count = 1 << (len(entries) - 1).bit_length()
+    """One statement for all of them; there are few different ones, so that each is parsed once.
+
+    Rows of nothing fill it up, at most one in eight.
+    """
+    step = 1 << max(0, (len(entries) - 1).bit_length() - FINENESS)
+    count = -(-len(entries) // step) * step
     values = list[Any]()
     for table, row in (*entries, *[NOTHING] * (count - len(entries))):
-        values += (table, *row, *[None] * (WIDEST - len(row)))
+        values.append(table)
+        values += row
+        values += _FILLED[len(row)]
     return _insert(count), values
 
 

@@ -338,6 +338,21 @@ def test_what_ended_long_ago_goes_with_what_the_engine_has_of_it(database: str) 
     assert called("gc", "--store", database, "--older", "0s") == "there is nothing to remove\n"
 
 
+def test_old_ticks_go_with_who_fired_them(store: str) -> None:
+    """The last hundred of a schedule stay, and those that have not ended."""
+    every = "SELECT 'daily', to_char(n, '0000'), 'ok', NULL, n, n FROM generate_series(1, 130) AS of_(n)"
+    changed(store, f"INSERT INTO ticks {every}")
+    changed(store, "INSERT INTO firings SELECT schedule, tick, 'w', NULL, '{}' FROM ticks")
+    changed(store, "UPDATE ticks SET status = 'running', ended = NULL WHERE began = 1")
+    assert not collect(store, older=timedelta(0), key="clustered")
+    assert collect(store, older=timedelta(0), dry_run=True).ticks == 29
+    assert called("gc", "--store", store, "--older", "0s").startswith("removed: 29 ticks of schedules\n")
+    with connected(store) as connection:
+        left = "SELECT count(*), min(began) FROM ticks JOIN firings USING (schedule, tick)"
+        assert connection.execute(left).fetchone() == (101, 1)
+        assert connection.execute("SELECT count(*) FROM firings").fetchone() == (101,)
+
+
 def test_what_is_under_way_stays(store: str) -> None:
     """A run that was noted as ended, and whose workflow is at work or was put back on its queue."""
     submitted(store, 2)

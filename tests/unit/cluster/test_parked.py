@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from crewgraph import Approval, Decision, Pipeline, Route, Router, step
+from crewgraph import Approval, Decision, Pipeline, Procedure, Route, Router, step
 from crewgraph.cli import cli
 from crewgraph.cluster import book, janitor
 from crewgraph.cluster.worker import Served, Worker
@@ -55,6 +55,11 @@ def fails_once(i: int) -> dict[str, str]:
     return {"mended": f"{i}"}
 
 
+@step(inline=True)
+def noted_last(a: str, ok: str) -> dict[str, str]:
+    return {"last": f"{a} {ok}"}
+
+
 def letters(ask: str = "Send {a}?") -> Pipeline:
     choice = Router({"yes": Route("ok == 'approved'", noted("b"))}, noted("c"))
     return Pipeline([noted("a"), [Approval("ok", ask=ask), noted("beside")], choice], name="letters")
@@ -70,6 +75,7 @@ PIPELINES = {
     "slow": Pipeline([[Approval("ok"), slow]], name="slow"),
     "mended": Pipeline([[Approval("ok"), fails_once]], name="mended"),
     "strict": Pipeline([Approval("ok", required=True), noted("e")], name="strict"),
+    "chain": Procedure([noted("a"), Approval("ok"), noted_last], name="chain"),
     "machine": Pipeline([Approval("ok", decide=lambda question: question.values == {})], name="machine"),
 }
 
@@ -166,6 +172,14 @@ def test_several_in_one_run(store: str, worker: object) -> None:
     assert [each.ask for each in parked(store, "two", 5).waiting] == ["rejected approved?"]
     decide(store, "5", "approved", key="two")
     ends(store, "two", 5)
+
+
+def test_in_a_procedure(store: str, worker: object) -> None:
+    """What was handed to it goes on with the decision, on whichever worker that is."""
+    parked(store, "chain", 17)
+    decide(store, "17", "approved", key="chain")
+    ends(store, "chain", 17)
+    assert parked(store, "chain", 17).to_dict() == {"last": "a17 approved"}
 
 
 def test_while_something_else_of_it_is_at_work(store: str, worker: object) -> None:

@@ -272,6 +272,8 @@ def test_runs_that_end_once_more_are_told_again(store) -> None:
     change(store, "UPDATE runs SET status = 'waiting', ended = ended + 1")
     follower.news(taken)
     assert len(taken.records) == 3
+    assert [(record.index, record.status) for _, record in follower.under_way(1)] == [(0, "waiting")]
+    assert len(follower.under_way(9)) == 2
 
 
 def test_an_empty_store_is_waited_for(store) -> None:

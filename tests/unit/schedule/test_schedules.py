@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ from pydantic import ValidationError
 
 from crewgraph import Agent, Approval, Budget, Crew, Pipeline, Task
 from crewgraph.errors import ScheduleError, StoreError
-from crewgraph.schedule import Schedules, Tick
-from crewgraph.store import overview_of
+from crewgraph.schedule import Schedules, Tick, tick
+from crewgraph.schedule.onward import Onward
+from crewgraph.store import decide, overview_of, waiting
 from crewgraph.store.lock import Lock
 from crewgraph.testing import ScriptedLLM
-from tests.schedules import Clock, hourly, served, times
+from tests.schedules import Clock, Code, hourly, served, times
 
 pytestmark = pytest.mark.anyio
 
@@ -149,6 +152,92 @@ async def test_a_run_that_waits_for_a_person_is_no_failure(schedules, clock, cod
     clock.forward(hours=1)
     (done,) = await served(schedules, code)
     assert (done.status, done.runs, done.failed, done.waiting) == ("ok", 1, 0, 1)
+
+
+def asking(code: Code, *, is_longer: bool = False) -> Pipeline:
+    greet, send = code.greetings.stages
+    ask = Approval("ok", ask="Greet {who}?")
+    return Pipeline([Approval("sure"), ask, greet, send] if is_longer else [ask, greet, send], name="greetings")
+
+
+async def test_decided_runs_go_on(schedules, clock, code, tmp_path) -> None:
+    """While no tick is due, also where their schedule rests; the others wait."""
+    code.greetings = asking(code)
+    schedules.add(hourly(rows=[{"who": "Ann"}, {"who": "Bob"}], id_column="who"))
+    clock.forward(hours=1)
+    await served(schedules, code)
+    schedules.pause("hourly")
+    store, said = tmp_path / "runs.sqlite", list[str]()
+    for run in ("hourly@2026-11-28T13:00:00Z/Ann", "hourly@2026-11-28T13:00:00Z/Bob"):
+        assert await served(schedules, code, said=said) == []
+        decide(store, run, "approved", node="ok")
+        await served(schedules, code, said=said)
+    assert code.ran == ["Ann", "Bob"]
+    told = [text for text in said if text.startswith("hourly")]
+    assert told == ["hourly: 1 run of earlier ticks can go on", "hourly: 1 run ok"] * 2
+    assert overview_of(store).pipelines[0].runs == {"ok": 2}
+
+
+async def test_decided_runs_whose_pipeline_changed(schedules, clock, code, tmp_path) -> None:
+    """Ask again, and nobody goes round in circles; what fails, and what cannot be loaded, is told and told once."""
+    code.greetings, greetings = asking(code), code.greetings
+    schedules.add(hourly())
+    clock.forward(hours=1)
+    await served(schedules, code)
+    store = tmp_path / "runs.sqlite"
+    (asked,) = waiting(store)
+    decide(store, asked.run, "approved")
+    code.greetings, said = greetings, list[str]()
+    code.greetings = asking(code, is_longer=True)
+    for _ in range(3):
+        await served(schedules, code, said=said)
+    assert said.count("hourly: 1 run ok, 1 of them waiting for a person") == 1
+    assert [each.question.node for each in waiting(store)] == ["sure"]
+    code.is_broken = True
+    decide(store, asked.run, "approved", node="sure")
+    await served(schedules, code, said=said)
+    decide(store, asked.run, "approved", node="ok")
+    await served(schedules, code, said=said)
+    assert "1 of 1 run failed, the first: 'greet' failed: ValueError: no greeting today" in said[-1]
+
+
+async def test_decided_runs_whose_code_is_gone(schedules, clock, code, tmp_path, monkeypatch) -> None:
+    """Are told of once, and wait, until something else is decided."""
+    code.greetings = asking(code)
+    schedules.add(hourly())
+    clock.forward(hours=1)
+    await served(schedules, code)
+    (asked,) = waiting(tmp_path / "runs.sqlite")
+    decide(tmp_path / "runs.sqlite", asked.run, "approved")
+    monkeypatch.setattr(code, "pipeline", lambda target: sys.exit("no such app"))
+    onward, schedule = Onward(schedules._table, code), schedules.state("hourly").schedule
+    assert [*onward.due(schedule)] == [asked.run]
+    assert await onward.go(schedule, [asked.run]) == "1 run cannot go on: SystemExit: no such app"
+    assert [*onward.due(schedule)] == []
+    with sqlite3.connect(tmp_path / "runs.sqlite") as store:
+        store.execute("UPDATE decisions SET decided = decided + 1")
+    store.close()
+    assert [*onward.due(schedule)] == [asked.run]
+    (tmp_path / "runs.sqlite").unlink()
+    with pytest.raises(StoreError):
+        await Onward(schedules._table, Code()).go(schedule, [asked.run])
+
+
+async def test_a_function_that_hangs(schedules, clock, code, monkeypatch) -> None:
+    """Fails its tick, and later ones run."""
+    monkeypatch.setattr(tick, "ANSWERS_WITHIN", 0.05)
+    release, code.function = threading.Event(), lambda name: lambda: release.wait(60)
+    schedules.add(hourly(callable="app:guests"))
+    schedules.add(hourly(name="other", cron="30 * * * *"))
+    clock.forward(hours=2)
+    done = await served(schedules, code)
+    release.set()
+    assert [(each.schedule, each.status) for each in done] == [
+        ("hourly", "failed"),
+        ("other", "ok"),
+        ("hourly", "failed"),
+    ]
+    assert "it has given no inputs for 50 ms, and is not waited for" in str(done[0].error)
 
 
 async def test_a_tick_has_a_budget(schedules, clock, code) -> None:

@@ -179,3 +179,14 @@ def test_what_cannot_be_meant(store) -> None:
     assert not store.exists()
     make(store)
     assert not collect(store, older=DAY)
+
+
+def test_old_ticks(store) -> None:
+    """Of each schedule the last hundred stay, and those that have not ended; all where runs of one pipeline are meant."""
+    make(store)
+    row = "INSERT INTO ticks VALUES ('{}', '{:04}', '{}', NULL, 1, {})"
+    change(store, *(row.format("a", n, "ok", 2) for n in range(130)), *(row.format("b", n, "ok", 2) for n in range(9)))
+    change(store, row.format("a", 9000, "running", "NULL"), "UPDATE ticks SET status = 'wanted' WHERE tick = '0003'")
+    assert not collect(store, older=DAY, key="a")
+    done = collect(store, older=DAY, dry_run=True)
+    assert (done.ticks, collect(store, older=DAY).ticks, collect(store, older=DAY).ticks) == (30, 30, 0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from crewgraph.report import Record
 from crewgraph.trace import (
     Event,
     NodeFailed,
@@ -17,6 +19,7 @@ from crewgraph.trace import (
     RunFailed,
     RunFinished,
     RunStarted,
+    Span,
 )
 from crewgraph.watch import Board
 from tests.browser.newsdesk import graph, records
@@ -73,6 +76,22 @@ def test_runs_under_way_grow(board):
         ("Research", "running", 1500, 1500, 0, None),
         ("Rework", "failed", 1500, 500, 0, None),
     ]
+
+
+def test_a_run_that_waits_grows_no_more(board):
+    """It took the time until then, however long nobody decides."""
+    at = [datetime.fromtimestamp(100.0 + each, UTC) for each in range(3)]
+    spans = (
+        Span(node="Intake", kind="crew", status="ok", started=at[0], ended=at[1]),
+        Span(node="Ask", kind="approval", status="waiting", started=at[2]),
+    )
+    board.look([(100.0, Record(3, "3", "waiting", None, {}, spans))], 4)
+    (row,) = under_way(board, 10_000.0)
+    assert (row[2], row[5], [bar[1:4] for bar in row[7]]) == (
+        "waiting",
+        2000,
+        [["ok", 0, 1000], ["waiting", 2000, 0]],
+    )
 
 
 @pytest.mark.parametrize("end", [RunFinished(run=1), RunFailed(run=1)])

@@ -48,7 +48,7 @@ async function readRows() {
 let lastPart = { place: -1, runs: [] }; // one part of the details is kept unpacked
 
 async function detailsOf(run) {
-  if (run.status === "running") {
+  if (run.isOpen) {
     const spans = run.bars.map((bar) => ({ ...bar, kind: nodes[bar.node].kind, route: bar.route ?? undefined, usage: { total_tokens: bar.prompt } }));
     return { spans, texts: [], error: null, inputs: {} };
   }

@@ -22,16 +22,16 @@ function listen(setTheme) {
     learn(told.facts.nodes);
     told.rows.forEach(take);
     soon();
-    const ended = selected?.status === "running" ? runs.findLast((run) => run.index === selected.index) : null;
+    const ended = selected?.isOpen ? runs.findLast((run) => run.index === selected.index) : null;
     if (!chosen.run) pickFirst();
     if (ended) pickRun(ended, isGood(ended) ? trace.picked?.key : null, true);
   });
   on("under-way", ({ rows, nodes: named }) => {
     if (!rows.length && !open.length) return;
     learn(named);
-    open.splice(0, open.length, ...rows.map(parsed));
+    open.splice(0, open.length, ...rows.map((row) => ({ ...parsed(row), isOpen: true })));
     soon();
-    const now = chosen.run?.status === "running" ? open.find((run) => run.index === chosen.run.index) : null;
+    const now = chosen.run?.isOpen ? open.find((run) => run.index === chosen.run.index) : null;
     if (now) pickRun(now, trace.picked?.key, true);
     else if (!chosen.run) pickFirst();
     else picture.show(trace.run, trace.picked ? trace.picked.span.node : null);
@@ -49,7 +49,7 @@ function listen(setTheme) {
     open.length = 0;
     soon();
     state("over");
-    if (!chosen.run || chosen.run.status === "running") pickFirst();
+    if (!chosen.run || chosen.run.isOpen) pickFirst();
   });
   source.addEventListener("open", () => state("yes"));
   source.addEventListener("error", () => state(source.readyState === EventSource.CLOSED ? "lost" : "waiting"));

@@ -4,8 +4,7 @@ function drawTiles() {
   const good = runs.filter((run) => run.status === "ok").length;
   const bad = runs.filter((run) => !isGood(run)).length;
   const counts = {};
-  for (const run of runs) if (run.status !== "ok") counts[words(run.status)] = (counts[words(run.status)] || 0) + 1;
-  if (open.length) counts.running = open.length;
+  for (const run of [...runs, ...open]) if (run.status !== "ok") counts[words(run.status)] = (counts[words(run.status)] || 0) + 1;
   const unseen = (facts.total || 0) - runs.length - open.length;
   if (unseen > 0) counts[facts.live ? "to come" : "not begun"] = unseen;
   const told = Object.entries(counts).map(([word, count]) => `${count.toLocaleString("en")} ${word}`).join(" · ");
