@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from inspect import Parameter, Signature
 from itertools import pairwise
@@ -82,7 +82,7 @@ SHAPES: list[Callable[[int], Pipeline]] = [chain, linked, fan, fan_of_keys, keys
 
 
 @contextmanager
-def counted() -> Iterator[list[int]]:
+def counted() -> Generator[list[int]]:
     """How many lines and calls of our own code are executed, generators included; nothing else is as steady."""
     told = [0]
 
@@ -116,7 +116,7 @@ def test_checking_takes_steps_in_proportion_to_the_nodes(
 
 
 @contextmanager
-def shallow(depth: int) -> Iterator[None]:
+def shallow(depth: int) -> Generator[None]:
     """So many frames may lie above one another."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(depth)
