@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from inspect import Parameter, Signature
 from itertools import pairwise
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import pytest
 
@@ -160,6 +160,20 @@ def test_many_who_write_the_same_key_are_counted() -> None:
     assert "'n9' and 20 more stand side by side and all give v" in told
     assert "'n10'" not in told
     assert told.endswith("that of 'n29' is handed on, as it stands last")
+
+
+def test_types_that_cannot_be_hashed_are_told_apart() -> None:
+    """Annotations may hold anything."""
+    pair = list[Step]()
+    for name, kind in (("a", int), ("b", str)):
+
+        def run() -> None: ...
+
+        run.__annotations__["return"] = TypedDict("Marked", {"v": Annotated[kind, []]})
+        pair.append(Step(run, name=name))
+    (told,) = [finding for finding in check(Pipeline([pair, reads("z", "v")])) if finding.code == "CG304"]
+    assert told.is_error
+    assert told.message.startswith("'a' and 'b' stand side by side and both give v, of different types ('a' as ")
 
 
 def test_in_a_dense_graph_writers_side_by_side_are_not_looked_for_forever(monkeypatch: pytest.MonkeyPatch) -> None:
