@@ -6,6 +6,7 @@ merge; every other node has one predecessor. A graph is frozen, and this is the 
 
 from __future__ import annotations
 
+import heapq
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -162,18 +163,31 @@ class Graph:
         return graph
 
     def cycle(self) -> list[str]:
-        """The nodes of one cycle, in order; empty where there is none."""
-        networkx = _networkx()
-        try:
-            return [edge[0] for edge in networkx.find_cycle(self.to_networkx())]
-        except networkx.NetworkXNoCycle:
+        """The nodes of one cycle, in order from the one that stands first in the text; empty where there is none."""
+        ordered = self._ordered()
+        if len(ordered) == len(self.nodes):
             return []
+        rest = self.nodes.keys() - ordered
+        way = dict[str, None]()
+        name = next(name for name in self.nodes if name in rest)
+        while name not in way:  # each of the rest waits for another of them
+            way[name] = None
+            name = next(edge.source for edge in self._predecessors[name] if edge.source in rest)
+        back = list(way)
+        circle = back[back.index(name) :][::-1]
+        members = frozenset(circle)
+        first = circle.index(next(name for name in self.nodes if name in members))
+        return [*circle[first:], *circle[:first]]
 
     def unreachable(self) -> list[str]:
         """The nodes that no start reaches."""
-        networkx, graph = _networkx(), self.to_networkx()
-        starts = [name for name, node in self.nodes.items() if isinstance(node, Start)]
-        reached = {name for start in starts for name in (start, *networkx.descendants(graph, start))}
+        todo = [name for name, node in self.nodes.items() if isinstance(node, Start)]
+        reached = set(todo)
+        while todo:
+            for edge in self._successors[todo.pop()]:
+                if edge.target not in reached:
+                    reached.add(edge.target)
+                    todo.append(edge.target)
         return [name for name in self.nodes if name not in reached]
 
     def order(self) -> list[str]:
@@ -182,12 +196,26 @@ class Graph:
         Raises:
             ValueError: the graph has a cycle.
         """
-        networkx = _networkx()
-        place = {name: number for number, name in enumerate(self.nodes)}
-        try:
-            return list(networkx.lexicographical_topological_sort(self.to_networkx(), key=place.__getitem__))
-        except networkx.NetworkXUnfeasible as error:
-            raise ValueError(f"the graph has a cycle: {' → '.join(self.cycle())}") from error
+        ordered = self._ordered()
+        if len(ordered) < len(self.nodes):
+            raise ValueError(f"the graph has a cycle: {' → '.join(self.cycle())}")
+        return ordered
+
+    def _ordered(self) -> list[str]:
+        """As :meth:`order`, but for the nodes in and behind a cycle."""
+        names = list(self.nodes)
+        place = {name: number for number, name in enumerate(names)}
+        waiting = {name: len(edges) for name, edges in self._predecessors.items()}
+        ready = [number for number, name in enumerate(names) if not waiting[name]]  # in order, so it is a heap
+        ordered = list[str]()
+        while ready:
+            name = names[heapq.heappop(ready)]
+            ordered.append(name)
+            for edge in self._successors[name]:
+                waiting[edge.target] -= 1
+                if not waiting[edge.target]:
+                    heapq.heappush(ready, place[edge.target])
+        return ordered
 
 
 def _networkx() -> Any:

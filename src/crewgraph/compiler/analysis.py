@@ -9,6 +9,7 @@ from typing import Any
 
 from crewgraph.compiler.asks import Ask
 from crewgraph.compiler.flow import Flow, Reading, flow_of
+from crewgraph.compiler.guards import routes_of
 from crewgraph.compiler.inputs import inputs_of
 from crewgraph.compiler.memory import Memory
 from crewgraph.compiler.slips import index_of, similar
@@ -24,6 +25,8 @@ from crewgraph.template import placeholder_name
 
 __all__ = ["Analysis", "analysis_of"]
 
+MAX_LOOKED_AT = 500_000
+"""So many nodes and names are looked at to tell more of findings: which way leads there, what may be meant."""
 MAX_REMEMBERED = 2_000
 _REPORTS = Memory[RouteReport](MAX_REMEMBERED)
 _MISTAKES = Memory[Sequence[Mistake]](MAX_REMEMBERED)
@@ -58,6 +61,13 @@ class Analysis:
             for key in (*work.interface.gives, *work.interface.sometimes):
                 found.setdefault(key, []).append(work.name)
         return found
+
+    @cached_property
+    def givers(self) -> Mapping[str, Sequence[str]]:
+        """As ``writers``, without those that replace what they have read."""
+        return {
+            key: [name for name in names if key not in self._reads.get(name, ())] for key, names in self.writers.items()
+        }
 
     @cached_property
     def texts(self) -> Mapping[str, Sequence[str]]:
@@ -96,6 +106,25 @@ class Analysis:
         for reading in self.flow.readings:
             found.setdefault(reading.node, set()).add(reading.key)
         return {node: frozenset(keys) for node, keys in found.items()}
+
+    @cached_property
+    def routes(self) -> Mapping[str, frozenset[str]]:
+        """All ways out of each router."""
+        return routes_of(self.graph)
+
+    @cached_property
+    def nearest(self) -> dict[str, dict[str, str | None]]:
+        """For each key, and nodes that were asked about, the nearest node before that may give it undeclared."""
+        return {}
+
+    def spends(self, count: int) -> bool:
+        """Whether so many more nodes or names may be looked at to tell more of a finding; they count."""
+        self._looked_at.append(self._looked_at.pop() + count)
+        return self._looked_at[0] <= MAX_LOOKED_AT
+
+    @cached_property
+    def _looked_at(self) -> list[int]:
+        return [0]
 
     @cached_property
     def sample(self) -> Mapping[str, Any]:

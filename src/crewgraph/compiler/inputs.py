@@ -1,18 +1,17 @@
 """What the inputs must bring: what is read and, on some way, given by nobody before.
 
 A key is needed by every run if somebody who runs on every way reads it each time and nobody might give it before;
-a router's need is what all its routes need. Keys are bits of one integer, so the walk is linear in the edges.
+a router's need is what all its routes need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
-from operator import and_, or_
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from crewgraph.compiler.flow import Flow, Reading
 from crewgraph.compiler.guards import ALWAYS, Guard
+from crewgraph.compiler.tree import Tree, joined
 from crewgraph.graph import ANY_ROUTE, Graph, Switch, Work
 from crewgraph.inputs import Declared, InputField, InputSpec, Needed
 from crewgraph.shapes import Shape, Verdict, fit
@@ -42,35 +41,44 @@ def inputs_of(graph: Graph, flow: Flow, declared: Declared | None) -> InputSpec:
     return InputSpec(fields, declared=declared)
 
 
-def _always(graph: Graph, flow: Flow, keys: Iterable[str]) -> set[str]:
+def _always(graph: Graph, flow: Flow, keys: Collection[str]) -> set[str]:
     """The keys that every run needs."""
-    bit = {key: 1 << place for place, key in enumerate(keys)}
-    unmet = dict[str, int]()
+    number = {key: place for place, key in enumerate(keys)}
+    unmet = dict[str, list[int]]()
     for reading in flow.readings:
         may_be_json = reading.route is not None and reading.node in flow.told  # which is merged for routing
         is_given = reading.is_provided or reading.maybe or may_be_json
         if reading.from_input and reading.required and reading.is_sure and not is_given:
-            unmet[reading.node] = unmet.get(reading.node, 0) | bit[reading.key]
-    below = dict[str, int]()
+            unmet.setdefault(reading.node, []).append(number[reading.key])
+    nothing = Tree.filled(False, len(number))
+    below = dict[str, Tree[bool]]()
     for name in reversed(flow.order):
-        below[name] = unmet.get(name, 0) | _needed_after(graph, name, below)
-    needed = reduce(or_, (below[name] for name in flow.order if not graph.predecessors(name)), 0)
-    return {key for key, place in bit.items() if needed & place}
+        below[name] = _needed_after(graph, name, below, nothing)
+        for place in unmet.get(name, ()):
+            below[name] = below[name].put(place, True)
+    needed = _any(below[name] for name in flow.order if not graph.predecessors(name)) or nothing
+    return {key for key, place in number.items() if needed[place]}
 
 
-def _needed_after(graph: Graph, name: str, below: Mapping[str, int]) -> int:
+def _needed_after(graph: Graph, name: str, below: Mapping[str, Tree[bool]], nothing: Tree[bool]) -> Tree[bool]:
     """What the nodes behind a node need from the input, whatever way the run takes."""
     node, edges = graph.nodes[name], graph.successors(name)
     if not isinstance(node, Switch):
-        return reduce(or_, (below[edge.target] for edge in edges), 0)
+        return _any(below[edge.target] for edge in edges) or nothing
     ways = {*node.routes, *([ANY_ROUTE] if node.is_open else [])}
     if ways - {edge.route for edge in edges}:
-        return 0  # there is a way out behind which nothing is needed, as far as anybody knows
-    by_route = dict.fromkeys(ways, 0)
+        return nothing  # there is a way out behind which nothing is needed, as far as anybody knows
+    by_route = dict[str | None, list[Tree[bool]]]()
     for edge in edges:
-        assert edge.route is not None, "every way out of a router is a route"
-        by_route[edge.route] |= below[edge.target]
-    return reduce(and_, by_route.values()) if by_route else 0
+        by_route.setdefault(edge.route, []).append(below[edge.target])
+    of_routes = [found for several in by_route.values() if (found := _any(several)) is not None]
+    return joined(of_routes, lambda _, common, others: all((common, *others.values()))) if of_routes else nothing
+
+
+def _any(several: Iterable[Tree[bool]]) -> Tree[bool] | None:
+    """What at least one of several needs; ``None`` where there are none."""
+    trees = list(several)
+    return joined(trees, lambda _, common, others: any((common, *others.values()))) if trees else None
 
 
 def _field(

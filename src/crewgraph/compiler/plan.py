@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import and_, or_
 
 from crewgraph.compiler.guards import Guard, covers
+from crewgraph.compiler.layout import Cell, State
+from crewgraph.compiler.meeting import Meeting, merged
+from crewgraph.compiler.tree import Tree
 from crewgraph.drawable import bundle
 from crewgraph.errors.root import counted
 from crewgraph.frontier import Wiring
@@ -122,50 +123,41 @@ def _gives(node: GraphNode) -> bool:
     return isinstance(node, Work) or (isinstance(node, Switch) and node.is_open)
 
 
+def _speaks(node: GraphNode) -> bool:
+    """Whether the name of a node stands for its text; that of an approval stands for its decision."""
+    return isinstance(node, Work) and not node.interface.hands_on
+
+
 def _texts(
     nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...], guards: Mapping[str, Guard]
 ) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]:
-    """Bind each placeholder that is a crew's name to the crews of that name upstream, back to one that ran for sure.
-
-    Crews whose text somebody wants are bits of one integer, in plan order: the last one is the highest bit.
-    """
+    """Bind each placeholder that is a crew's name to the crews of that name upstream, back to one that ran for sure."""
     reads = [{need.key for need in node.interface.needs} if isinstance(node, Work) else set() for node in nodes]
     wanted = set[str]().union(*reads)
-    named = [
-        (placeholder_name(node.label), place)
-        for place, node in enumerate(nodes)
-        if isinstance(node, Work) and not node.interface.hands_on  # its name stands for its decision
-    ]
-    writers = [(key, place) for key, place in named if key in wanted]
-    bit = {place: 1 << index for index, (_, place) in enumerate(writers)}
-    of_name = dict[str, int]()
-    for key, place in writers:
-        of_name[key] = of_name.get(key, 0) | bit[place]
-    behind, certain = list[int](), list[int]()  # before each node: crews that may have run, and that ran for sure
-    bound = list[tuple[tuple[str, tuple[int, ...]], ...]]()
+    names = [placeholder_name(node.label) if _speaks(node) else "" for node in nodes]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(name for name in names if name in wanted))}
+    behind, bound = list[State](), list[tuple[tuple[str, tuple[int, ...]], ...]]()
     for place, node in enumerate(nodes):
-        ran = [certain[source] for source in sources[place] if _arrives(nodes[source], node, guards)]
-        surely = reduce(and_ if isinstance(node, Merge) else or_, ran, ran[0] if ran else 0)
-        before = reduce(or_, [behind[source] for source in sources[place]], 0)
-        behind.append(before | bit.get(place, 0))
-        certain.append(surely | bit.get(place, 0))
-        found = ((key, before & of_name.get(key, 0)) for key in sorted(reads[place]))
-        bound.append(
-            tuple((key, tuple(writers[n][1] for n in _latest(texts, surely))) for key, texts in found if texts)
+        state = _arrived(
+            node, [nodes[source] for source in sources[place]], [behind[n] for n in sources[place]], guards
         )
+        if state is None:
+            state = Tree.filled(Cell(), len(numbers))
+        found = ((key, state[numbers[key]].writers) for key in sorted(reads[place]) if key in numbers)
+        bound.append(tuple((key, tuple(sorted(texts, reverse=True))) for key, texts in found if texts))
+        own = numbers.get(names[place])
+        behind.append(state if own is None else state.put(own, Cell(0, frozenset((place,)))))
     return tuple(bound)
 
 
-def _arrives(source: GraphNode, meeting: GraphNode, guards: Mapping[str, Guard]) -> bool:
-    """Whether a node has run whenever one behind it does; of the routes that meet in a merge each is asked."""
-    return isinstance(meeting, Merge) or covers(guards[source.name], guards[meeting.name])
-
-
-def _latest(bits: int, enough: int) -> Iterator[int]:
-    """The places of the bits that are set, the highest first, up to one that is enough."""
-    while bits:
-        place = bits.bit_length() - 1
-        yield place
-        if enough >> place & 1:
-            return
-        bits ^= 1 << place
+def _arrived(
+    node: GraphNode, before: Sequence[GraphNode], states: Sequence[State], guards: Mapping[str, Guard]
+) -> State | None:
+    """The texts that may be there at a node; ``None`` where everything begins."""
+    if len(states) <= 1:
+        return states[0] if states else None
+    if isinstance(node, Merge):
+        return merged(states)
+    own = [guards[source.name] for source in before]
+    sure = frozenset(way for way, guard in enumerate(own) if covers(guard, guards[node.name]))
+    return Meeting(own, sure).joined(states)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from crewgraph.compiler.allowed import Gap, Refused, allowed
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
-from crewgraph.compiler.guards import Way, covers, routes_of, shortened
+from crewgraph.compiler.guards import Way, covers, shortened
 from crewgraph.compiler.walk import gives, still, walked
 from crewgraph.diagnostics import Witness
 from crewgraph.graph import Join
@@ -68,7 +68,7 @@ def _looked_at(analysis: Analysis, reading: Reading, way: Way) -> frozenset[str]
 def _trails(analysis: Analysis, reading: Reading, writer: str | None) -> Sequence[Trail]:
     """The ways to a node; those that matter are kept where there are too many."""
     graph, number = analysis.graph, analysis.number
-    trails, routes = dict[str, Sequence[Trail]](), routes_of(graph)
+    trails, routes = dict[str, Sequence[Trail]](), analysis.routes
 
     def few(several: Iterable[Trail]) -> Sequence[Trail]:
         every = dict.fromkeys(several)

@@ -23,6 +23,8 @@ __all__ = [
     "ValueMisfit",
 ]
 
+MAX_TOLD = 100
+"""How many errors of a pipeline the message has."""
 LITERAL_BRACES = "write {{…}} for literal braces"
 
 
@@ -35,9 +37,11 @@ class PipelineInvalid(CrewgraphError):
 
     def __init__(self, findings: Iterable[Any], *, head: str = "the pipeline is invalid") -> None:
         self.findings = tuple(findings)
-        errors = [str(finding) for finding in self.findings if finding.is_error]
+        errors = [finding for finding in self.findings if finding.is_error]
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-        super().__init__("\n".join([f"{head}: {count}", *errors]))
+        rest = len(errors) - MAX_TOLD
+        more = [f"… and {rest} more; all of them are in .findings"] if rest > 0 else []
+        super().__init__("\n".join([f"{head}: {count}", *map(str, errors[:MAX_TOLD]), *more]))
 
 
 class DocumentInvalid(PipelineInvalid):

@@ -9,7 +9,7 @@ from typing import Any
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.asks import Ask
-from crewgraph.compiler.passes.words import MAX_SEARCHED, closest, given_where, needs, place_of, unquoted
+from crewgraph.compiler.passes.words import closest, given_where, is_searched, needs, place_of, unquoted
 from crewgraph.compiler.ways import UNSEARCHED, Refused, gap_of, witness_of
 from crewgraph.condition import Condition
 from crewgraph.condition.answer import Verdict
@@ -55,7 +55,7 @@ def missing_in_conditions(analysis: Analysis) -> Iterator[Diagnostic]:
         told = "and only the text of a crew could provide it, if that is JSON" if is_told else told
         gap = None
         if reading.required:
-            gap = gap_of(analysis, reading) if len(seen) <= MAX_SEARCHED else UNSEARCHED
+            gap = gap_of(analysis, reading) if is_searched(analysis, reading, len(seen)) else UNSEARCHED
         yield Diagnostic(
             "CG401",
             f"{needs(analysis, reading)}, {told}",

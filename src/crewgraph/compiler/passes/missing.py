@@ -9,11 +9,11 @@ from dataclasses import replace
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
 from crewgraph.compiler.passes.words import (
-    MAX_SEARCHED,
     away,
     closest,
     given_elsewhere,
     given_where,
+    is_searched,
     looks_misspelt,
     maybe_from,
     needs,
@@ -36,10 +36,11 @@ def missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
         nobody = reading.from_input and not reading.is_provided and not reading.maybe
         if reading.required and reading.route is None and nobody and analysis.own(reading.key) is None:
             found += 1
-            gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else UNSEARCHED
+            is_first = is_searched(analysis, reading, found)
+            gap = gap_of(analysis, reading) if is_first else UNSEARCHED
             if gap is None:
                 continue  # no run comes here
-            known = (closest(analysis, reading) or given_where(analysis, reading)) if found <= MAX_SEARCHED else ""
+            known = (closest(analysis, reading) or given_where(analysis, reading)) if is_first else ""
             hint = known or _add(analysis, reading)
             yield Diagnostic(
                 "CG301",
@@ -80,7 +81,8 @@ def sometimes_missing_keys(analysis: Analysis) -> Iterator[Diagnostic]:
         if own is None and not reading.is_provided and not reading.maybe:
             continue
         found += 1
-        gap = gap_of(analysis, reading) if found <= MAX_SEARCHED else replace(UNSEARCHED, is_certain=False)
+        is_first = is_searched(analysis, reading, found)
+        gap = gap_of(analysis, reading) if is_first else replace(UNSEARCHED, is_certain=False)
         if gap is None:
             continue
         if own is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Reading
-from crewgraph.compiler.passes.words import MAX_SEARCHED, place_of
+from crewgraph.compiler.passes.words import is_searched, place_of
 from crewgraph.compiler.ways import UNSEARCHED, Gap, Refused, gap_of, witness_of
 from crewgraph.diagnostics import Diagnostic, Severity, Witness
 from crewgraph.graph import Work
@@ -28,7 +28,7 @@ def misfits(analysis: Analysis) -> Iterator[Diagnostic]:
                 continue
             searched += 1
             gap: Gap | None = UNSEARCHED
-            if searched <= MAX_SEARCHED:
+            if is_searched(analysis, reading, searched):
                 gap = gap_of(analysis, reading, giver or None, refused=_refused(reading, kind))
             if gap is not None:  # else no run brings the value here
                 yield _misfit(analysis, reading, giver, kind, found, gap)

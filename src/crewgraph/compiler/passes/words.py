@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 from typing import Literal, get_args, get_origin
 
 from crewgraph.compiler.analysis import Analysis
@@ -15,12 +14,12 @@ from crewgraph.shapes.peel import members_of, peeled
 from crewgraph.template import placeholder_name
 
 __all__ = [
-    "MAX_SEARCHED",
     "away",
     "closest",
     "given_elsewhere",
     "given_where",
     "is_behind",
+    "is_searched",
     "looks_misspelt",
     "maybe_from",
     "needs",
@@ -32,6 +31,8 @@ CLOSE = 0.75
 """How alike two keys must be to be named together, from 0 to 1."""
 MAX_SEARCHED = 200
 """For so many findings a way through the graph is looked for; each takes a walk through it."""
+AS_LONG = 5
+"""To compare two names takes as long as to look at so many nodes."""
 MAX_CLOSE = 3
 """How many similar names are looked at."""
 
@@ -70,6 +71,8 @@ def quoted(analysis: Analysis, node: str) -> str:
 
 def closest(analysis: Analysis, reading: Reading) -> str:
     """A hint that names a key of nearly the same name which is there; empty where there is none."""
+    if not analysis.spends(AS_LONG * len(analysis.writers)):
+        return ""
     givers = {**(analysis.texts if reading.route is None else {}), **analysis.writers}
     names = sorted({*givers, *(analysis.declared.provided if analysis.declared else ())} - {reading.key})
     for key in difflib.get_close_matches(reading.key, names, n=MAX_CLOSE, cutoff=CLOSE):
@@ -115,10 +118,9 @@ def given_where(analysis: Analysis, reading: Reading) -> str:
 def given_elsewhere(analysis: Analysis, reading: Reading) -> str:
     """As :func:`given_where`, where it is hardly meant that the input has the key too; empty otherwise."""
     key, node = reading.key, reading.node
-    readers = [each.node for each in analysis.flow.readings if each.key == key]
-    for writer in analysis.writers.get(key, ()):
-        if writer in readers or exclude(analysis.flow.guards[writer], analysis.flow.guards[node]):
-            continue  # it replaces what it reads; or never runs where this is read
+    for writer in analysis.givers.get(key, ()):
+        if exclude(analysis.flow.guards[writer], analysis.flow.guards[node]):
+            continue  # it never runs where this is read
         if is_behind(analysis, writer, node) and (writer, key) in analysis.flow.used:
             continue  # whoever stands behind it gets another value, of which CG305 tells
         return given_where(analysis, reading)
@@ -149,10 +151,15 @@ def looks_misspelt(analysis: Analysis, reading: Reading) -> tuple[str, str] | No
 # ---- where things stand ----------------------------------------------------------------------------------------
 
 
+def is_searched(analysis: Analysis, reading: Reading, found: int) -> bool:
+    """Whether a way to a reader is looked for: it is among the first of which that is to be told, and they take not too long."""
+    return found <= MAX_SEARCHED and analysis.spends(analysis.number[reading.node])
+
+
 def is_behind(analysis: Analysis, node: str, other: str) -> bool:
-    """Whether a node stands behind another, on at least one way."""
+    """Whether a node stands behind another, on at least one way; not, where it takes too long to find out."""
     numbers = analysis.number
-    if numbers[other] >= numbers[node]:
+    if numbers[other] >= numbers[node] or not analysis.spends(numbers[node] - numbers[other]):
         return False
     seen, todo = {node}, [node]
     while todo:
@@ -165,24 +172,10 @@ def is_behind(analysis: Analysis, node: str, other: str) -> bool:
     return False
 
 
-def before(analysis: Analysis, node: str) -> Iterator[str]:
-    """The nodes before a node, the nearest first."""
-    seen, todo = {node}, [node]
-    while todo:
-        following = list[str]()
-        for name in todo:
-            for edge in analysis.graph.predecessors(name):
-                if edge.source not in seen:
-                    seen.add(edge.source)
-                    following.append(edge.source)
-                    yield edge.source
-        todo = following
-
-
 def away(analysis: Analysis, router: str, route: str) -> str:
     """Who could give something on a route: its last node before the routes meet, else the route itself."""
     last = None
-    for name in analysis.flow.order:
+    for name in analysis.flow.order if analysis.spends(len(analysis.flow.order)) else ():
         guard = analysis.flow.guards[name]
         is_on = guard is not None and all((router, route) in way for way in guard) and bool(guard)
         if is_on and isinstance(analysis.graph.nodes[name], Work):
@@ -192,11 +185,32 @@ def away(analysis: Analysis, router: str, route: str) -> str:
 
 def maybe_from(analysis: Analysis, reading: Reading) -> tuple[str | None, bool, bool]:
     """The nearest node that may give a key undeclared; whether it may give any key, and whether it does so in text."""
-    name = next((each for each in before(analysis, reading.node) if _may_give(analysis, each, reading.key)), None)
+    name = _nearest(analysis, reading.node, reading.key)
     node = analysis.graph.nodes[name] if name is not None else None
     if isinstance(node, Work):
         return name, node.interface.may_give is None, node.interface.is_text
     return name, False, False
+
+
+def _nearest(analysis: Analysis, node: str, key: str) -> str | None:
+    """The nearest node before a node that may give a key undeclared.
+
+    Where the way up leads through one node alone, what is found is kept for that node, too: others will ask below it.
+    """
+    known, passed = analysis.nearest.setdefault(key, {}), [node]
+    seen, todo, found = {node}, [node], None
+    while todo and found is None:
+        sources = [edge.source for name in todo for edge in analysis.graph.predecessors(name)]
+        todo = [name for name in dict.fromkeys(sources) if name not in seen]
+        seen.update(todo)
+        found = next((name for name in todo if _may_give(analysis, name, key)), None)
+        if found is None and len(todo) == 1:
+            if todo[0] in known:
+                found = known[todo[0]]
+                break
+            passed += todo
+    known.update(dict.fromkeys(passed, found))
+    return found
 
 
 def _may_give(analysis: Analysis, name: str, key: str) -> bool:

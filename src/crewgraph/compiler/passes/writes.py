@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from itertools import combinations
+from typing import Any
 
 from crewgraph.compiler.analysis import Analysis
-from crewgraph.compiler.flow import Clash
+from crewgraph.compiler.flow import Clash, Source
 from crewgraph.diagnostics import Diagnostic, Severity
 from crewgraph.graph import Work
 from crewgraph.shapes import Verdict, fit, written
 from crewgraph.template import placeholder_name
 
 __all__ = ["shadowed_inputs", "unread_inputs", "unread_outputs", "written_twice"]
+
+MAX_NAMED = 10
+"""How many nodes a finding names."""
 
 
 def written_twice(analysis: Analysis) -> Iterator[Diagnostic]:
@@ -26,16 +31,18 @@ def written_twice(analysis: Analysis) -> Iterator[Diagnostic]:
 
 
 def _twice(analysis: Analysis, clash: Clash) -> Diagnostic:
-    *others, last = clash.writers
-    kinds = list(dict.fromkeys(f"'{each.node}' as {written(each.kind)}" for each in clash.writers))
+    last = clash.writers[-1]
+    by_kind = list({_same(each.kind): each for each in reversed(clash.writers)}.values())[::-1]
     is_worse = any(
         fit(one.kind, other.kind).verdict is Verdict.MISFIT and fit(other.kind, one.kind).verdict is Verdict.MISFIT
-        for one in clash.writers
-        for other in others
+        for one, other in combinations(by_kind, 2)
     )
-    names = " and ".join(f"'{each.node}'" for each in clash.writers)
-    told = f"{names} stand side by side and both give {clash.key}"
-    told += f", of different types ({', '.join(kinds)})" if is_worse else ""
+    shown, more = _few(clash.writers, lambda each: f"'{each.node}'")
+    names = " and ".join([*shown, *more])
+    told = f"{names} stand side by side and {'all' if more else 'both'} give {clash.key}"
+    kinds = by_kind if len(clash.writers) > MAX_NAMED else clash.writers
+    shown, more = _few(kinds, lambda each: f"'{each.node}' as {written(each.kind)}")
+    told += f", of different types ({', '.join([*shown, *more])})" if is_worse else ""
     return Diagnostic(
         "CG304",
         f"{told}; that of '{last.node}' is handed on, as it stands last",
@@ -44,6 +51,21 @@ def _twice(analysis: Analysis, clash: Clash) -> Diagnostic:
         last.node,
         Severity.ERROR if is_worse else None,
     )
+
+
+def _same(kind: Any) -> Hashable:
+    """What stands for a type; not each of them can be hashed."""
+    try:
+        hash(kind)
+    except TypeError:
+        return repr(kind)
+    return kind
+
+
+def _few(several: Sequence[Source], told: Callable[[Source], str]) -> tuple[list[str], list[str]]:
+    """The first of several in words, and how many more there are, if so."""
+    rest = len(several) - MAX_NAMED
+    return list(dict.fromkeys(map(told, several[:MAX_NAMED]))), [f"{rest:,} more"] if rest > 0 else []
 
 
 def shadowed_inputs(analysis: Analysis) -> Iterator[Diagnostic]:

@@ -1,0 +1,148 @@
+"""Where several ways meet: what is known behind them, and what was written on more than one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from crewgraph.compiler.guards import Guard, exclude
+from crewgraph.compiler.layout import ABSENT, ASKED, MAYBE, NOBODY, Cell, State, united
+from crewgraph.compiler.tree import joined
+
+__all__ = ["Ancestry", "Meeting", "merged"]
+
+STEPS = 100
+"""For each edge of a graph so many steps are taken to find out which writers stand beside one another, and no more: in a
+graph that is large and dense as well, a value that is written twice may go unnoticed."""
+
+
+def merged(states: Sequence[State]) -> State:
+    """What is known where one of several ways arrives."""
+    return joined(states, lambda _, common, others: united([common, *others.values()]))
+
+
+@dataclass(slots=True)
+class Meeting:
+    """Where several ways arrive together.
+
+    Attributes:
+        guards: on which ways each of them does.
+        sure: the numbers of those that always arrive when what follows runs.
+        common: what stands before all of them: nodes up to this one.
+        values: how many variables are compared; those behind them are what is reached besides, which is no second value.
+        contested: of each variable that several may have written the writers that stand behind ``common``, by way.
+    """
+
+    guards: Sequence[Guard]
+    sure: Collection[int]
+    common: int = -1
+    values: int = 0
+    contested: dict[int, Mapping[int, Collection[int]]] = field(
+        default_factory=dict[int, Mapping[int, Collection[int]]]
+    )
+
+    def joined(self, states: Sequence[State]) -> State:
+        """The state where they meet."""
+        return joined(states, self._cell)
+
+    def _cell(self, number: int, common: Cell, others: Mapping[int, Cell]) -> Cell:
+        self._compare(number, common, others)
+        whole = united([common, *others.values()])
+        firm = [cell for way, cell in others.items() if way in self.sure]
+        return _firm(whole, [*firm, common] if len(firm) < len(self.sure) else firm)
+
+    def _compare(self, number: int, common: Cell, others: Mapping[int, Cell]) -> None:
+        """Note who has written a variable on several ways."""
+        if number >= self.values:
+            return
+        shared = self._own(common)
+        own = {way: writers for way, cell in others.items() if (writers := self._own(cell))}
+        if len(own) + bool(shared) > 1:
+            every = range(len(self.guards)) if shared else ()
+            self.contested[number] = own | {way: shared for way in every if way not in others}
+
+    def _own(self, cell: Cell) -> Collection[int]:
+        return [writer for writer in cell.writers if writer > self.common]
+
+    def clashes(self, sources: Sequence[int], ancestry: Ancestry) -> Iterator[tuple[int, list[int]]]:
+        """The variables that were written side by side, so that neither comes after the other and both may, and by whom.
+
+        Args:
+            sources: the nodes from which the ways come.
+            ancestry: of the graph.
+        """
+        if not self.contested:
+            return
+        low = min(writer for own in self.contested.values() for writers in own.values() for writer in writers)
+        ways = sorted({way for own in self.contested.values() for way in own})
+        before = {way: ancestry.before(sources[way], low) for way in ways}
+        for number, own in self.contested.items():
+            found = [
+                writer
+                for way, writers in own.items()
+                for writer in writers
+                if any(self._clash(writer, way, other, own, before, ancestry) for other in own)
+            ]
+            if found and ancestry.steps > 0:
+                yield number, found
+
+    def _clash(  # noqa: PLR0917 - it is asked once for each two
+        self,
+        writer: int,
+        way: int,
+        other: int,
+        own: Mapping[int, Collection[int]],
+        before: Mapping[int, Collection[int]],
+        ancestry: Ancestry,
+    ) -> bool:
+        """Whether what a node wrote on a way stands beside what another way brings."""
+        ancestry.steps -= 1
+        if ancestry.steps < 0 or writer in before[other] or all(each in before[way] for each in own[other]):
+            return False
+        return not exclude(self.guards[way], self.guards[other])
+
+
+def _firm(whole: Cell, firm: Sequence[Cell]) -> Cell:
+    """What may be true where some ways surely arrive.
+
+    A way that surely arrives and surely has a key makes it sure. Of several values that of the node that stands last
+    counts, so one that stands before all that a sure way may bring is dropped.
+    """
+    flags, sure, doubted = whole
+    if any(not cell.flags & ABSENT for cell in firm):
+        flags &= ~ABSENT
+    given = [cell for cell in firm if cell.is_given]
+    if given:
+        if flags & MAYBE:  # somebody undeclared may have given it: whether it is the last value, nobody knows
+            sure, doubted = NOBODY, whole.writers
+        flags &= ~MAYBE
+        lowest = max((min(cell.writers) for cell in given if not cell.flags & ASKED), default=0)
+        sure = frozenset(writer for writer in sure if writer >= lowest)
+    return Cell(flags, sure, doubted)
+
+
+@dataclass(slots=True)
+class Ancestry:
+    """Which nodes stand before which, looked for where somebody asks.
+
+    Attributes:
+        sources: the predecessors of each node.
+        steps: how many steps may still be taken.
+    """
+
+    sources: Sequence[Sequence[int]]
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.steps = STEPS * sum(len(before) + 1 for before in self.sources)
+
+    def before(self, node: int, low: int) -> Collection[int]:
+        """A node and those before it, but for those that stand before ``low``."""
+        seen, todo = {node}, [node]
+        while todo and self.steps > 0:
+            for source in self.sources[todo.pop()]:
+                self.steps -= 1
+                if source >= low and source not in seen:
+                    seen.add(source)
+                    todo.append(source)
+        return seen
