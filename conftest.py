@@ -56,7 +56,7 @@ def console(example: Example) -> str | None:
             continue
         said = re.search(r"exit code (\d+)", remark)
         expected = int(said.group(1)) if said else 0
-        ended = done(*shlex.split(command)[1:])
+        ended = done(*shlex.split(command))
         if ended.code != expected:
             return f"`{command}` ended with {ended.code}, not {expected}:\n{ended.told}"
     return None

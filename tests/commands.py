@@ -1,4 +1,4 @@
-"""Commands of crewgraph as processes that are there at once: forked from one that has imported what commands need."""
+"""Programs in Python as processes that are there at once: forked from one that has imported what they need."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+NEEDED = (
+    "anyio._backends._asyncio", "networkx", "yaml", "crewgraph.cli", "crewgraph.compiler", "crewgraph.engine.kickoff",
+    "crewgraph.engine.local", "crewgraph.store.journal",
+)  # fmt: skip
+"""What most commands of crewgraph import."""
 SERVER = """
-import json, os, runpy, socket, sys
-import anyio._backends._asyncio, networkx, yaml
-import crewgraph.cli, crewgraph.compiler, crewgraph.engine.kickoff, crewgraph.engine.local, crewgraph.store.journal
+import importlib, json, os, runpy, socket, sys
 
 asked = socket.socket(fileno=0)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
 while True:
     data, files, _, _ = socket.recv_fds(asked, 1 << 17, 1)
     if not data:
@@ -28,26 +34,25 @@ while True:
     os.close(files[0])
     asked.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
 
-# From here on this is the command, and ends as any other process does.
+# From here on this is the program, and ends as any other process does.
 asked.detach()
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 os.dup2(files[0], 1)
 os.dup2(files[0], 2)
-words, folder, environ = json.loads(data)
+(name, *sys.argv[1:]), folder, environ = json.loads(data)
 os.chdir(folder)
 os.environ.clear()
 os.environ.update(environ)
-sys.argv[1:] = words
-runpy.run_module("crewgraph", run_name="__main__", alter_sys=True)
+runpy.run_module(name, run_name="__main__", alter_sys=True)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command that has ended.
+    """A program that has ended.
 
     Attributes:
-        code: its exit code, the number of the signal below zero where one ended it.
+        code: its exit code; where a signal ended it, the number of that below zero.
         told: what it wrote, to standard output and standard error.
     """
 
@@ -55,11 +60,16 @@ class Done:
     told: str
 
 
-def done(*words: str) -> Done:
-    """Run a command here and now, with the working folder and the environment of this process and an empty input."""
+def done(*words: str, needed: Sequence[str] = NEEDED) -> Done:
+    """Run what is after ``python -m``, in the folder and environment of this process, with an empty input.
+
+    Args:
+        words: the name of the module, and what it is called with.
+        needed: what has been imported when it begins.
+    """
     with tempfile.TemporaryFile() as told:
+        asked = _asked(*needed)
         said = json.dumps([words, str(Path.cwd()), dict(os.environ)]).encode()
-        asked = _asked()
         socket.send_fds(asked, [said], [told.fileno()])
         code = int(asked.recv(20))
         told.seek(0)
@@ -67,11 +77,11 @@ def done(*words: str) -> Done:
 
 
 @functools.cache
-def _asked() -> socket.socket:
+def _asked(*needed: str) -> socket.socket:
     """The way to the process that is forked, which ends with this one."""
     asked, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with other:
-        process = subprocess.Popen([sys.executable, "-c", SERVER], stdin=other)
+        process = subprocess.Popen([sys.executable, "-c", SERVER, *needed], stdin=other)
 
     def end() -> None:
         asked.close()
