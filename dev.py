@@ -1,7 +1,7 @@
 """The one task runner of crewgraph. It needs CPython 3.11 or newer with pip, and nothing else.
 
 python3 dev.py demo [ARGS]     set up what crewgraph needs, then run the inbox example offline
-python3 dev.py test [ARGS]     set up everything, then lint, types, layers, docs, notebooks and tests; ARGS go to pytest
+python3 dev.py test [ARGS]     set up everything, then tests, and beside them lint, types, layers, docs, notebooks; ARGS go to pytest
 python3 dev.py setup           only set up; a second time there is nothing to do
 python3 dev.py lint | types | layers | docs | notebooks     one step of `test`
 python3 dev.py unit [ARGS]     the tests alone; ARGS go to pytest
