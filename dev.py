@@ -224,8 +224,7 @@ def lock(args: list[str]) -> int:
 
 def clean() -> int:
     """Remove what set-up and the steps made."""
-    for name in GENERATED:
-        path = ROOT / name
+    for path in [*(ROOT / name for name in GENERATED), *ROOT.rglob("__pycache__")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return 0
 
