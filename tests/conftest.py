@@ -40,8 +40,9 @@ def no_waiting_for_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_configure() -> None:
-    """Ctrl-C is heard even where the tests were started in the background, by a shell that has it ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C is heard even where the tests were started in the background, by a shell that has it ignored there."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
