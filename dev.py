@@ -20,8 +20,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,8 +72,18 @@ RUN, DEV = "requirements/run.lock", "requirements/dev.lock"
 LOCKS = {RUN: "--group build", DEV: f"--group dev -c {RUN}"}
 
 
+STOPPED = threading.Event()
+"""Ctrl-C was heard: nothing more is begun."""
+
+
 class Stop(Exception):
     """Ends the run with a message for the person at the keyboard."""
+
+
+def interrupted(*_: object) -> None:
+    """Ctrl-C."""
+    STOPPED.set()
+    raise KeyboardInterrupt
 
 
 def own(command: list[str], **env: str) -> dict[str, Any]:
@@ -171,7 +183,9 @@ def timed(step: str, words: list[str], *, is_beside: bool) -> tuple[int, float]:
     """Run a command of a step; return its exit code and the seconds it took. Beside others it is shown when it has ended."""
     start, env = time.monotonic(), JUPYTER if step == "notebooks" else {}
     title = f"\n== {step}: {' '.join(words)}"
-    if is_beside:
+    if STOPPED.is_set():
+        code = 130
+    elif is_beside:
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         done = subprocess.run(**own(words, **env), **pipes, check=False, text=True)
         code = done.returncode
@@ -254,6 +268,7 @@ def main() -> int:
             return 0
         print(f"error: there is no '{task}'", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGINT, interrupted)
     try:
         if sys.version_info < (3, 11) and task != "clean":
             raise Stop(f"crewgraph needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.")
