@@ -12,8 +12,6 @@ import ast
 import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +19,8 @@ from typing import Any
 
 from sybil import Document, Example, Region, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+from tests.commands import done
 
 ROOT = Path(__file__).parent
 KEPT = {"CREWGRAPH_MODEL": "offline"}
@@ -56,10 +56,9 @@ def console(example: Example) -> str | None:
             continue
         said = re.search(r"exit code (\d+)", remark)
         expected = int(said.group(1)) if said else 0
-        words = [sys.executable, "-m", "crewgraph", *shlex.split(command)[1:]]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
-        if done.returncode != expected:
-            return f"`{command}` ended with {done.returncode}, not {expected}:\n{done.stdout}{done.stderr}"
+        ended = done(*shlex.split(command))
+        if ended.code != expected:
+            return f"`{command}` ended with {ended.code}, not {expected}:\n{ended.told}"
     return None
 
 

@@ -1,7 +1,7 @@
 """The one task runner of crewgraph. It needs CPython 3.11 or newer with pip, and nothing else.
 
 python3 dev.py demo [ARGS]     set up what crewgraph needs, then run the inbox example offline
-python3 dev.py test [ARGS]     set up everything, then lint, types, layers, docs, notebooks and tests; ARGS go to pytest
+python3 dev.py test [ARGS]     set up everything, then tests, and beside them lint, types, layers, docs, notebooks; ARGS go to pytest
 python3 dev.py setup           only set up; a second time there is nothing to do
 python3 dev.py lint | types | layers | docs | notebooks     one step of `test`
 python3 dev.py unit [ARGS]     the tests alone; ARGS go to pytest
@@ -20,10 +20,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -68,14 +72,31 @@ RUN, DEV = "requirements/run.lock", "requirements/dev.lock"
 LOCKS = {RUN: "--group build", DEV: f"--group dev -c {RUN}"}
 
 
+STOPPED = threading.Event()
+"""Ctrl-C was heard: nothing more is begun."""
+
+
 class Stop(Exception):
     """Ends the run with a message for the person at the keyboard."""
 
 
-def run(command: list[str], **env: str) -> int:
-    """Run a command in the checkout, .venv's own if it has it; show what it prints, return its exit code."""
+def interrupted(*_: object) -> None:
+    """Ctrl-C."""
+    STOPPED.set()
+    raise KeyboardInterrupt
+
+
+def own(command: list[str], **env: str) -> dict[str, Any]:
+    """What `subprocess` takes for a command in the checkout, .venv's own if it has it."""
     program = shutil.which(command[0], path=str(PYTHON.parent)) or command[0]
-    with subprocess.Popen([program, *command[1:]], cwd=ROOT, env={**os.environ, **env}) as child:
+    # Nothing is compiled when it is installed: without this each of hundreds of processes would compile what it imports.
+    here = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {"args": [program, *command[1:]], "cwd": ROOT, "env": {**here, **env}}
+
+
+def run(command: list[str], **env: str) -> int:
+    """Run a command and show what it prints; return its exit code."""
+    with subprocess.Popen(**own(command, **env)) as child:
         try:
             return child.wait()
         except KeyboardInterrupt:  # the child was told too: let it end in its own way
@@ -158,24 +179,53 @@ def need_browser() -> None:
         run(["playwright", "install", "chromium"])
 
 
+def timed(step: str, words: list[str], *, is_beside: bool) -> tuple[int, float]:
+    """Run a command of a step; return its exit code and the seconds it took. Beside others it is shown when it has ended."""
+    start, env = time.monotonic(), JUPYTER if step == "notebooks" else {}
+    title = f"\n== {step}: {' '.join(words)}"
+    if STOPPED.is_set():
+        code = 130
+    elif is_beside:
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        done = subprocess.run(**own(words, **env), **pipes, check=False, text=True)
+        code = done.returncode
+        print(f"{title}\n{done.stdout.rstrip()}", flush=True)
+    else:
+        print(title, flush=True)
+        code = run(words, **env)
+    return code, time.monotonic() - start
+
+
 def check(steps: list[str], args: list[str]) -> int:
-    """Run the steps, all of them even when one fails; `args` go to pytest. Return the first failing code."""
+    """Run the steps, all of them even when one fails; `args` go to pytest. Return the first failing code.
+
+    The last step is the long one, and waits a lot: the others run beside it, one after the other.
+    """
     setup(DEV)
     if "unit" in steps:
         need_browser()
-    first, report = 0, ""
-    for step in steps:
-        start, code = time.monotonic(), 0
-        for command in CHECKS[step]:
-            words = command.split()
-            if step == "unit":
-                words += args or WHOLE
-            print(f"\n== {step}: {' '.join(words)}", flush=True)
-            code = run(words, **(JUPYTER if step == "notebooks" else {})) or code
-        first = first or code
-        report += f"\n  {step:9} {'FAILED' if code else 'ok':7} {time.monotonic() - start:6.1f} s"
-    print(report, flush=True)
-    return first
+    *others, last = steps
+    told = {step: list[tuple[int, float]]() for step in steps}
+    with ThreadPoolExecutor(1) as beside:
+        try:
+            rest = [
+                (step, beside.submit(timed, step, command.split(), is_beside=True))
+                for step in others
+                for command in CHECKS[step]
+            ]
+            for command in CHECKS[last]:
+                words = [*command.split(), *((args or WHOLE) if last == "unit" else [])]
+                told[last].append(timed(last, words, is_beside=False))
+            for step, future in rest:
+                told[step].append(future.result())
+        except BaseException:
+            beside.shutdown(cancel_futures=True)
+            raise
+    codes = {step: next(filter(None, (code for code, _ in each)), 0) for step, each in told.items()}
+    for step, each in told.items():
+        print(f"\n  {step:9} {'FAILED' if codes[step] else 'ok':7} {sum(took for _, took in each):6.1f} s", end="")
+    print(flush=True)
+    return next(filter(None, codes.values()), 0)
 
 
 def lock(args: list[str]) -> int:
@@ -188,8 +238,7 @@ def lock(args: list[str]) -> int:
 
 def clean() -> int:
     """Remove what set-up and the steps made."""
-    for name in GENERATED:
-        path = ROOT / name
+    for path in [*(ROOT / name for name in GENERATED), *ROOT.rglob("__pycache__")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return 0
 
@@ -219,6 +268,7 @@ def main() -> int:
             return 0
         print(f"error: there is no '{task}'", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGINT, interrupted)
     try:
         if sys.version_info < (3, 11) and task != "clean":
             raise Stop(f"crewgraph needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.")

@@ -33,6 +33,11 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         super()._run_once()  # type: ignore[misc]
 
 
+def between(sooner: float, later: float) -> float:
+    """Seconds between two times of such a loop: a difference of floats may be a hair less than what was slept."""
+    return round(later - sooner, 6)
+
+
 def jumping(backend: str) -> tuple[str, dict[str, Any]]:
     """A value for the fixture ``anyio_backend``."""
     if backend == "asyncio":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Generator
 
 import pytest
@@ -35,6 +37,29 @@ def no_model_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_waiting_for_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """A retry comes at once where a test does not say when."""
     monkeypatch.setattr("crewgraph.llm.ask.DEFAULTS", DEFAULTS.model_copy(update={"retry_wait": 0.0}))
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is heard even where the tests were started in the background, by a shell that has it ignored there."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Do not measure coverage where one thing is done some hundred times: it takes twice the time there.
+
+    What only random examples reach has no test of its own, and is not to count as covered.
+    """
+    is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+    tracer = sys.gettrace() if is_property or item.get_closest_marker("many") else None
+    if tracer is None:
+        return (yield)
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -544,6 +544,7 @@ class Counted:
         return most
 
 
+@pytest.mark.many
 class TestOneLimiter:
     """2,000 runs at once, several kickoffs, one limit."""
 

@@ -90,6 +90,7 @@ async def test_endless_async_inputs() -> None:
     assert count == 50
 
 
+@pytest.mark.many
 async def test_memory_does_not_grow_with_the_inputs() -> None:
     """Thirty times the inputs leave as much behind, and need as much at the peak, within noise."""
 

@@ -13,7 +13,7 @@ import pytest
 from tests.faults.cluster import Crew, disturbed, undisturbed, until
 from tests.postgres import Server
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_killed_workers_lose_nothing(crew: Crew) -> None:

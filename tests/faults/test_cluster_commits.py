@@ -12,7 +12,7 @@ from tests.cluster_app import pipeline
 from tests.faults.cluster import Crew, numbered, told, undisturbed
 from tests.faults.proxy import COMMIT, Proxy, proxied
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 KINDS = {
     "node": b"INSERT INTO nodes", "end of a run": b"UPDATE runs SET status", "claim": b"owner_xid=",
     "step": b"INSERT INTO dbos.operation_outputs", "outcome": b"SUCCESS", "heartbeat": b"INSERT INTO workers",

@@ -18,7 +18,7 @@ import pytest
 from tests.faults.cluster import Crew, disturbed, is_alive, undisturbed, until
 from tests.postgres import Server
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 COUNT = 20
 ROWS = "SELECT * FROM nodes ORDER BY run, node, item, attempt"
 

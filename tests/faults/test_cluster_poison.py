@@ -9,7 +9,7 @@ import pytest
 from crewgraph import KickoffError
 from tests.faults.cluster import Crew, is_alive, meanwhile, numbered
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 APP = """
 import asyncio, os, signal

@@ -20,7 +20,7 @@ from tests.cluster_app import pipeline
 from tests.faults.cluster import Crew, Nursery, disturbed, numbered, told, undisturbed, until
 from tests.postgres import created, served
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 TOMORROW = """
 import time

@@ -15,7 +15,7 @@ from crewgraph.cluster.submit import cancel_runs
 from tests.cluster_app import pipeline
 from tests.faults.cluster import Crew, numbered, submitted, told, undisturbed, until
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 COUNTS = "SELECT count(*), count(DISTINCT id) FROM runs"
 ACTIVE = "SELECT count(*) FROM dbos.workflow_status WHERE status <> 'CANCELLED'"
 

@@ -12,7 +12,7 @@ from crewgraph.cluster.submit import Submitted
 from tests.cluster_app import pipeline as clustered
 from tests.faults.cluster import Crew, numbered, submitted, until
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 APP = r"""
 import time

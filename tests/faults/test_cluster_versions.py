@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.cluster import Crew, is_alive, meanwhile, numbered, until
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 OLD = """
 import asyncio

@@ -22,7 +22,7 @@ from crewgraph.testing import cluster, clusters, postgres
 from crewgraph.testing.clusters import VARIABLE, database
 from crewgraph.testing.postgres import created, dropped, served
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @step

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import done
+
 pytest_plugins = ["pytester"]
+
+NEEDED = (
+    "pytest",
+    "anyio._backends._asyncio",
+    "anyio._backends._trio",
+    "crewgraph.engine.kickoff",
+    "crewgraph.testing",
+)
 
 FORBIDDEN = """
     import pytest
@@ -46,13 +56,18 @@ def alone(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     pytester.makeini("[pytest]")
 
 
-def run(pytester: pytest.Pytester, *options: str, is_alone: bool = True) -> pytest.RunResult:
-    """Run it, by default without the other plugins of this environment, which take longer to load than all tests here."""
-    plugins = ("-p", "crewgraph", "-p", "anyio") if is_alone else ()
+def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
+    """Run it in a process that has crewgraph imported, but not the plugin, and without other plugins of this environment."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        if is_alone:
-            monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-        return pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", *plugins, *options)
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        plugins = ("-p", "crewgraph", "-p", "anyio")
+        ended = done("pytest", "-q", "-p", "no:cacheprovider", *plugins, *options, needed=NEEDED)
+    return pytest.RunResult(ended.code, ended.told.splitlines(), [], 0.0)
+
+
+def run_anew(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
+    """Run it as a user does: nothing is imported before, and pytest finds the plugin, and all others, by itself."""
+    return pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", *options)
 
 
 def test_forbidden(pytester: pytest.Pytester) -> None:
@@ -86,7 +101,7 @@ def test_forbidden(pytester: pytest.Pytester) -> None:
             done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
             assert "RealCallForbidden" in done.stderr
     """)
-    result = run(pytester, is_alone=False)  # pytest finds the plugin by itself
+    result = run_anew(pytester)
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
         ["*RealCallForbidden: gpt-5-mini was to be called, but tests may not call real models (*real_models*"]
@@ -160,7 +175,7 @@ def test_nothing_is_imported(pytester: pytest.Pytester) -> None:
             assert not {"crewgraph", "pydantic", "anyio._core", "litellm"} & set(sys.modules)
     """)
     options = ("-p", "no:anyio", "-p", "no:hypothesispytest", "-p", "no:langsmith_plugin")
-    run(pytester, *options, is_alone=False).assert_outcomes(passed=1)
+    run_anew(pytester, *options).assert_outcomes(passed=1)
 
 
 def test_coverage_is_complete(pytester: pytest.Pytester) -> None:
@@ -170,7 +185,7 @@ def test_coverage_is_complete(pytester: pytest.Pytester) -> None:
             import crewgraph.usage
     """)
     (pytester.path / ".coveragerc").write_text("[run]\ninclude = */crewgraph/usage.py\n")
-    run(pytester, "-p", "pytest_cov", "--cov", "--cov-report=json").assert_outcomes(passed=1)
+    run_anew(pytester, "--cov", "--cov-report=json").assert_outcomes(passed=1)
     files = json.loads((pytester.path / "coverage.json").read_text())["files"]
     (measured,) = [each for name, each in files.items() if Path(name).parts[-2:] == ("crewgraph", "usage.py")]
     lines = measured["executed_lines"]

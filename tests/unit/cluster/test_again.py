@@ -27,7 +27,7 @@ from tests.again_app import asked, broken, submitted, tickets
 from tests.cluster_app import pipeline
 from tests.postgres import changed
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 # ---- on the queue ----------------------------------------------------------------------------------------------

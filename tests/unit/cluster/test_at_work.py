@@ -15,7 +15,7 @@ from crewgraph.cluster.submit import cancel_runs
 from crewgraph.store import stored_runs
 from crewgraph.testing import cluster
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 BEGUN, STOPPED = threading.Semaphore(0), threading.Semaphore(0)
 
 

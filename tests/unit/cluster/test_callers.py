@@ -20,7 +20,7 @@ from crewgraph.errors import KickoffInterrupted
 from crewgraph.store import stored_runs
 from crewgraph.testing import cluster
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 RAN = Counter[int]()
 GO = threading.Event()
 """Lets go what waits on the worker."""

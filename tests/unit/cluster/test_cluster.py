@@ -25,7 +25,7 @@ from crewgraph.testing.clusters import database
 from tests.cluster_app import pipeline
 from tests.postgres import created
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 TARGET = "tests.cluster_app:pipeline"
 
 

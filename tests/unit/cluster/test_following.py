@@ -20,7 +20,7 @@ from crewgraph.report import plain
 from crewgraph.testing import cluster
 from crewgraph.trace import Event, NodeFinished, RunFinished, RunStarted
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 HEARD = threading.Event()
 """Set by a test when it has heard what a node may wait for."""
 

@@ -34,7 +34,7 @@ from crewgraph.store.postgres import connected
 from crewgraph.testing import SlowLLM
 from tests.postgres import Server, created, served
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 NOON = datetime(2100, 1, 1, 12, tzinfo=UTC)
 """Later than all that the clock of the database says."""
 names = (f"t/model-{number}" for number in count())

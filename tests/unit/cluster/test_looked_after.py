@@ -24,7 +24,7 @@ from tests.cluster_app import pipeline
 from tests.faults.cluster import until
 from tests.postgres import Server, created, served
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 CLAIMED = "UPDATE dbos.workflow_status SET status = 'PENDING', executor_id = %s, queue_name = %s, updated_at = 0"
 
 

@@ -23,7 +23,7 @@ from crewgraph.store.postgres import connected
 from crewgraph.testing import decided_by
 from crewgraph.testing.clusters import database
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 ran = list[str]()
 gate = threading.Event()

@@ -22,7 +22,7 @@ from crewgraph.store.postgres import shown_address
 from tests.again_app import Verdict, broken, fetch, found, submitted, tickets
 from tests.postgres import changed
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 class Stores(NamedTuple):

@@ -422,7 +422,6 @@ def test_many_values_of_one_dict_are_looked_at_one_by_one() -> None:
     ],
     ids=lambda text: text[:24],
 )
-@pytest.mark.timeout(30)
 def test_hostile_conditions_end(text: str) -> None:
     """However large it is, an answer comes soon; it may be unknown."""
     for wanted in (True, False):

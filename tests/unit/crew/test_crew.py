@@ -246,6 +246,7 @@ class TestRunsThatStop:
 
 
 @pytest.mark.anyio
+@pytest.mark.many
 async def test_thousand_runs_share_one_definition() -> None:
     """A thousand runs at a time share one crew, get their own answers and write nothing on it."""
     agent = Agent(role="Clerk of {who}")

@@ -37,6 +37,7 @@ class Clerk:
         return Reply(text=f"{number} after {len(request.messages)} messages")
 
 
+@pytest.mark.many
 async def test_many_runs_share_one_definition(tmp_path: Path) -> None:
     """Runs side by side of one crew that does everything get their own answers and write nothing on it."""
     lead = Agent(role="Lead", allow_delegation=True)

@@ -19,7 +19,7 @@ from crewgraph.store.postgres import connected
 from crewgraph.testing.clusters import database
 from crewgraph.trace import NodeFinished, NodeSkipped, NodeWaiting, RunFinished, RunWaiting
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="module")

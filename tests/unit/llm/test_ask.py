@@ -37,7 +37,7 @@ from crewgraph.scope import Scope
 from crewgraph.threads import called
 from crewgraph.trace import Event, ModelCallFailed, ModelCallFinished, ModelCallStarted, ModelText
 from crewgraph.usage import Account, Call, UsageMetrics
-from tests.clocks import jumping, jumping_gates
+from tests.clocks import between, jumping, jumping_gates
 
 pytestmark = pytest.mark.anyio
 
@@ -81,7 +81,7 @@ class Model:
     def gaps(self) -> list[float]:
         """Seconds between the times at which it was asked."""
         times = [at for at, _ in self.asked]
-        return [later - sooner for sooner, later in itertools.pairwise(times)]
+        return [between(sooner, later) for sooner, later in itertools.pairwise(times)]
 
 
 async def hang(_: Request) -> str:
@@ -747,7 +747,7 @@ async def test_stored_failures_are_not_waited_for() -> None:
     with intercepting(stored):
         assert (await asking.ask(model, HELLO)).text == "ok"
     await asker().ask(model, HELLO)
-    assert anyio.current_time() - start < 1
+    assert between(start, anyio.current_time()) < 1
     assert [call.source for call in asking.scope.account.calls] == ["cassette"] * 3
 
 

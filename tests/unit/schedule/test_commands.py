@@ -16,7 +16,7 @@ from crewgraph.schedule import Schedules
 from crewgraph.schedule.ticker import Ticker
 from crewgraph.store.postgres import connected
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 CODE = """
 from crewgraph import Pipeline, step
 

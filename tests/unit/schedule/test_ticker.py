@@ -20,7 +20,7 @@ from crewgraph.store.remote_timetable import RemoteTimetable
 from tests.postgres import created
 from tests.schedules import NOON, Clock, Code, Database, hourly, times
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 TICK = "2026-11-28T13:00:00Z"
 
 

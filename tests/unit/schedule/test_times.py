@@ -17,7 +17,7 @@ from crewgraph.store.timetable import Timetable
 from tests.schedules import NOON, Clock, Code, Database, hourly, times
 from tests.schedules import served as served_file
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 class Kind:
