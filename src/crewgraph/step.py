@@ -87,13 +87,14 @@ class Step(Stage):
         """
         args, kwargs = self._arguments(Handoff.of(inputs))
         gave = await self.gives(*args, **kwargs)
-        return CrewOutput.of_keys(as_text(gave), gave) if type(gave) is dict else gave
+        return CrewOutput.of_keys(as_text(gave), gave) if isinstance(gave, dict) else gave
 
     async def gives(self, *args: Any, **kwargs: Any) -> CrewOutput | dict[str, Any]:
         """Call the function; what it gives as keys alone, where they are plain, for they need not be an output yet.
 
         Args:
-            *args, **kwargs: the arguments of the function; see :meth:`quick`.
+            *args: arguments of the function.
+            **kwargs: those by name; see :meth:`quick`.
         """
         if self.is_async:
             value = await self.function(*args, **kwargs)

@@ -18,6 +18,7 @@ from crewgraph.render import to_svg
 from crewgraph.render.escape import shortened
 from crewgraph.step import Step
 from crewgraph.template import placeholder_name
+from crewgraph.trace import only_end
 
 __all__ = ["Plan", "plan_of"]
 
@@ -43,7 +44,7 @@ class Plan:
             upstream, the last first: the first of them that ran counts.
         inputs: the keys that inputs must or may bring.
         free: by node the step, where it is one and nothing is declared that limits it.
-        last: the crew or step that alone is followed by nothing; ``None`` where there is none or are several.
+        last: the crew or step at which every run ends that comes to its end; ``None`` where there are several ends.
     """
 
     graph: Graph
@@ -59,9 +60,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "free", tuple(map(_free, self.nodes)))
-        ends = [place for place, after in enumerate(self.wiring.successors) if not after]
-        is_one = len(ends) == 1 and isinstance(self.nodes[ends[0]], Work)
-        object.__setattr__(self, "last", ends[0] if is_one else None)
+        last = only_end(self.graph.shape)
+        object.__setattr__(self, "last", None if last is None else self.number[last])
 
     def __repr__(self) -> str:
         nodes = [node.name for node in self.nodes if isinstance(node, Work | Switch)]
@@ -123,9 +123,9 @@ def _gives(node: GraphNode) -> bool:
     return isinstance(node, Work) or (isinstance(node, Switch) and node.is_open)
 
 
-def _speaks(node: GraphNode) -> bool:
-    """Whether the name of a node stands for its text; that of an approval stands for its decision."""
-    return isinstance(node, Work) and not node.interface.hands_on
+def _spoken(node: GraphNode) -> str:
+    """The placeholder that stands for the text of a node; that of an approval stands for its decision."""
+    return placeholder_name(node.label) if isinstance(node, Work) and not node.interface.hands_on else ""
 
 
 def _texts(
@@ -134,7 +134,7 @@ def _texts(
     """Bind each placeholder that is a crew's name to the crews of that name upstream, back to one that ran for sure."""
     reads = [{need.key for need in node.interface.needs} if isinstance(node, Work) else set() for node in nodes]
     wanted = set[str]().union(*reads)
-    names = [placeholder_name(node.label) if _speaks(node) else "" for node in nodes]
+    names = list(map(_spoken, nodes))
     numbers = {name: number for number, name in enumerate(dict.fromkeys(name for name in names if name in wanted))}
     behind, bound = list[State](), list[tuple[tuple[str, tuple[int, ...]], ...]]()
     for place, node in enumerate(nodes):

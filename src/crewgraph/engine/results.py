@@ -83,7 +83,9 @@ def _output_named(run: Run, name: str) -> CrewOutput:
 
 def _beside(run: Run, way: Callable[[], list[Any]], branch: str | None) -> dict[str, Any]:
     """What is known of a run beside its answer."""
-    outputs = {inner.plan.nodes[node].name: output_of(gave) for inner in run.family() for node, gave in inner.gave.items()}
+    outputs = {
+        inner.plan.nodes[node].name: output_of(gave) for inner in run.family() for node, gave in inner.gave.items()
+    }
     usage, stages = run.usage(), way()
     token_usage = {} if run.plan.graph.is_procedure else {"token_usage": usage}  # a procedure's is that of its answer
     return {

@@ -31,31 +31,41 @@ class Values:
 
     Attributes:
         values: not to be written on.
+        written: what came before, the keys that were written on it, and the node that did; until somebody asks.
+        writers: what was looked up.
     """
 
-    __slots__ = ("_before", "_keys", "_node", "_writer", "values")
+    __slots__ = ("values", "writers", "written")
 
-    def __init__(self, values: dict[str, Any], writer: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        values: dict[str, Any],
+        writers: dict[str, int],
+        written: tuple[Values, tuple[str, ...], int] | None = None,
+    ) -> None:
         self.values = values
-        self._writer = writer
+        self.writers = writers
+        self.written = written
 
-    def written(self, node: int, keys: dict[str, Any]) -> Values:
+    def with_keys(self, node: int, keys: dict[str, Any]) -> Values:
         """The values behind a node that wrote some keys."""
-        after = Values(self.values | keys)
-        after._before, after._keys, after._node = self, tuple(keys), node
-        return after
+        return Values(self.values | keys, _UNKNOWN, (self, tuple(keys), node))
 
     @property
     def writer(self) -> dict[str, int]:
         """By key: the node, or -1 where the inputs brought it."""
         chain, each = list[Values](), self
-        while each._writer is None:
+        while (written := each.written) is not None:  # not by recursion: a chain may be long
             chain.append(each)
-            each = each._before
-        writer = each._writer
+            each = written[0]
         for after in reversed(chain):
-            writer = after._writer = writer | dict.fromkeys(after._keys, after._node)
-        return writer
+            if (written := after.written) is not None:
+                before, keys, node = written
+                after.writers, after.written = before.writers | dict.fromkeys(keys, node), None
+        return self.writers
+
+
+_UNKNOWN = dict[str, int]()
 
 
 class Mark:
@@ -162,14 +172,14 @@ class Run:
         """
         if gave is not None:
             self.gave[node] = gave
-            keys = gave if type(gave) is dict else structured(gave, parse_raw=self.plan.graph.merge_json)
+            keys = gave if isinstance(gave, dict) else structured(gave, parse_raw=self.plan.graph.merge_json)
             self._after[node] = self._written(node, keys)
         return self._advance(node, route)
 
     def output(self, node: int) -> CrewOutput | None:
         """What a crew or step gave."""
         gave = self.gave.get(node)
-        if type(gave) is dict:
+        if isinstance(gave, dict):
             gave = self.gave[node] = output_of(gave)
         return gave
 
@@ -336,7 +346,7 @@ class Run:
         self._merged_before.pop(node, None)  # it was needed twice, to hand it over and to write on it
         if not keys:
             return before
-        return before.written(node, keys)
+        return before.with_keys(node, keys)
 
     # ---- looking back ------------------------------------------------------------------------------------------
 
@@ -375,7 +385,7 @@ class Run:
         """Tokens of one node; ``None`` for routers and where nothing is known."""
         gave = self.gave.get(node)
         if gave is not None:
-            return UsageMetrics.nothing() if type(gave) is dict else gave.token_usage
+            return UsageMetrics.nothing() if isinstance(gave, dict) else gave.token_usage
         mark = self.marks.get(node)
         if mark and mark.account and (mark.account.calls or mark.account.usage.total_tokens):
             return mark.account.usage
@@ -391,7 +401,7 @@ class Run:
 
 def output_of(gave: CrewOutput | dict[str, Any]) -> CrewOutput:
     """The output of a node that gave one, or plain keys; see :meth:`Step.gives`."""
-    return CrewOutput.of_keys(as_text(gave), gave) if type(gave) is dict else gave
+    return CrewOutput.of_keys(as_text(gave), gave) if isinstance(gave, dict) else gave
 
 
 def _merged(parts: Iterable[Values]) -> Values:

@@ -40,6 +40,7 @@ from crewgraph.trace.shapes import (
     Wired,
     journey,
     journeys,
+    only_end,
 )
 from crewgraph.trace.spans import Span, extent, moment
 
@@ -79,4 +80,5 @@ __all__ = [
     "journey",
     "journeys",
     "moment",
+    "only_end",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-__all__ = ["Choice", "Journey", "Leaf", "Parallel", "Series", "Shape", "Wired", "journey", "journeys"]
+__all__ = ["Choice", "Journey", "Leaf", "Parallel", "Series", "Shape", "Wired", "journey", "journeys", "only_end"]
 
 # ---- shapes ----------------------------------------------------------------------------------------------------
 
@@ -71,6 +71,18 @@ Shape = Leaf | Series | Parallel | Choice | Wired
 
 UNDECIDED = "default"
 """The route of a run for which no condition was true, whether it leads anywhere or not."""
+
+
+def only_end(shape: Shape) -> str | None:
+    """The node at which every run through a shape ends that comes to its end; ``None`` where there may be several."""
+    while not isinstance(shape, Leaf):
+        if isinstance(shape, Series) and shape.parts:
+            shape = shape.parts[-1]
+        elif isinstance(shape, Wired) and len(shape.ends) == 1 and not shape.forks:
+            shape = shape.parts[shape.ends[0]]
+        else:
+            return None
+    return shape.node
 
 
 # ---- journeys --------------------------------------------------------------------------------------------------
