@@ -68,6 +68,7 @@ class Desk:
     terms: Terms
     scope: Scope
     shed: ToolShed = field(default_factory=ToolShed)
+    _askers: dict[int, Asker] = field(default_factory=dict[int, Asker])
 
     @property
     def agent(self) -> Agent:
@@ -76,10 +77,14 @@ class Desk:
         return self.job.agent
 
     def asker(self, agent: Agent) -> Asker:
-        """On whose behalf an agent's model is asked."""
+        """On whose behalf an agent's model is asked; made once."""
+        known = self._askers.get(id(agent))
+        if known is not None:
+            return known
         policy = agent.policy.over(self.scope.policy) if agent.policy else self.scope.policy
         role, task = persona(agent, self.values).role, self.job.task.label
-        return Asker(scope=self.scope, policy=policy, crew=self.scope.crew, task=task, agent=role)
+        asker = Asker(scope=self.scope, policy=policy, crew=self.scope.crew, task=task, agent=role)
+        return self._askers.setdefault(id(agent), asker)
 
     def llm(self, agent: Agent) -> LLM:
         """The model of an agent."""

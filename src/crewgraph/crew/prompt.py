@@ -62,7 +62,8 @@ def briefs(jobs: Sequence[Job], values: Handoff) -> list[Brief]:
     """
     missing = dict[str, list[str]]()
     for where, text in (*texts(jobs), *file_names(jobs)):
-        for key in values.missing(parse(text).fields):
+        fields = parse(text).fields
+        for key in values.missing(fields) if fields else ():
             places = missing.setdefault(key, [])
             places += [where] if where not in places else []
     if missing:

@@ -52,9 +52,32 @@ async def perform(jobs: Sequence[Job], values: Handoff, *, terms: Terms) -> Crew
         if job.task.human_input and isinstance(terms.human, Terminal):
             terms.human.check(job.task.label)
     scope = current()
+    if not _may_connect(jobs):
+        return await _performed(jobs, filled, files, values, terms=terms, scope=scope, shed=ToolShed())
     async with ToolShed.opened() as shed:
-        run = _Run(jobs=jobs, briefs=filled, files=files, values=values, terms=terms, scope=scope, shed=shed)
-        await in_order(schedule([job.task for job in jobs]), run.do)
+        return await _performed(jobs, filled, files, values, terms=terms, scope=scope, shed=shed)
+
+
+def _may_connect(jobs: Sequence[Job]) -> bool:
+    """Whether the shed may have to connect to servers. The place for that is a task group, a sixth of a small crew's time.
+
+    A callback of an earlier task may give tools to a later one.
+    """
+    return len(jobs) > 1 or any(job.tools or job.team for job in jobs)
+
+
+async def _performed(
+    jobs: Sequence[Job],
+    filled: Sequence[Brief],
+    files: dict[int, OutputFile],
+    values: Handoff,
+    *,
+    terms: Terms,
+    scope: Scope,
+    shed: ToolShed,
+) -> CrewOutput:
+    run = _Run(jobs=jobs, briefs=filled, files=files, values=values, terms=terms, scope=scope, shed=shed)
+    await in_order(schedule([job.task for job in jobs]), run.do)
     return run.output()
 
 
@@ -114,7 +137,7 @@ class _Run:
         if not is_done:
             self.scope.tell(TaskSkipped(**who))
             return skipped(brief)
-        scope = replace(self.scope, account=account, tasks=None)
+        scope = self.scope.charged_to(account)
         desk = Desk(job=job, values=self.values, terms=self.terms, scope=scope, shed=self.shed)
         work = Work(desk=desk, brief=brief, context=self._context(place), file=self.files.get(place.index))
         return await work.do()

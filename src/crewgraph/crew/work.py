@@ -109,7 +109,7 @@ class Work:
 
     async def _guarded(self, talk: Conversation) -> TaskOutput:
         """The next answer of the conversation that passes all guardrails."""
-        task, problem, output = self.brief.task, "", TaskOutput()
+        task, problem, raw = self.brief.task, "", ""
         for _ in range(1 + task.guardrail_max_retries):
             output = outcome(self.brief, await talk.answer())
             try:
@@ -122,10 +122,10 @@ class Work:
                     max_reasks=talk.max_reasks,
                 )
             except Refusal as refusal:
-                problem = str(refusal)
+                problem, raw = str(refusal), output.raw
                 talk.messages = (*talk.messages, wish(problem, by="A check of it"))
         raise GuardrailFailed(
             f"{task.label}: a guardrail refused {counted(1 + task.guardrail_max_retries, 'answer')}:\n{problem}\n"
-            f"Its last answer: {shortened(output.raw, MAX_SHOWN)}",
-            answer=output.raw,
+            f"Its last answer: {shortened(raw, MAX_SHOWN)}",
+            answer=raw,
         )

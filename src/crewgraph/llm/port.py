@@ -97,7 +97,7 @@ class Reply:
     """
 
     text: str = ""
-    usage: UsageMetrics = field(default_factory=UsageMetrics)
+    usage: UsageMetrics = field(default_factory=UsageMetrics.nothing)
     finish_reason: str | None = None
     calls: tuple[ToolCall, ...] = ()
     cost: float | None = None

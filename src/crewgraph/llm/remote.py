@@ -167,10 +167,9 @@ class RemoteLLM(ABC):
             RealCallForbidden: this is a test that must not call a model.
         """
         await self.prepare()  # before the clock starts
-        seconds = self._seconds()
+        thread, seconds = thread_named(self.thread), self._seconds()
         try:
             with anyio.CancelScope(deadline=anyio.current_time() + seconds):
-                thread = thread_named(self.thread)
                 return await thread.stream(partial(self._answer, request), request.on_text or _nobody)
         except CancelledError as error:
             raise ModelUnavailable(f"{self.model}: {self.closed}", model=self.model) from error
