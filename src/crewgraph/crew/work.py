@@ -55,15 +55,17 @@ class Work:
         """
         scope, asker = self.desk.scope, self.desk.asker(self.desk.agent)
         who: dict[str, Any] = {"crew": asker.crew, "task": asker.task, "agent": asker.agent}
-        scope.tell(TaskStarted(**who))
+        if scope.emit is not None:
+            scope.tell(TaskStarted(**who))
         seconds = asker.policy.task_timeout
         try:
             with entered(scope):
-                output = await within([too_long(asker.task, seconds)] if seconds else [], self._output)
+                output = await (within([too_long(asker.task, seconds)], self._output) if seconds else self._output())
         except BaseException as error:
             scope.tell(TaskFailed(**who, error=in_words(error)))
             raise
-        scope.tell(TaskFinished(**who, tokens=scope.account.usage.total_tokens))
+        if scope.emit is not None:
+            scope.tell(TaskFinished(**who, tokens=scope.account.usage.total_tokens))
         return output
 
     async def _output(self) -> TaskOutput:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from crewgraph.usage import UsageMetrics
 
-__all__ = ["LLM", "Message", "Reply", "Request", "Role", "ToolCall", "ToolChoice", "ToolSpec", "json_schema"]
+__all__ = ["LLM", "Message", "Reply", "Request", "Role", "ToolCall", "ToolChoice", "ToolSpec", "by", "json_schema"]
 
 Role = Literal["system", "user", "assistant", "tool"]
 ToolChoice = Literal["auto", "none", "required"]
@@ -102,6 +102,18 @@ class Reply:
     calls: tuple[ToolCall, ...] = ()
     cost: float | None = None
     model: str | None = None
+
+
+def by(model: str, reply: Reply) -> Reply:
+    """The reply, with who gave it. As ``replace`` would make it, which takes three times as long."""
+    return Reply(
+        text=reply.text,
+        usage=reply.usage,
+        finish_reason=reply.finish_reason,
+        calls=reply.calls,
+        cost=reply.cost,
+        model=model,
+    )
 
 
 @runtime_checkable

@@ -158,14 +158,13 @@ def count_tokens(text: str) -> int:
 
 def estimate(llm: object, request: Request) -> Estimate:
     """The most that a request is expected to take."""
-    said = sum(
-        PER_MESSAGE + count_tokens(each.content) + sum(count_tokens(call.arguments) for call in each.calls)
-        for each in request.messages
-    )
-    tools = sum(
-        count_tokens(json.dumps([tool.name, tool.description, dict(tool.parameters)], default=str))
-        for tool in request.tools
-    )
+    said = tools = 0
+    for each in request.messages:
+        said += PER_MESSAGE + count_tokens(each.content)
+        for call in each.calls:
+            said += count_tokens(call.arguments)
+    for tool in request.tools:
+        tools += count_tokens(json.dumps([tool.name, tool.description, dict(tool.parameters)], default=str))
     shape = count_tokens(json_schema(request.schema)) if request.schema else 0
     most = getattr(llm, "max_tokens", None)
     price = price_of(llm)
