@@ -39,6 +39,8 @@ WORDS = "Name the three largest rivers of the country, and say in one sentence e
 MESSAGES = [{"role": "system", "content": "You are a geographer."}, {"role": "user", "content": WORDS}]
 REQUEST = Request(tuple(Message(each["role"], each["content"]) for each in MESSAGES))  # type: ignore[arg-type]
 MICRO = 1e6
+SMALL = 10.0
+"""Below it three digits are printed."""
 
 # ---- the server, in a process of its own -----------------------------------------------------------------------
 
@@ -120,7 +122,9 @@ Ask = Callable[[], Awaitable[str]]
 def by_hand(url: str) -> tuple[Ask, Callable[[], Awaitable[None]]]:
     """aiohttp, as crewgraph sets it up, and nothing else."""
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(), cookie_jar=aiohttp.DummyCookieJar()
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=http.IDLE),
+        timeout=aiohttp.ClientTimeout(),
+        cookie_jar=aiohttp.DummyCookieJar(),
     )
 
     async def ask() -> str:
@@ -134,7 +138,7 @@ def by_hand(url: str) -> tuple[Ask, Callable[[], Awaitable[None]]]:
 
 def bare(url: str) -> tuple[Ask, Callable[[], Awaitable[None]]]:
     """``litellm.acompletion``, imported and set up as crewgraph does it, in the loop of the caller."""
-    litellm = adapter._litellm()
+    litellm = adapter._litellm()  # noqa: SLF001 - the same settings
 
     async def ask() -> str:
         response = await litellm.acompletion(
@@ -142,7 +146,7 @@ def bare(url: str) -> tuple[Ask, Callable[[], Awaitable[None]]]:
         )
         return response.choices[0].message.content
 
-    return ask, adapter._close_clients
+    return ask, adapter._close_clients  # noqa: SLF001 - in this loop
 
 
 def alone(llm: Any) -> tuple[Ask, Callable[[], Awaitable[None]]]:
@@ -185,15 +189,14 @@ class Measured(NamedTuple):
     wall: float
 
 
-async def timed(ask: Ask, at_once: int, turns: int) -> Measured:
-    """So many calls at a time, some times over."""
+async def timed(ask: Ask, at_once: int) -> Measured:
+    """So many calls, all of them at once."""
     gc.collect()
     begin, cpu = time.perf_counter(), time.process_time()
-    for _ in range(turns):
-        said = await asyncio.gather(*[ask() for _ in range(at_once)])
-        assert all(said)
-    calls = turns * at_once
-    return Measured((time.process_time() - cpu) / calls * 1e3, (time.perf_counter() - begin) / calls * 1e3)
+    answers = await asyncio.gather(*[ask() for _ in range(at_once)])
+    took = Measured((time.process_time() - cpu) / at_once * 1e3, (time.perf_counter() - begin) / at_once * 1e3)
+    assert all(answers)
+    return took
 
 
 async def told(url: str) -> dict[str, int]:
@@ -202,21 +205,19 @@ async def told(url: str) -> dict[str, int]:
         return await response.json(content_type=None)
 
 
-async def calls(url: str, at_once: int, rounds: int) -> list[dict[str, Any]]:
-    """All ways in turns, with so many calls in flight: the median and the best of the rounds for each."""
-    made = {name: make(url) for name, make in WAYS.items()}
-    seen, opened, most = {name: list[Measured]() for name in made}, dict[str, int](), dict[str, int]()
-    turns = max(1, 2000 // at_once)
-    for name, (ask, _) in made.items():  # connect, and look up once what is looked up once
-        before = await told(url)
-        await timed(ask, at_once, 1)
-        after = await told(url)
-        opened[name], most[name] = after["opened"] - before["opened"], after["most"]
-    before = await told(url)
-    for _ in range(rounds):
+async def calls(url: str, at_once: int, rounds: int, ways: Sequence[str]) -> list[dict[str, Any]]:
+    """Ways in turns, with so many calls in flight: the median and the best of the rounds for each."""
+    made = {name: WAYS[name](url) for name in ways}
+    seen, opened, most = {name: list[Measured]() for name in made}, dict.fromkeys(made, 0), dict.fromkeys(made, 0)
+    for number in range(1 + rounds):
         for name, (ask, _) in made.items():
-            seen[name].append(await timed(ask, at_once, turns))
-    later = (await told(url))["opened"] - before["opened"] - 1  # that of asking
+            before = await told(url)
+            took = await timed(ask, at_once)
+            after = await told(url)
+            opened[name] += after["opened"] - before["opened"] - 1  # one of them was to ask that
+            most[name] = max(most[name], after["most"])
+            if number:  # the first one connects, and looks up once what is looked up once
+                seen[name].append(took)
     for _, leave in made.values():
         await leave()
     http.close()
@@ -227,11 +228,10 @@ async def calls(url: str, at_once: int, rounds: int) -> list[dict[str, Any]]:
             "way": name,
             "cpu_ms": statistics.median(each.cpu for each in side),
             "best_cpu_ms": min(each.cpu for each in side),
-            "calls_per_core_second": 1e3 / statistics.median(each.cpu for each in side),
+            "calls_per_core_s": 1e3 / statistics.median(each.cpu for each in side),
             "wall_ms": statistics.median(each.wall for each in side),
             "connections": opened[name],
             "in_flight": most[name],
-            "connections_opened_later": later,
         }
         for name, side in seen.items()
     ]
@@ -288,7 +288,7 @@ async def one_chain(plan: Any, runs: int, at_once: int) -> float:
     return took / runs / LENGTH * MICRO
 
 
-async def crews(rounds: int, runs: int = 100) -> list[dict[str, Any]]:
+async def crews(rounds: int, runs: int) -> list[dict[str, Any]]:
     """Chains of crews beside chains of steps, in turns."""
     plans = {name: compile_pipeline(Pipeline([make(n) for n in range(LENGTH)])) for name, make in CHAINS.items()}
     found = list[dict[str, Any]]()
@@ -325,17 +325,11 @@ def print_table(measured: Sequence[dict[str, Any]]) -> None:
     widths = [max(len(row[at]) for row in cells) for at in range(len(names))]
     for row in cells:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
-    print()
+    print(flush=True)
 
 
 def _cell(value: Any) -> str:
-    return (
-        f"{value:,.3f}"
-        if isinstance(value, float) and value < 10
-        else f"{value:,.0f}"
-        if isinstance(value, float)
-        else str(value)
-    )  # noqa: E501, PLR2004
+    return f"{value:,.{3 if value < SMALL else 0}f}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:
@@ -343,6 +337,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--at-once", type=int, nargs="*", default=[500, 2000], help="calls in flight")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--ways", nargs="*", default=list(WAYS), choices=list(WAYS), help="which of them; all otherwise"
+    )
+    parser.add_argument("--runs", type=int, default=50, help="of each chain of crews; 0 leaves the crews out")
     parser.add_argument("--seconds", type=float, default=0.2, help="how long the server takes for an answer")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--serve", type=float, help=argparse.SUPPRESS)
@@ -350,15 +348,15 @@ def main() -> None:
     if options.serve is not None:
         asyncio.run(serve(options.serve))
         return
-    files = max(options.at_once, default=0) * len(WAYS) * 2
+    files = max(options.at_once, default=0) * len(options.ways) * 2
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(files, 1024)), hard))
-    measured = {"crews": asyncio.run(crews(options.rounds))}
-    if not options.json:
+    measured = {"crews": asyncio.run(crews(options.rounds, options.runs))} if options.runs else {}
+    if not options.json and measured:
         print_table(measured["crews"])
     with serving(options.seconds) as url:
         for at_once in options.at_once:
-            measured[f"calls_{at_once}"] = asyncio.run(calls(url, at_once, options.rounds))
+            measured[f"calls_{at_once}"] = asyncio.run(calls(url, at_once, options.rounds, options.ways))
             if not options.json:
                 print_table(measured[f"calls_{at_once}"])
     if options.json:
