@@ -177,8 +177,8 @@ class _Visit(Generic[T, P]):
 
     def call_off(self) -> None:
         """Cancel it; nobody waits any more."""
-        if self._task is not None:
-            self._task.cancel()
+        assert self._task is not None, "calls come in their order, and the first is to begin"
+        self._task.cancel()
 
     def _send(self, piece: P) -> None:
         self.pieces.append(piece)
