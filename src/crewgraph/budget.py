@@ -197,6 +197,8 @@ class Reservation:
     def begin(self) -> None:
         """The call is made, and is one of those that are allowed, whatever becomes of it."""
         self._has_begun = True
+        if not self._meters:
+            return
         with _LOCK:
             for meter in self._meters:
                 meter.begin()

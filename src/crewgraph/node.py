@@ -280,7 +280,10 @@ def _wants_usage(error: CrewgraphError, scope: Scope) -> bool:
 
 def _closed(scope: Scope) -> BudgetExceeded | None:
     """Why nothing more is begun here, if a budget around it is used up."""
-    return next((meter.exceeded.again() for meter in scope.meters if meter.exceeded is not None), None)
+    for meter in scope.meters:
+        if meter.exceeded is not None:
+            return meter.exceeded.again()
+    return None
 
 
 async def _called(node: Node, inputs: Mapping[str, Any]) -> Any:

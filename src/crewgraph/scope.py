@@ -157,6 +157,25 @@ class Scope:
         if self.emit is not None:
             self.home.call(_told, self.emit, event)
 
+    def charged_to(self, account: Account) -> Scope:
+        """The scope of a part of this work, which has an account of its own and of which nothing is kept by itself.
+
+        As ``replace`` would make it, which takes twice as long.
+        """
+        return Scope(
+            emit=self.emit,
+            wants_text=self.wants_text,
+            policy=self.policy,
+            meters=self.meters,
+            endings=self.endings,
+            own=self.own,
+            account=account,
+            crew=self.crew,
+            owner=self.owner,
+            home=self.home,
+            shared=self.shared,
+        )
+
     def inside(
         self,
         owner: object,

@@ -39,6 +39,8 @@ class Template:
 
     def render(self, value_of: Callable[[str], Any]) -> str:
         """Fill the placeholders; ``value_of`` is asked once per occurrence."""
+        if not self.fields:
+            return self.literals[0]
         filled = [self.literals[0]]
         for name, literal in zip(self.fields, self.literals[1:], strict=True):
             filled += (as_text(value_of(name)), literal)

@@ -72,6 +72,8 @@ class Job:
     @property
     def staff(self) -> list[Agent]:
         """Everybody who may be at work, the agent of the task first."""
+        if not self.team:
+            return [self.agent] if self.agent else []
         further = self.others if any(each.allow_delegation for each in self.team) else ()
         everybody = [*([self.agent] if self.agent else []), *self.team, *further]
         return list({id(each): each for each in everybody}.values())

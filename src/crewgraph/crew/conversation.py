@@ -195,13 +195,16 @@ class Conversation:
 
     async def _closing(self, specs: tuple[ToolSpec, ...]) -> Reply:
         """An answer without calls. A model that calls all the same is told so, and asked once more."""
-        reply = Reply()
+        called = ""
         for _ in range(2):
             reply = await self._ask(Request(self.messages, self.shape, specs, "none" if specs else "auto"))
-            if not reply.calls or reply.text.strip():
+            if not reply.calls:
+                return reply
+            if reply.text.strip():
                 return replace(reply, calls=())
+            called = reply.calls[0].name
             self.messages = (*self.messages, NO_CALLS)
-        message = f"{self.llm.model}: calls '{reply.calls[0].name}' although it was told to answer without tools"
+        message = f"{self.llm.model}: calls '{called}' although it was told to answer without tools"
         raise ModelAnswerInvalid(message, model=self.llm.model, usage=self.asker.scope.account.usage.model_copy())
 
     async def _call(self, reply: Reply) -> list[ToolResult]:

@@ -16,7 +16,7 @@ from crewgraph.crew.assign import Job
 from crewgraph.crew.callback import consulted
 from crewgraph.crew.conversation import AgentStep, Conversation, ToolResult, Tools
 from crewgraph.crew.human import Provider, Terminal
-from crewgraph.crew.prompt import errand, persona
+from crewgraph.crew.prompt import errand, persona, role_of
 from crewgraph.crew.team import MAX_DEPTH, Errand, Member, team_tools
 from crewgraph.crew.toolbox import Toolbox
 from crewgraph.crew.tools.convert import BaseTool
@@ -68,6 +68,7 @@ class Desk:
     terms: Terms
     scope: Scope
     shed: ToolShed = field(default_factory=ToolShed)
+    _askers: dict[int, Asker] = field(default_factory=dict[int, Asker])
 
     @property
     def agent(self) -> Agent:
@@ -76,10 +77,14 @@ class Desk:
         return self.job.agent
 
     def asker(self, agent: Agent) -> Asker:
-        """On whose behalf an agent's model is asked."""
+        """On whose behalf an agent's model is asked; made once."""
+        known = self._askers.get(id(agent))
+        if known is not None:
+            return known
         policy = agent.policy.over(self.scope.policy) if agent.policy else self.scope.policy
-        role, task = persona(agent, self.values).role, self.job.task.label
-        return Asker(scope=self.scope, policy=policy, crew=self.scope.crew, task=task, agent=role)
+        role, task = role_of(agent, self.values), self.job.task.label
+        asker = Asker(scope=self.scope, policy=policy, crew=self.scope.crew, task=task, agent=role)
+        return self._askers.setdefault(id(agent), asker)
 
     def llm(self, agent: Agent) -> LLM:
         """The model of an agent."""
@@ -107,7 +112,7 @@ class Desk:
             tools=self._tools(agent, tools, team if depth < MAX_DEPTH else (), depth),
             max_iter=agent.max_iter,
             max_reasks=self.terms.max_reasks,
-            on_step=lambda step: self._tell(agent, step),
+            on_step=(lambda step: self._tell(agent, step)) if agent.step_callback or self.terms.step_callback else None,
         )
 
     def _tools(
@@ -122,14 +127,14 @@ class Desk:
             with trouble.kept():
                 return await self._errand(agent, what, depth + 1)
 
-        members = [Member(each, persona(each, self.values).role) for each in team]
+        members = [Member(each, role_of(each, self.values)) for each in team]
         toolbox = Toolbox([*tools, *team_tools(members, hand)], is_caching=is_caching, shed=self.shed)
         return _WithTeam(toolbox, trouble)
 
     async def _errand(self, by: Agent, what: Errand, depth: int) -> str:
         """What a coworker answers, who works with tools, a model and a policy of its own."""
         agent = what.member.agent
-        giver = persona(by, self.values).role
+        giver = role_of(by, self.values)
         asked = errand(persona(agent, self.values), what.words, what.context, by=giver, is_question=what.is_question)
         talk = self._talk(agent, asked, tools=agent.tools, team=self.job.team_of(agent), depth=depth)
         return (await talk.answer()).text

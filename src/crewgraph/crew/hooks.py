@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,12 +46,14 @@ def fitting(takes: Declared, values: Handoff, *, who: str) -> Handoff:
     return Handoff({**values, **takes.dumped(made)}, upstream=values.upstream, beside=values.beside)
 
 
-async def finished(output: CrewOutput, hooks: Iterable[Callable[..., Any]], *, who: str) -> CrewOutput:
+async def finished(output: CrewOutput, hooks: Sequence[Callable[..., Any]], *, who: str) -> CrewOutput:
     """The output as the hooks leave it; each is given a copy of what was spent, which stays what it is.
 
     Raises:
         CallbackFailed: one raised, or returned neither a ``CrewOutput`` nor ``None``.
     """
+    if not hooks:
+        return output
     spent: dict[str, Any] = {"token_usage": output.token_usage, "calls": output.calls}
     for hook in hooks:
         output = _with_copies(output, **spent)

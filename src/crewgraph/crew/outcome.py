@@ -16,20 +16,20 @@ __all__ = ["in_shape", "outcome", "skipped"]
 
 def outcome(brief: Brief, answer: Answer) -> TaskOutput:
     """The output of a task."""
-    output = _begun(brief, raw=answer.text).model_copy(
-        update={
-            "model": answer.model,
-            "repaired": answer.repaired,
-            "forced": answer.forced,
-            "tools_used": list(answer.tools_used),
-        }
+    output = _begun(
+        brief,
+        raw=answer.text,
+        model=answer.model,
+        repaired=answer.repaired,
+        forced=answer.forced,
+        tools_used=list(answer.tools_used),
     )
     return output if answer.value is None else in_shape(output, answer.value, brief.task)
 
 
 def skipped(brief: Brief) -> TaskOutput:
     """The output of a task that was not done."""
-    return _begun(brief, raw="").model_copy(update={"skipped": True})
+    return _begun(brief, raw="", skipped=True)
 
 
 def in_shape(output: TaskOutput, value: BaseModel, task: Task, *, raw: str | None = None) -> TaskOutput:
@@ -43,9 +43,9 @@ def in_shape(output: TaskOutput, value: BaseModel, task: Task, *, raw: str | Non
     return output.model_copy(update=fields if raw is None else {**fields, "raw": raw})
 
 
-def _begun(brief: Brief, *, raw: str) -> TaskOutput:
+def _begun(brief: Brief, **more: Any) -> TaskOutput:
     return TaskOutput(
-        raw=raw,
+        **more,
         description=brief.description,
         name=brief.task.name,
         label=brief.task.label,

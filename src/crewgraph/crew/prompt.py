@@ -17,7 +17,19 @@ from crewgraph.llm.port import Message, json_schema
 from crewgraph.outputs import TaskOutput
 from crewgraph.template import parse
 
-__all__ = ["Brief", "Persona", "Source", "briefs", "correction", "demand", "errand", "messages", "persona", "wish"]
+__all__ = [
+    "Brief",
+    "Persona",
+    "Source",
+    "briefs",
+    "correction",
+    "demand",
+    "errand",
+    "messages",
+    "persona",
+    "role_of",
+    "wish",
+]
 
 Source = tuple[str, str]
 """A text from earlier work, and whose it is."""
@@ -60,6 +72,21 @@ def briefs(jobs: Sequence[Job], values: Handoff) -> list[Brief]:
     Raises:
         TemplateError: placeholders have no value; all of them are named.
     """
+    if any(job.team for job in jobs):
+        _insist(jobs, values)  # the texts of coworkers are filled when they are asked
+    try:
+        return [_brief(job, values) for job in jobs]
+    except KeyError:  # cheaper than to look for all of them before
+        _insist(jobs, values)
+        raise
+
+
+def _insist(jobs: Sequence[Job], values: Handoff) -> None:
+    """Refuse texts with placeholders that have no value.
+
+    Raises:
+        TemplateError: there are such; all of them are named.
+    """
     missing = dict[str, list[str]]()
     for where, text in (*texts(jobs), *file_names(jobs)):
         for key in values.missing(parse(text).fields):
@@ -67,7 +94,6 @@ def briefs(jobs: Sequence[Job], values: Handoff) -> list[Brief]:
             places += [where] if where not in places else []
     if missing:
         raise TemplateError(missing, known={*values, *values.beside})
-    return [_brief(job, values) for job in jobs]
 
 
 def _brief(job: Job, values: Handoff) -> Brief:
@@ -88,6 +114,11 @@ def persona(agent: Agent, values: Handoff) -> Persona:
     """An agent with its texts filled in; that they can be was seen when the briefs were made."""
     texts = (agent.role, agent.goal, agent.backstory)
     return Persona(*(_filled(text, values).strip() for text in texts))
+
+
+def role_of(agent: Agent, values: Handoff) -> str:
+    """The role of an agent, filled in."""
+    return _filled(agent.role, values).strip()
 
 
 def _filled(text: str, values: Handoff) -> str:

@@ -26,7 +26,7 @@ from crewgraph.outputs import CrewOutput, TaskOutput
 from crewgraph.scope import KeptTask, Scope, TaskLog, current
 from crewgraph.threads import called
 from crewgraph.trace import TaskFailed, TaskFinished, TaskSkipped, TaskStarted
-from crewgraph.usage import Account
+from crewgraph.usage import Account, built
 
 __all__ = ["perform"]
 
@@ -52,9 +52,32 @@ async def perform(jobs: Sequence[Job], values: Handoff, *, terms: Terms) -> Crew
         if job.task.human_input and isinstance(terms.human, Terminal):
             terms.human.check(job.task.label)
     scope = current()
+    if not _may_connect(jobs):
+        return await _performed(jobs, filled, files, values, terms=terms, scope=scope, shed=ToolShed())
     async with ToolShed.opened() as shed:
-        run = _Run(jobs=jobs, briefs=filled, files=files, values=values, terms=terms, scope=scope, shed=shed)
-        await in_order(schedule([job.task for job in jobs]), run.do)
+        return await _performed(jobs, filled, files, values, terms=terms, scope=scope, shed=shed)
+
+
+def _may_connect(jobs: Sequence[Job]) -> bool:
+    """Whether the shed may have to connect to servers. The place for that is a task group, a sixth of a small crew's time.
+
+    A callback of an earlier task may give tools to a later one.
+    """
+    return len(jobs) > 1 or any(job.tools or job.team for job in jobs)
+
+
+async def _performed(
+    jobs: Sequence[Job],
+    filled: Sequence[Brief],
+    files: dict[int, OutputFile],
+    values: Handoff,
+    *,
+    terms: Terms,
+    scope: Scope,
+    shed: ToolShed,
+) -> CrewOutput:
+    run = _Run(jobs=jobs, briefs=filled, files=files, values=values, terms=terms, scope=scope, shed=shed)
+    await in_order(schedule([job.task for job in jobs]), run.do)
     return run.output()
 
 
@@ -114,7 +137,7 @@ class _Run:
         if not is_done:
             self.scope.tell(TaskSkipped(**who))
             return skipped(brief)
-        scope = replace(self.scope, account=account, tasks=None)
+        scope = self.scope.charged_to(account)
         desk = Desk(job=job, values=self.values, terms=self.terms, scope=scope, shed=self.shed)
         work = Work(desk=desk, brief=brief, context=self._context(place), file=self.files.get(place.index))
         return await work.do()
@@ -139,15 +162,17 @@ class _Run:
     def output(self) -> CrewOutput:
         """What came of the run: the last answer; nothing where every task was skipped."""
         outputs = [self.done[index] for index in range(len(self.jobs))]
-        last = next((each for each in reversed(outputs) if not each.skipped), TaskOutput())
-        return CrewOutput(
-            raw=last.raw,
-            pydantic=last.pydantic,
-            json_dict=last.json_dict,
-            tasks_output=outputs,
-            token_usage=self.scope.account.usage,
-            calls=self.scope.account.calls,
-        )
+        last = next((each for each in reversed(outputs) if not each.skipped), None) or TaskOutput()
+        # not validated: its parts are, and that takes a twentieth of a small crew's time
+        fields = {
+            "raw": last.raw,
+            "pydantic": last.pydantic,
+            "json_dict": last.json_dict,
+            "tasks_output": outputs,
+            "token_usage": self.scope.account.usage,
+            "calls": [*self.scope.account.calls],
+        }
+        return built(CrewOutput, set(fields), fields)
 
 
 def _said(brief: Brief) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, field_validator, model_validator
@@ -169,15 +170,21 @@ class Task(BaseModel):
     @property
     def label(self) -> str:
         """The task in the words of a message: ``task 'classify'``."""
-        words = self.description.split()
-        short = " ".join(words[:WORDS]) + (" …" if len(words) > WORDS else "")
-        return f"task '{self.name or short}'"
+        return _label(self.name, self.description)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, str]]:
         yield None, self.name or self.description
 
     def __str__(self) -> str:
         return repr(self)
+
+
+@lru_cache(maxsize=4096)
+def _label(name: str | None, description: str) -> str:
+    """Asked six times a run; a description may be long."""
+    words = description.split()
+    short = " ".join(words[:WORDS]) + (" …" if len(words) > WORDS else "")
+    return f"task '{name or short}'"
 
 
 class ConditionalTask(Task):

@@ -55,15 +55,17 @@ class Work:
         """
         scope, asker = self.desk.scope, self.desk.asker(self.desk.agent)
         who: dict[str, Any] = {"crew": asker.crew, "task": asker.task, "agent": asker.agent}
-        scope.tell(TaskStarted(**who))
+        if scope.emit is not None:
+            scope.tell(TaskStarted(**who))
         seconds = asker.policy.task_timeout
         try:
             with entered(scope):
-                output = await within([too_long(asker.task, seconds)] if seconds else [], self._output)
+                output = await (within([too_long(asker.task, seconds)], self._output) if seconds else self._output())
         except BaseException as error:
             scope.tell(TaskFailed(**who, error=in_words(error)))
             raise
-        scope.tell(TaskFinished(**who, tokens=scope.account.usage.total_tokens))
+        if scope.emit is not None:
+            scope.tell(TaskFinished(**who, tokens=scope.account.usage.total_tokens))
         return output
 
     async def _output(self) -> TaskOutput:
@@ -109,7 +111,7 @@ class Work:
 
     async def _guarded(self, talk: Conversation) -> TaskOutput:
         """The next answer of the conversation that passes all guardrails."""
-        task, problem, output = self.brief.task, "", TaskOutput()
+        task, problem, raw = self.brief.task, "", ""
         for _ in range(1 + task.guardrail_max_retries):
             output = outcome(self.brief, await talk.answer())
             try:
@@ -122,10 +124,10 @@ class Work:
                     max_reasks=talk.max_reasks,
                 )
             except Refusal as refusal:
-                problem = str(refusal)
+                problem, raw = str(refusal), output.raw
                 talk.messages = (*talk.messages, wish(problem, by="A check of it"))
         raise GuardrailFailed(
             f"{task.label}: a guardrail refused {counted(1 + task.guardrail_max_retries, 'answer')}:\n{problem}\n"
-            f"Its last answer: {shortened(output.raw, MAX_SHOWN)}",
-            answer=output.raw,
+            f"Its last answer: {shortened(raw, MAX_SHOWN)}",
+            answer=raw,
         )

@@ -16,7 +16,7 @@ from crewgraph.errors import BudgetExceeded, ModelError, ModelRateLimited
 from crewgraph.llm.attempt import Attempt, Failed
 from crewgraph.llm.choose import resolve
 from crewgraph.llm.gate import gate_of
-from crewgraph.llm.port import LLM, Reply, Request
+from crewgraph.llm.port import LLM, Reply, Request, by
 from crewgraph.policy import DEFAULTS, Policy
 from crewgraph.scope import Scope
 from crewgraph.trace import ModelCallStarted
@@ -55,8 +55,8 @@ class Asker:
                 others. ``.usage`` is what the crew has spent so far.
             BudgetError: a budget has no room for the call.
         """
-        failures, asked = list[ModelError](), list[LLM]()
-        for each in (llm, *(policy_for(llm, self.policy).fallbacks or ())):
+        failures, asked, first = list[ModelError](), list[LLM](), policy_for(llm, self.policy)
+        for each in (llm, *(first.fallbacks or ())):
             model = resolve(each, who=self.agent)
             if any(model is one for one in asked):
                 continue
@@ -64,7 +64,8 @@ class Asker:
                 _log.warning("%s gave up (%s); asking %s", asked[-1].model, type(failures[-1]).__name__, model.model)
             asked.append(model)
             try:
-                return replace(await self._persistently(model, request), model=model.model)
+                policy = first if model is llm else policy_for(model, self.policy)
+                return by(model.model, await self._persistently(model, request, policy))
             except ModelError as error:
                 failures.append(error)
             except BudgetExceeded as error:
@@ -75,9 +76,9 @@ class Asker:
             last.add_note(f"before it, {earlier}")
         raise last from failures[-1].__cause__ or failures[-1]
 
-    async def _persistently(self, llm: LLM, request: Request) -> Reply:
+    async def _persistently(self, llm: LLM, request: Request, policy: Policy) -> Reply:
         """Ask one model until it answers, or fails in a way that will not pass."""
-        policy, waited, attempt = policy_for(llm, self.policy), 0.0, 0
+        waited, attempt = 0.0, 0
         while True:
             attempt += 1
             started = self._event(llm, request, attempt)

@@ -12,10 +12,13 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from contextlib import suppress
-from typing import Any, TypeVar
+from contextvars import Context, copy_context
+from typing import Any, Generic, TypeVar
 
 import anyio
+from anyio.lowlevel import RunVar
 
 from crewgraph.threads import waker
 
@@ -36,6 +39,7 @@ class AsyncioThread:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._post: _Post | None = None
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine over there and wait for its result; cancelling the wait cancels the coroutine."""
@@ -50,31 +54,30 @@ class AsyncioThread:
             work: is given a function to call with each piece.
             receive: called here, in the task that waits, with each piece in order; all of them before the result is
                 returned, none after the wait was cancelled. What it raises ends the work.
+
+        Raises:
+            CancelledError: of ``concurrent.futures``; :meth:`stop` ended the work.
         """
-        pieces, mail = deque[P](), _Mail(waker())
-
-        def send(piece: P) -> None:
-            pieces.append(piece)
-            mail.arrived()
-
-        future = asyncio.run_coroutine_threadsafe(_on_asyncio(lambda: work(send)), self._started())
-        future.add_done_callback(lambda _: mail.arrived())
+        visit, post = _Visit[T, P](_home()), self._started()
+        post.call(visit.begin, work, _context())
         try:
             is_done = False
             while not is_done:
-                await mail.wait()
-                is_done = future.done()  # asked before the last pieces are taken: all were sent before
-                while pieces:
-                    receive(pieces.popleft())
+                await visit.wait()
+                is_done = visit.is_done  # asked before the last pieces are taken: all were sent before
+                while visit.pieces:
+                    receive(visit.pieces.popleft())
         finally:
-            future.cancel()  # does nothing to one that is done
-        return future.result()
+            if not visit.is_done:
+                with suppress(RuntimeError):  # the loop over there is gone, and the coroutine with it
+                    post.call(visit.call_off)
+        return visit.result()
 
     def stop(self, farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Cancel what still runs, run ``farewell`` in the loop, and end the thread. A later call starts it anew."""
         with self._lock:
             loop, thread = self._loop, self._thread
-            self._loop = self._thread = None
+            self._loop = self._thread = self._post = None
         if loop is None or thread is None or not thread.is_alive():
             return
         leaving = asyncio.run_coroutine_threadsafe(_wind_up(farewell), loop)
@@ -85,52 +88,146 @@ class AsyncioThread:
         with suppress(RuntimeError):  # it still runs; the thread is a daemon and dies with the process
             loop.close()
 
-    def _started(self) -> asyncio.AbstractEventLoop:
+    def _started(self) -> _Post:
+        """How calls are handed to the loop over there."""
         with self._lock:
             # a fork leaves the object behind without its thread
-            if self._loop is None or self._thread is None or not self._thread.is_alive():
+            if self._post is None or self._thread is None or not self._thread.is_alive():
                 self._loop = asyncio.new_event_loop()
+                self._post = _Post(self._loop.call_soon_threadsafe)
                 self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
                 self._thread.start()
-            return self._loop
+            return self._post
 
 
 def _nobody(_: object) -> None:
     """Receive the pieces of a work that has none."""
 
 
-class _Mail:
-    """Wakes one task of an event loop from another thread, once for all that arrives until it looks."""
+class _Post:
+    """Calls something in an event loop from other threads, and wakes it once for all that comes until it looks.
+
+    Waking costs a system call here and a turn of the loop there; with hundreds of calls under way most come in crowds.
+    """
 
     def __init__(self, wake: Callable[[Callable[[], object]], object]) -> None:
         self._wake = wake
-        self._event = anyio.Event()
+        self._calls = deque[tuple[Callable[..., object], tuple[Any, ...]]]()
         self._is_rung = False
 
-    def arrived(self) -> None:
-        """Say, over there, that something has arrived."""
+    def call(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function over there soon, in the order of the calls.
+
+        Raises:
+            RuntimeError: the loop is gone.
+        """
+        self._calls.append((function, args))
         if self._is_rung:
             return  # whoever is woken looks after that was said, and so finds this too
         self._is_rung = True
+        try:
+            self._wake(self._deliver)
+        except RuntimeError:
+            self._is_rung = False
+            raise
+
+    def _deliver(self) -> None:
+        self._is_rung = False  # before looking: what arrives from now on rings again
+        while self._calls:
+            function, args = self._calls.popleft()
+            function(*args)
+
+
+_homes = RunVar[_Post]("crewgraph post of the loop")
+
+
+def _home() -> _Post:
+    """How other threads call something in the event loop that runs here."""
+    home = _homes.get(None)
+    if home is None:
+        home = _Post(waker())
+        _homes.set(home)
+    return home
+
+
+class _Visit(Generic[T, P]):
+    """One coroutine over there, for whom a task waits over here.
+
+    Attributes:
+        pieces: what it has sent and nobody has taken yet.
+        is_done: whether it has ended.
+    """
+
+    __slots__ = ("_event", "_home", "_is_rung", "_task", "is_done", "pieces")
+
+    def __init__(self, home: _Post) -> None:
+        self.pieces = deque[P]()
+        self.is_done = False
+        self._home = home
+        self._event = anyio.Event()
+        self._is_rung = False
+        self._task: asyncio.Task[T] | None = None
+
+    # ---- over there --------------------------------------------------------------------------------------------
+
+    def begin(self, work: Callable[[Callable[[P], None]], Coroutine[Any, Any, T]], context: Context) -> None:
+        """Begin it."""
+        self._task = asyncio.get_running_loop().create_task(work(self._send), context=context)
+        self._task.add_done_callback(self._ended)
+
+    def call_off(self) -> None:
+        """Cancel it; nobody waits any more."""
+        assert self._task is not None, "calls come in their order, and the first is to begin"
+        self._task.cancel()
+
+    def _send(self, piece: P) -> None:
+        self.pieces.append(piece)
+        self._arrived()
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        if not task.cancelled():
+            task.exception()  # else asyncio complains of an error that nobody has seen, where nobody waits any more
+        self.is_done = True
+        self._arrived()
+
+    def _arrived(self) -> None:
+        if self._is_rung:
+            return
+        self._is_rung = True
         with suppress(RuntimeError):  # the caller was cancelled, and its loop is gone
-            self._wake(self._ring)
+            self._home.call(self._ring)
+
+    # ---- over here ---------------------------------------------------------------------------------------------
 
     def _ring(self) -> None:
         self._event.set()  # the event of the time when it rings
 
     async def wait(self) -> None:
-        """Wait, over here, until something has arrived since the last look."""
+        """Wait until something has arrived since the last look."""
         await self._event.wait()
-        self._event = anyio.Event()
-        self._is_rung = False  # before looking: what arrives from now on rings again
+        if not self.is_done:
+            self._event = anyio.Event()
+            self._is_rung = False  # before looking: what arrives from now on rings again
+
+    def result(self) -> T:
+        """What came of it.
+
+        Raises:
+            CancelledError: it was ended over there.
+        """
+        assert self._task is not None, "what has ended has begun"
+        if self._task.cancelled():
+            raise CancelledError
+        return self._task.result()
 
 
-async def _on_asyncio(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Do the work in the caller's context, but for one variable: in which the caller's loop may be named."""
+def _context() -> Context:
+    """The caller's context, but for one variable: in which the caller's loop may be named."""
+    context = copy_context()
     library: Any = getattr(sys.modules.get("sniffio"), "current_async_library_cvar", None)
     if library is not None:
-        library.set("asyncio")
-    return await work()
+        context.run(library.set, "asyncio")
+    return context
 
 
 async def _wind_up(farewell: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -28,9 +28,9 @@ from crewgraph.errors import (
 )
 from crewgraph.errors.root import in_words
 from crewgraph.llm.gate import gate_of
-from crewgraph.llm.intercept import Answer, Asked, Outcome, intercepted
+from crewgraph.llm.intercept import Answer, Asked, Outcome, intercepted, standing
 from crewgraph.llm.port import LLM, Reply, Request
-from crewgraph.llm.price import estimate, priced
+from crewgraph.llm.price import estimate, priced, with_counts
 from crewgraph.policy import Policy
 from crewgraph.scope import Scope
 from crewgraph.trace import ModelCallFailed, ModelCallFinished, ModelCallStarted, ModelText
@@ -92,20 +92,22 @@ class Attempt:
             CrewgraphError: nothing was called: a budget has no room, a cassette no answer.
             BudgetExceeded: the answer was cut short by what the budget had left.
         """
-        asked = Asked(
+        try:
+            outcome = await (intercepted(self._asked()) if standing() else self._called())
+        except BaseException as error:
+            if self.is_told:  # cancelled, or not recorded: the provider may have worked all the same
+                self.scope.tell(self._failed(error, self.took or self._failed_usage(error)))
+            raise
+        return self._concluded(outcome)
+
+    def _asked(self) -> Asked:
+        return Asked(
             llm=self.llm,
             request=self.request,
             proceed=self._called,
             counted=self._counted,
             has_begun=lambda: self.is_told,
         )
-        try:
-            outcome = await intercepted(asked)
-        except BaseException as error:
-            if self.is_told:  # cancelled, or not recorded: the provider may have worked all the same
-                self.scope.tell(self._failed(error, self.took or self._failed_usage(error)))
-            raise
-        return self._concluded(outcome)
 
     def _concluded(self, outcome: Outcome) -> Reply:
         """Charge what became of it, and tell it."""
@@ -139,7 +141,7 @@ class Attempt:
     async def _counted(self, answer: Answer) -> Outcome:
         """A recorded answer: it passes the budgets as the first one did, and a cancelled one is an attempt too."""
         reserved = await reserve(self.scope.meters, self._estimate(), model=self.llm.model)
-        spent = UsageMetrics()
+        spent = UsageMetrics.nothing()
         try:
             outcome = await answer()
             reserved.begin()
@@ -161,7 +163,7 @@ class Attempt:
         """Ask under budgets and limits; what that took comes with the answer."""
         want = self._estimate()
         reserved = await reserve(self.scope.meters, want, model=self.llm.model)
-        gate, spent = gate_of(self.llm), UsageMetrics()
+        gate, spent = gate_of(self.llm), UsageMetrics.nothing()
         try:
             entered = await gate.enter(self.policy.limit, want.tokens, self.scope.shared)
             try:
@@ -220,8 +222,9 @@ class Attempt:
         if not isinstance(reply, Reply):
             kind = type(reply).__name__
             raise ModelAnswerInvalid(f"{model}: complete() returned a {kind}, not a Reply(text=…)", model=model)
-        text, usage = cast("Any", reply.text), cast("Any", reply.usage)  # a model of the user's may say None
-        return replace(reply, text=text or "", usage=_summed(usage or UsageMetrics()))
+        text, told = cast("Any", reply.text), cast("Any", reply.usage)  # a model of the user's may say None
+        usage = _summed(told or UsageMetrics.nothing())
+        return reply if usage is told and text is not None else replace(reply, text=text or "", usage=usage)
 
     def _checked(self, reply: Reply, request: Request) -> Reply:
         """The reply, if it is an answer at all."""
@@ -262,14 +265,13 @@ class Attempt:
 
     def _priced(self, reply: Reply) -> UsageMetrics:
         """What a reply took, with its cost where that is known."""
-        usage = reply.usage.model_copy(update={"successful_requests": 1, "failed_requests": 0})
-        return priced(usage, self.llm, cost=reply.cost)
+        return priced(reply.usage, self.llm, cost=reply.cost, successful_requests=1, failed_requests=0)
 
     def _failed_usage(self, error: BaseException) -> UsageMetrics:
         """What a failed attempt took; where it may have been paid for and nothing is said, the cost is unknown."""
         told = getattr(error, "usage", None)
-        usage = _summed(told) if isinstance(told, UsageMetrics) else UsageMetrics()
-        usage = usage.model_copy(update={"successful_requests": 0, "failed_requests": 1})
+        usage = _summed(told) if isinstance(told, UsageMetrics) else UsageMetrics.nothing()
+        usage = with_counts(usage, successful_requests=0, failed_requests=1)
         not_asked = isinstance(error, CrewgraphError) and not isinstance(error, ModelError)
         refused = not_asked or isinstance(error, NEVER_PAID) or getattr(error, "status", None) is not None
         is_priced = usage.picodollars or usage.unpriced_requests
@@ -326,7 +328,7 @@ class Attempt:
 def _summed(usage: UsageMetrics) -> UsageMetrics:
     """The usage of one call, with the total of its tokens where only the parts are told."""
     total = usage.total_tokens or usage.prompt_tokens + usage.completion_tokens
-    return usage.model_copy(update={"total_tokens": total})
+    return usage if total == usage.total_tokens else with_counts(usage, total_tokens=total)
 
 
 def _fields(event: ModelCallStarted) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterable
 
@@ -64,6 +66,12 @@ TWO_LOGINS = (
 )
 """In place of the transport's words."""
 
+NO_FILES = (
+    "this process has no room for another connection: each call under way takes one of the files that it may have open. "
+    "hint: allow more (ulimit -n 8192), or fewer calls at a time: Policy(limit=Limit(concurrency=…)), max_concurrency=…"
+)
+"""In place of the system's words."""
+
 SHORTER = (
     "hint: the conversation is longer than the model can read; give the task less to read (shorter inputs, or "
     "context=[…] with the tasks it needs), or take a model that reads more"
@@ -102,6 +110,8 @@ def failure(
     """
     if issubclass(kind, ModelAccessDenied | ModelRateLimited | ModelRejected) and _is_unpaid(said, wait):
         kind = ModelQuotaExceeded
+    if status is None and os.strerror(errno.EMFILE) in reason:
+        reason = NO_FILES
     answered = f" (HTTP {status})" if status else ""
     short = reason if len(reason) <= MAX_REASON else reason[: MAX_REASON - 1] + "…"
     told = kind(f"{model}{answered}: {_masked(short, secrets)}", model=model, status=status, retry_after=wait)

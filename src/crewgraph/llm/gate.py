@@ -16,7 +16,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 
@@ -58,8 +58,15 @@ class Turn:
     limit: Limit
     tokens: int
     limits: SharedLimits | None
-    bell: Bell = field(default_factory=Bell)
     shared: SharedCall | None = None
+    _bell: Bell | None = None
+
+    @property
+    def bell(self) -> Bell:
+        """Rings when it is worth looking again; made for those who wait, who are few."""
+        if self._bell is None:
+            self._bell = Bell()
+        return self._bell
 
 
 class Log:
@@ -193,7 +200,8 @@ class Gate:
                 self._log.correct(entered, tokens)
         if entered.shared is not None:
             entered.shared.end(tokens)
-        self._wake_first()
+        if self._queue:
+            self._wake_first()
 
     def close_for(self, seconds: float, shared: SharedLimits | None = None) -> None:
         """Let nobody through for a while, because the provider said so; nor in other processes, where they share limits."""

@@ -14,7 +14,7 @@ from crewgraph.errors import ModelError
 from crewgraph.llm.port import LLM, Reply, Request
 from crewgraph.usage import UsageMetrics
 
-__all__ = ["Answer", "Asked", "Interceptor", "Outcome", "enter", "intercepted", "intercepting", "leave"]
+__all__ = ["Answer", "Asked", "Interceptor", "Outcome", "enter", "intercepted", "intercepting", "leave", "standing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Outcome:
     """
 
     result: Reply | ModelError
-    usage: UsageMetrics = field(default_factory=UsageMetrics)
+    usage: UsageMetrics = field(default_factory=UsageMetrics.nothing)
     source: str | None = None
 
 
@@ -112,9 +112,15 @@ def intercepting(interceptor: Interceptor, *, everywhere: bool = False) -> Gener
         leave(interceptor, everywhere=everywhere)
 
 
+def standing() -> tuple[Interceptor, ...]:
+    """Who stands before all models here, the first first."""
+    here = _here.get()
+    return (*_everywhere, *here) if here else _everywhere
+
+
 async def intercepted(asked: Asked) -> Outcome:
     """What becomes of a call: the answer of the first who has one."""
-    return await _through((*_everywhere, *_here.get()), asked)
+    return await _through(standing(), asked)
 
 
 async def _through(chain: tuple[Interceptor, ...], asked: Asked) -> Outcome:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from crewgraph.usage import UsageMetrics
 
-__all__ = ["LLM", "Message", "Reply", "Request", "Role", "ToolCall", "ToolChoice", "ToolSpec", "json_schema"]
+__all__ = ["LLM", "Message", "Reply", "Request", "Role", "ToolCall", "ToolChoice", "ToolSpec", "by", "json_schema"]
 
 Role = Literal["system", "user", "assistant", "tool"]
 ToolChoice = Literal["auto", "none", "required"]
@@ -97,11 +97,23 @@ class Reply:
     """
 
     text: str = ""
-    usage: UsageMetrics = field(default_factory=UsageMetrics)
+    usage: UsageMetrics = field(default_factory=UsageMetrics.nothing)
     finish_reason: str | None = None
     calls: tuple[ToolCall, ...] = ()
     cost: float | None = None
     model: str | None = None
+
+
+def by(model: str, reply: Reply) -> Reply:
+    """The reply, with who gave it. As ``replace`` would make it, which takes three times as long."""
+    return Reply(
+        text=reply.text,
+        usage=reply.usage,
+        finish_reason=reply.finish_reason,
+        calls=reply.calls,
+        cost=reply.cost,
+        model=model,
+    )
 
 
 @runtime_checkable

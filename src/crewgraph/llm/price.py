@@ -18,9 +18,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crewgraph.budget import Estimate
 from crewgraph.llm.port import Request, json_schema
-from crewgraph.usage import UsageMetrics, picodollars
+from crewgraph.usage import UsageMetrics, built, picodollars
 
-__all__ = ["FREE", "Price", "count_tokens", "estimate", "listed", "listed_price", "price_of", "priced", "table"]
+__all__ = [
+    "FREE",
+    "Price",
+    "count_tokens",
+    "estimate",
+    "listed",
+    "listed_price",
+    "price_of",
+    "priced",
+    "table",
+    "with_counts",
+]
 
 _log = logging.getLogger("crewgraph.llm")
 
@@ -73,7 +84,12 @@ def price_of(llm: object) -> Price | None:
     return price if isinstance(price, Price) else None
 
 
-def priced(usage: UsageMetrics, llm: object, *, cost: float | None = None) -> UsageMetrics:
+def with_counts(usage: UsageMetrics, **counts: int) -> UsageMetrics:
+    """A copy of a usage with other counts: as ``model_copy``, which takes five times as long; every call makes several."""
+    return built(type(usage), usage.model_fields_set | counts.keys(), usage.__dict__ | counts)
+
+
+def priced(usage: UsageMetrics, llm: object, *, cost: float | None = None, **counts: int) -> UsageMetrics:
     """The usage of one call with its cost: the model's own figure, else by its price, else counted as unknown.
 
     A model that reports no tokens, or only their total, has a cost that nobody can work out; it is not 0.
@@ -82,6 +98,7 @@ def priced(usage: UsageMetrics, llm: object, *, cost: float | None = None) -> Us
         usage: what the call took.
         llm: who was called.
         cost: USD, where the model says so itself; what is no amount of money counts as not said.
+        counts: what else is put right in the copy.
     """
     price, spent = price_of(llm), None
     tokens = (usage.prompt_tokens, usage.completion_tokens, usage.cached_prompt_tokens)
@@ -89,8 +106,8 @@ def priced(usage: UsageMetrics, llm: object, *, cost: float | None = None) -> Us
         spent = picodollars(cost)
     elif price is not None and (price.is_free or (any(tokens[:2]) and min(tokens) >= 0)):
         spent = 0 if price.is_free else price.picodollars(usage)
-    known = {"picodollars": spent, "unpriced_requests": 0}
-    return usage.model_copy(update=known if spent is not None else {"picodollars": 0, "unpriced_requests": 1})
+    is_unknown = spent is None
+    return with_counts(usage, **counts, picodollars=spent or 0, unpriced_requests=int(is_unknown))
 
 
 @cache
@@ -135,19 +152,19 @@ def _rate(row: Mapping[str, Any], name: str) -> float | None:
 
 def count_tokens(text: str) -> int:
     """About how many tokens a text has: rather too many than too few."""
-    return len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN + 1
+    length = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))  # long texts are not copied
+    return length // BYTES_PER_TOKEN + 1
 
 
 def estimate(llm: object, request: Request) -> Estimate:
     """The most that a request is expected to take."""
-    said = sum(
-        PER_MESSAGE + count_tokens(each.content) + sum(count_tokens(call.arguments) for call in each.calls)
-        for each in request.messages
-    )
-    tools = sum(
-        count_tokens(json.dumps([tool.name, tool.description, dict(tool.parameters)], default=str))
-        for tool in request.tools
-    )
+    said = tools = 0
+    for each in request.messages:
+        said += PER_MESSAGE + count_tokens(each.content)
+        for call in each.calls:
+            said += count_tokens(call.arguments)
+    for tool in request.tools:
+        tools += count_tokens(json.dumps([tool.name, tool.description, dict(tool.parameters)], default=str))
     shape = count_tokens(json_schema(request.schema)) if request.schema else 0
     most = getattr(llm, "max_tokens", None)
     price = price_of(llm)

@@ -167,11 +167,13 @@ class RemoteLLM(ABC):
             RealCallForbidden: this is a test that must not call a model.
         """
         await self.prepare()  # before the clock starts
-        seconds = self._seconds()
+        thread, seconds = thread_named(self.thread), self._seconds()
+        answer, receive = partial(self._answer, request), request.on_text or _nobody
         try:
+            if seconds >= NO_LIMIT:
+                return await thread.stream(answer, receive)
             with anyio.CancelScope(deadline=anyio.current_time() + seconds):
-                thread = thread_named(self.thread)
-                return await thread.stream(partial(self._answer, request), request.on_text or _nobody)
+                return await thread.stream(answer, receive)
         except CancelledError as error:
             raise ModelUnavailable(f"{self.model}: {self.closed}", model=self.model) from error
         raise ModelTimeout(f"{self.model}: no answer within {seconds:g} s", model=self.model)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crewgraph.llm.port import Message, Request, ToolCall, ToolSpec
+from crewgraph.llm.price import with_counts
 from crewgraph.usage import UsageMetrics
 
 __all__ = ["calls_of", "messages", "numbered", "refusal_of", "tools", "usage_of"]
@@ -82,7 +83,8 @@ def usage_of(reported: Any) -> UsageMetrics:
     """Tokens as the provider reports them; nothing where it reports none."""
     details = getattr(reported, "prompt_tokens_details", None)
     prompt, completion = _count(reported, "prompt_tokens"), _count(reported, "completion_tokens")
-    return UsageMetrics(
+    return with_counts(
+        UsageMetrics.nothing(),
         total_tokens=_count(reported, "total_tokens") or prompt + completion,
         prompt_tokens=prompt,
         cached_prompt_tokens=_count(details, "cached_tokens"),

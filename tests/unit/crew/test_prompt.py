@@ -86,3 +86,22 @@ def test_fence_cannot_be_closed(text: str) -> None:
 def test_context_is_no_template() -> None:
     """A placeholder in an earlier text is text."""
     assert "{topic}" in prompt(Task(description="Go on."), context=[("crew 'b'", "{topic}")])[1]
+
+
+def test_value_that_has_no_text() -> None:
+    """A value that fails as text fails as what it is, also where it looks as if a value were missing."""
+
+    class Odd:
+        def __str__(self) -> str:
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        prompt(Task(description="Describe {topic}."), Handoff({"who": "Senior", "topic": Odd()}))
+
+
+def test_coworkers() -> None:
+    """Placeholders of coworkers, whose texts are filled when they are asked, are missed before anybody is asked."""
+    boss = Agent(role="Boss", allow_delegation=True)
+    jobs = assign([Task(description="x", agent=boss)], [boss, Agent(role="{who}")], llm=None)
+    with pytest.raises(TemplateError, match="who"):
+        briefs(jobs, Handoff())

@@ -46,6 +46,14 @@ async def test_text() -> None:
     assert (task.agent, task.model, task.output_format, task.repaired) == ("Clerk", "recorder", OutputFormat.RAW, False)
 
 
+async def test_as_if_validated() -> None:
+    """The output, which is put together without validation, is the one that validation would make."""
+    output = await crew(Task(description="hi"), llm=Recorder("hello")).kickoff_async()
+    again = CrewOutput(**dict(output))
+    assert (output, output.model_fields_set) == (again, again.model_fields_set)
+    assert output.model_dump() == again.model_dump()
+
+
 async def test_pydantic() -> None:
     """With output_pydantic the answer is a model; the text stays what the model wrote."""
     done = await crew(Task(description="a", output_pydantic=Verdict), llm=Recorder(f"```\n{GOOD}\n```")).kickoff_async()

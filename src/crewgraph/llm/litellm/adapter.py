@@ -26,10 +26,15 @@ from crewgraph.llm.wire import calls_of, messages, numbered, refusal_of, tools, 
 
 __all__ = ["LiteLLM", "close"]
 
+UNLIMITED = "1000000"
+"""Connections; 0 would be taken as not said, and 100 be the most."""
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches a price table, for 8 s where nobody answers
     "LITELLM_MODE": "PRODUCTION",  # else the import loads .env files into os.environ
     "LITELLM_OFFLINE_MODE": "true",
+    # limits are the gate's business: else calls beyond 500 to a host wait in litellm, where the clock of the call runs
+    "AIOHTTP_CONNECTOR_LIMIT": UNLIMITED,
+    "AIOHTTP_CONNECTOR_LIMIT_PER_HOST": UNLIMITED,
 }
 """Read by litellm while it is imported; what the user has set is left alone."""
 
@@ -80,8 +85,8 @@ class LiteLLM(RemoteLLM):
             ModelError: litellm cannot be imported.
         """
         check(self.model)
-        try:
-            await thread_named(self.thread).run(_imported)
+        try:  # in the thread only where that takes long: to go there takes more than all the rest
+            await (_imported() if _is_ready else thread_named(self.thread).run(_imported))
         except ImportError as error:
             message = f"{self.model}: litellm cannot be imported: {error}. hint: install it anew"
             raise ModelError(message, model=self.model) from error
@@ -190,9 +195,14 @@ def _litellm() -> Any:
     return litellm
 
 
+_is_ready = list[bool]()
+"""Not empty when litellm was imported once."""
+
+
 async def _imported() -> None:
     _litellm()
     _hush()
+    _is_ready[:] = [True]
 
 
 _hushed = list[Any]()

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from crewgraph.llm.offline.schema import made_up
 from crewgraph.llm.offline.tools import chosen, made, results, since_user
 from crewgraph.llm.port import Reply, Request, ToolCall, json_schema
-from crewgraph.llm.price import FREE
+from crewgraph.llm.price import FREE, with_counts
 from crewgraph.outputs import UsageMetrics
 
 __all__ = ["OfflineLLM", "Rule", "Scripted"]
@@ -232,7 +232,9 @@ def _usage(request: Request, answer: Reply) -> UsageMetrics:
     tools = sum(len(tool.description) + len(json.dumps(dict(tool.parameters), default=str)) for tool in request.tools)
     prompt = sum(4 + length // CHARACTERS for length in written) + tools // CHARACTERS
     completion = 1 + (len(answer.text) + _length(answer.calls)) // CHARACTERS
-    return UsageMetrics(total_tokens=prompt + completion, prompt_tokens=prompt, completion_tokens=completion)
+    return with_counts(
+        UsageMetrics.nothing(), total_tokens=prompt + completion, prompt_tokens=prompt, completion_tokens=completion
+    )
 
 
 def _length(calls: Sequence[ToolCall]) -> int:

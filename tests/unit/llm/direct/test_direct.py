@@ -6,14 +6,21 @@ import enum
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import anyio
 import pytest
 from pydantic import BaseModel, Field
 
-from crewgraph import Agent, Crew, Task
-from crewgraph.errors import ModelAccessDenied, ModelAnswerInvalid, ModelError, ModelRateLimited, ModelRejected
+from crewgraph.errors import (
+    ModelAccessDenied,
+    ModelAnswerInvalid,
+    ModelError,
+    ModelRateLimited,
+    ModelRejected,
+    ModelUnavailable,
+)
 from crewgraph.llm import DirectLLM, Message, Request, resolve
 from crewgraph.llm.direct import http
 from crewgraph.llm.direct.adapter import OPENAI
@@ -93,44 +100,23 @@ def test_price() -> None:
     assert DirectLLM("of-my-own").price is None
 
 
-def test_connections_are_used_again() -> None:
-    """Two kickoffs, each with an event loop of its own, use one connection."""
-    connections, body = list[Any](), json.dumps({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]})
-
-    async def serve(stream: Any) -> None:
-        connections.append(stream)
-        async with stream:
-            with_body = head(200, len(body)).replace(b"connection: close\r\n", b"") + body.encode()
-            while data := await _request(stream):
-                assert data
-                await stream.send(with_body)
-
-    with anyio.from_thread.start_blocking_portal() as portal:
-        listener = portal.call(lambda: anyio.create_tcp_listener(local_host="127.0.0.1"))
-        serving = portal.start_task_soon(listener.serve, serve)
-        port = listener.extra(anyio.abc.SocketAttribute.local_port)
-        llm = DirectLLM("m", base_url=f"http://127.0.0.1:{port}/v1")
-        crew = Crew(agents=[Agent(role="A", llm=llm)], tasks=[Task(description="hi")])
-        assert [crew.kickoff().raw for _ in range(2)] == ["hi", "hi"]
-        http.close()
-        serving.cancel()
-        portal.call(listener.aclose)
-    assert len(connections) == 1
-
-
-async def _request(stream: Any) -> bytes:
-    """The next request on a connection; nothing where it is closed."""
-    data = b""
-    try:
-        while b"\r\n\r\n" not in data:
-            data += await stream.receive()
-        top, _, rest = data.partition(b"\r\n\r\n")
-        length = int(top.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        while len(rest) < length:
-            rest += await stream.receive()
-    except anyio.EndOfStream:
-        return b""
-    return rest
+async def test_proxy(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The proxy of the environment is asked, as it is named at the time, and nothing that is said of the host for others."""
+    for name in http.PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    llm = DirectLLM("m", base_url="http://127.0.0.1:9/v1", api_key="k")
+    with pytest.raises(ModelUnavailable):
+        await llm.complete(HI)
+    monkeypatch.setenv("HTTP_PROXY", server.url.replace("http://", "http://user:word@").removesuffix("/v1"))
+    assert (await llm.complete(HI)).text == "hello"
+    assert server.headers[0].startswith("post http://127.0.0.1:9/v1/chat/completions http/1.1")
+    assert "authorization: bearer k" in server.headers[0]
+    assert "proxy-authorization: basic " in server.headers[0]
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with pytest.raises(ModelUnavailable):
+        await llm.complete(HI)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
