@@ -192,3 +192,11 @@ def test_colour_is_for_terminals(wrong, monkeypatch):
     assert "\x1b[31m" in CliRunner().invoke(cli, ["check", "wrong:flow"], color=True).stdout
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in CliRunner().invoke(cli, ["check", "wrong:flow"]).stdout
+
+
+def test_an_ignored_node_that_is_not_there_is_told(crewgraph, doubtful):
+    """An option that ignores nothing would hide a slip."""
+    done = crewgraph("check", "doubtful.py:flow", "--ignore", "CG201:aa", "--strict")
+    assert done.exit_code == 3
+    assert 'CG601 useless-ignore: Ignore("CG201", node="aa") matches no finding' in done.stdout
+    assert crewgraph("check", "doubtful.py:flow", "--ignore", "CG201:a", "--strict").exit_code == 0
