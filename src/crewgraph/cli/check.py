@@ -95,7 +95,7 @@ def _checked(
         raise Mistake(str(error)) from None
     try:
         loaded = load(target, names=names, projects="all")
-    except PipelineInvalid as error:  # a document that says no pipeline
+    except PipelineInvalid as error:  # a document that says no pipeline, or code that cannot build one
         return Target(target, Pipeline()), Findings(error.findings)
     if loaded.project is not None:
         keys = None if inputs is None else [key for each in inputs.split(",") if (key := each.strip())]
