@@ -232,6 +232,8 @@ def test_paper_is_white_and_holds_what_a_list_scrolls_to(opened, many):
     assert page.locator("html").get_attribute("data-theme") == "light"
     assert not page.locator("#theme").is_visible()
     assert not page.locator("#search").is_visible()
+    assert page.locator("#columns button").first.is_visible()
+    assert page.locator("#error-list .mistake").first.is_visible()
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert rows.count() < 50
