@@ -138,9 +138,9 @@ class Follower:
         return was != ended
 
     def under_way(self, most: int) -> list[tuple[float, Record]]:
-        """The first runs that somebody is at work on: when each began, and what of it is kept."""
+        """The first runs that somebody is at work on, then those that wait: when each began, and what of it is kept."""
         with opened_source(self._where) as source:
-            if not source.is_at_work():
-                return []
-            definitions, runs = Definitions(source), runs_in(source, key=self._key, status="running", most=most)
-            return [(run.began, stored_record(source, run, definitions)) for run in runs]
+            definitions, found = Definitions(source), list[StoredRun]()
+            for status in ("running", "waiting") if source.is_at_work() else ("waiting",):
+                found += runs_in(source, key=self._key, status=status, most=most - len(found))
+            return [(run.began, stored_record(source, run, definitions)) for run in found]

@@ -48,11 +48,12 @@ class _Bar:
 
 @dataclass(slots=True)
 class _Open:
-    """A run that is under way."""
+    """A run that has not ended: one that is under way, or one that waits and stands still at ``until``."""
 
     label: str
     started: float
     bars: dict[str, _Bar] = field(default_factory=dict[str, _Bar])
+    until: float | None = None
 
 
 class Board(Fold):
@@ -185,6 +186,7 @@ class Board(Fold):
 
     def _open_row(self, index: int, run: _Open, now: float) -> list[Any]:
         numbers, origin = self.sheet.compact.nodes, self.sheet.compact.since(run.started)
+        status, now = ("running", now) if run.until is None else ("waiting", run.until)
         bars = [
             [
                 numbers.setdefault(node, len(numbers)),
@@ -199,7 +201,7 @@ class Board(Fold):
             ]
             for node, bar in run.bars.items()
         ]
-        return [index, run.label, "running", None, origin, round((now - run.started) * MILLI), None, bars]
+        return [index, run.label, status, None, origin, round((now - run.started) * MILLI), None, bars]
 
 
 def _open_of(began: float, record: Record) -> _Open:
@@ -214,4 +216,5 @@ def _open_of(began: float, record: Record) -> _Open:
         for span in record.spans
         if span.started
     }
-    return _Open(label_of(record), began, bars)
+    lasts = [bar.ended or bar.started for bar in bars.values()]
+    return _Open(label_of(record), began, bars, max(began, *lasts) if record.status == "waiting" else None)

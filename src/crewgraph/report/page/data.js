@@ -45,10 +45,12 @@ async function readRows() {
   parts.flat().forEach(take);
 }
 
+const isOpen = (run) => Boolean(run) && run.place === undefined; // it has not ended, and only its row is known
+
 let lastPart = { place: -1, runs: [] }; // one part of the details is kept unpacked
 
 async function detailsOf(run) {
-  if (run.status === "running") {
+  if (isOpen(run)) {
     const spans = run.bars.map((bar) => ({ ...bar, kind: nodes[bar.node].kind, route: bar.route ?? undefined, usage: { total_tokens: bar.prompt } }));
     return { spans, texts: [], error: null, inputs: {} };
   }
