@@ -219,6 +219,27 @@ def test_a_thousand_inputs_are_rows_when_they_are_seen(opened, many):
     expect(page.locator("#pane")).to_contain_text("Publish of <i>Solar canopy permits</i>")
 
 
+def test_paper_is_white_and_holds_what_a_list_scrolls_to(opened, many):
+    """The first five hundred rows of it, and no button; afterwards the page is as it was."""
+    page = opened(many, color_scheme="dark")
+    page.click("#theme")
+    page.click("#theme")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    rows = page.locator("#rows .row")
+    assert rows.count() == 500
+    assert rows.nth(499).bounding_box()["y"] < page.locator("#legend").bounding_box()["y"]
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    assert not page.locator("#theme").is_visible()
+    assert not page.locator("#search").is_visible()
+    assert page.locator("#columns button").first.is_visible()
+    assert page.locator("#error-list .mistake").first.is_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert rows.count() < 50
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
 def crew_of(*, output=None, status="ok", **usage):
     """A span of Intake with two tasks that have no names and one agent."""
     calls = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import UTC, datetime
 
@@ -122,3 +123,33 @@ def test_what_is_followed_is_selected(page, watch):
     for record in records(2):
         watch.board.take(record)
     expect(page.locator("#trace-hint")).to_have_text("#1 Bank merger rumour")
+
+
+def test_a_run_that_waits_is_told(page, watch):
+    """It is no row of a run that has ended: only what it did so far is known."""
+    first, second = records(2)
+    watch.board.take(second)
+    watch.board.look([(1795858200.0, dataclasses.replace(first, status="waiting"))], 2)
+    row = page.locator("#rows .row", has_text="Solar canopy permits")
+    expect(row).to_contain_text("waiting")
+    row.click()
+    expect(page.locator("#tree")).to_contain_text("Intake")
+    expect(page.locator("#trace-hint")).to_have_text("#0 Solar canopy permits")
+
+
+def test_the_row_below_the_mouse_stays_there(page, watch):
+    """While others come in before it."""
+    every = list(records(40))
+    for record in every[20:]:
+        watch.board.take(record)
+    expect(page.locator("#inputs-hint")).to_contain_text("20 ·")
+    row = page.locator("#rows-8")
+    row.scroll_into_view_if_needed()
+    box = row.bounding_box()
+    page.mouse.move(box["x"] + 80, box["y"] + 12)
+    below = f"document.elementFromPoint({box['x'] + 80}, {box['y'] + 12}).closest('.row').textContent"
+    assert page.evaluate(below).startswith("28")
+    for record in every[:20]:
+        watch.board.take(record)
+    expect(page.locator("#inputs-hint")).to_contain_text("40 ·")
+    assert page.evaluate(below).startswith("28")

@@ -73,7 +73,7 @@ def store_options(command: C) -> C:
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
 @store_options
 def resume(runs: tuple[str, ...], **options: Any) -> None:
-    """Go on with runs that have not ended: killed, cancelled, stopped by a budget, or waiting for what is decided by now.
+    """Go on with runs that have not ended. They were killed, cancelled or stopped by a budget, or wait for what is decided by now.
 
     RUN is the id of a run or the beginning of one; without any, all that have not ended go on. Results and exit codes
     are those of run, for these runs only.
@@ -86,7 +86,7 @@ def resume(runs: tuple[str, ...], **options: Any) -> None:
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
 @store_options
 def retry(runs: tuple[str, ...], **options: Any) -> None:
-    """Try runs that failed once more: what failed runs again, and everything that is kept is read.
+    """Try runs that failed once more. What failed runs again, and everything that is kept is read.
 
     RUN is the id of a run or the beginning of one; without any, all that failed are tried again. Results and exit codes
     are those of run, for these runs only.
@@ -110,7 +110,7 @@ def retry(runs: tuple[str, ...], **options: Any) -> None:
 @click.option("--id", "own", metavar="NEW", help="The id of the new run; else RUN~1, RUN~2 and so on.")
 @store_options
 def fork(run: str, *, at: str | None, given: tuple[str, ...], own: str | None, **options: Any) -> None:
-    """Make a new run of RUN, with other inputs or after an edit; the old one stays as it is.
+    """Make a new run of an old one, with other inputs or after an edit. RUN stays as it is.
 
     What lies above NODE keeps what it gave, whatever has changed since; NODE and what lies below it run anew. Results and
     exit codes are those of run.

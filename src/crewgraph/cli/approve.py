@@ -21,7 +21,7 @@ __all__ = ["approve", "reject", "waiting"]
 @click.argument("store", envvar="CREWGRAPH_STORE", metavar="STORE")
 @click.option("--json", "is_json", is_flag=True, help="Print a JSON object for each, with whole values.")
 def waiting(store: str, *, is_json: bool) -> None:
-    """Show what the approvals in STORE ask, the oldest question first.
+    """Show what approvals in STORE ask, the oldest question first.
 
     Also those that were decided and have not gone on since.
     """
@@ -82,7 +82,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_options
 def approve(run: str, **options: Any) -> None:
-    """Approve what RUN waits for: the id of a run as `crewgraph waiting` shows it, or a beginning of it.
+    """Approve what RUN waits for. RUN is the id of a run as `crewgraph waiting` shows it, or a beginning of it.
 
     It works while others write to the store. In a database a worker goes on at once; for a file it is told which command
     goes on, and the line that ran it does so too.
@@ -93,7 +93,7 @@ def approve(run: str, **options: Any) -> None:
 @click.command()
 @_options
 def reject(run: str, **options: Any) -> None:
-    """Reject what RUN waits for: the id of a run as `crewgraph waiting` shows it, or a beginning of it.
+    """Reject what RUN waits for. RUN is the id of a run as `crewgraph waiting` shows it, or a beginning of it.
 
     It works while others write to the store. In a database a worker goes on at once; for a file it is told which command
     goes on, and the line that ran it does so too.

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from crewgraph.cli.files import names_option
+from crewgraph.cli.files import is_file_target, names_option
 from crewgraph.cli.findings import echo_findings, plain, summary
 from crewgraph.cli.github import findings_github
 from crewgraph.cli.records import findings_json
@@ -20,6 +20,7 @@ from crewgraph.cli.trouble import Exit, Mistake
 from crewgraph.compiler import analyse
 from crewgraph.compiler.verdict import strict_in
 from crewgraph.diagnostics import Findings, Ignore, Severity, counted, strict_of
+from crewgraph.document.lines import located
 from crewgraph.errors import PipelineInvalid
 from crewgraph.syntax import Pipeline
 
@@ -94,7 +95,7 @@ def _checked(
         raise Mistake(str(error)) from None
     try:
         loaded = load(target, names=names, projects="all")
-    except PipelineInvalid as error:  # a document that says no pipeline
+    except PipelineInvalid as error:  # a document that says no pipeline, or code that cannot build one
         return Target(target, Pipeline()), Findings(error.findings)
     if loaded.project is not None:
         keys = None if inputs is None else [key for each in inputs.split(",") if (key := each.strip())]
@@ -102,7 +103,8 @@ def _checked(
     if inputs is not None:
         raise Mistake("--inputs is for crewAI projects. hint: a pipeline declares them, Pipeline(…, inputs=Model)")
     together = strict_of(strict_in(loaded.pipeline), asked)
-    return loaded, analyse(loaded.pipeline, ignore=ignore, strict=together)[1]
+    findings = analyse(loaded.pipeline, ignore=ignore, strict=together)[1]
+    return loaded, located(findings, Path(target)) if is_file_target(target) else findings
 
 
 def _ignore(text: str) -> Ignore:

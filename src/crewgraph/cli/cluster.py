@@ -50,7 +50,7 @@ store_option = click.option(
 @click.command()
 @store_option
 def migrate(*, store: str) -> None:
-    """Make the tables of a cluster in a database, or bring them up to date.
+    """Make the tables of a cluster, or bring them up to date.
 
     Once for each release, before its workers start; doing it again changes nothing.
     """
@@ -85,7 +85,7 @@ def migrate(*, store: str) -> None:
     help="Seconds of silence after which another worker is taken for dead.",
 )
 def worker(targets: Sequence[str], *, store: str, concurrency: int, grace: float, dead_after: float) -> None:
-    """Execute runs that were submitted to a database, until it is stopped.
+    """Execute runs that were submitted, until it is stopped.
 
     Start as many as wanted, on as many machines. Ctrl-C and SIGTERM let runs at work end; others continue what is left.
     Schedules of its pipelines are served, too.
@@ -126,7 +126,7 @@ def _say(told: str) -> None:
 @store_option
 @click.option("--id-column", metavar="KEY", help="The key whose value tells the inputs apart.")
 def submit(target: str, file: Path, *, store: str, id_column: str | None) -> None:
-    """Give the inputs in FILE to the workers of a database, and return at once.
+    """Give inputs to the workers of a database. It returns at once.
 
     The same file again submits what has not ended well, and nothing twice.
     """
@@ -181,7 +181,7 @@ def hand_over(
 @store_option
 @key_option
 def cancel(runs: Sequence[str], *, store: str, key: str | None) -> None:
-    """Cancel runs that have not ended: RUN is an id, or the beginning of one."""
+    """Cancel runs that have not ended. RUN is an id, or the beginning of one."""
     from crewgraph.cluster.submit import cancel_runs
 
     with opened_source(store) as source:

@@ -20,7 +20,7 @@ __all__ = ["convert"]
 @click.option("-o", "--output", metavar="FILE", help="Where to: .yaml, .yml or .json; - is standard output, in YAML.")
 @names_option
 def convert(target: str, *, output: str | None, names: tuple[str, ...]) -> None:
-    """Write a pipeline as a document: data, with code by its names in the module of TARGET and in others.
+    """Write a pipeline as a document. It is data, with code by its names in the module of TARGET and in others.
 
     Of a crewAI project what its files of YAML say is written. Tools, models and shapes that they name stay names, to be
     given with --names where the document is used; what stands in the code alone is not in the document.

@@ -34,7 +34,7 @@ KILO = 1024
 @key_option
 @click.option("--dry-run", is_flag=True, help="Remove nothing, and say what would be.")
 def gc(store: str, *, older: str, status: str, key: str | None, dry_run: bool) -> None:
-    """Remove runs that ended long ago from a store, and give the space back.
+    """Remove runs that ended long ago, and give their space back.
 
     Runs that have not ended, or that wait for a decision, stay however old they are. Attempts that a later one has replaced
     go too, versions of pipelines of which no run is left, and all but the last 100 ticks of each schedule. Nobody else may write to a file meanwhile; in a database

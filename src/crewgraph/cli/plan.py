@@ -62,7 +62,7 @@ def plan(  # noqa: PLR0913 - one for each option
     max_usd: float | None,
     as_json: bool,
 ) -> None:
-    """Say what a kickoff would take: calls, tokens, USD and time, by node and route. Nothing is called.
+    """Say what a kickoff would take, without any call. It tells calls, tokens, USD and time, by node and route.
 
     The inputs come from FILE (.jsonl .ndjson .json .csv, or - for standard input) and --input; without any, one input is
     planned of which nothing is known.

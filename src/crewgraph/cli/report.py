@@ -41,7 +41,7 @@ def report(
     key: str | None,
     is_opened: bool,
 ) -> None:
-    """Make the report of the runs in SOURCE: a store, or what crewgraph run … --trace FILE has written.
+    """Make the report of the runs in SOURCE. That is a store, or what crewgraph run … --trace FILE has written.
 
     The report is one page that needs no network: graph, timeline, the trace of every run, errors, and cost.
     """

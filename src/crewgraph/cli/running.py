@@ -43,7 +43,13 @@ OPTIONS = (
         help="Nodes at work at once.",
         show_default=True,
     ),
-    click.option("--on-error", type=click.Choice(["collect", "fail_fast"]), default="collect", show_default=True),
+    click.option(
+        "--on-error",
+        type=click.Choice(["collect", "fail_fast"]),
+        default="collect",
+        show_default=True,
+        help="Whether other inputs go on when one fails.",
+    ),
     click.option("--model", metavar="NAME", help="Sets CREWGRAPH_MODEL, as in openai/gpt-5-mini or offline."),
     click.option(
         "--budget", multiple=True, metavar="KEY=N", help="What everything may cost: usd, tokens, calls or seconds."

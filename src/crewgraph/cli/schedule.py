@@ -144,7 +144,7 @@ def pause(name: str, store: str) -> None:
 @click.argument("name")
 @store_option
 def continue_(name: str, store: str) -> None:
-    """End the rest of the schedule NAME; what it missed does not run."""
+    """Let the schedule NAME go on. What it missed does not run."""
     Schedules(store, is_made=False).go_on(name)
 
 
@@ -152,7 +152,7 @@ def continue_(name: str, store: str) -> None:
 @click.argument("name")
 @store_option
 def remove(name: str, store: str) -> None:
-    """Take the schedule NAME away; what it ran stays in the store."""
+    """Take the schedule NAME away. What it ran stays in the store."""
     Schedules(store, is_made=False).remove(name)
 
 
@@ -189,7 +189,7 @@ def run_now(name: str, target: str | None, store: str, *, is_all: bool) -> None:
 )
 @store_option
 def serve(targets: Sequence[str], store: str, *, is_all: bool) -> None:
-    """Run what is due, until Ctrl-C: schedules of the TARGETs that are named here.
+    """Run what is due, until Ctrl-C. It serves the schedules of the TARGETs that are named here.
 
     A store is a file, and what it names is imported; so the targets are named again, or --all trusts the file. The first
     Ctrl-C waits for the tick at work, the second one cuts it off; the next serve goes on with it.

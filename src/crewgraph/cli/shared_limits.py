@@ -35,7 +35,7 @@ def _figure(_: click.Context, option: click.Parameter, value: str | None) -> int
 
 @click.group()
 def limits() -> None:
-    """Limit how often models are called by all workers of a database together.
+    """Limit how often all workers together call a model.
 
     Workers follow what is set here within a second or two. What pipelines and crews declare themselves (Limit) counts in
     each process alone.

@@ -36,7 +36,7 @@ __all__ = ["show"]
 def show(
     target: str, *, schema: bool, store: str | None, key: str | None, is_json: bool, names: tuple[str, ...]
 ) -> None:
-    """Show what a pipeline is: stages, crews and steps, routes, the inputs it needs, and what the checker found.
+    """Show what a pipeline is, or one run of a store. It tells stages, crews and steps, routes, the inputs it needs, and what the checker found.
 
     With --store show one run instead: what it was given, what each node did, gave and took, and what failed.
     """

@@ -42,7 +42,7 @@ def status(
     key: str | None,
     is_json: bool,
 ) -> None:
-    """Show what is in STORE: for each pipeline how many runs there are, and how they ended."""
+    """Show how many runs are in STORE. It tells for each pipeline how many there are, and how they ended."""
     if has_runs:
         echo_runs(store, key=key, status=states, limit=limit, is_json=is_json)
         return

@@ -24,8 +24,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from crewgraph.cli.files import Projects, is_file_target, read_target
+from crewgraph.cli.refused import refusals
 from crewgraph.document.names import Names
-from crewgraph.errors import TargetError
+from crewgraph.errors import PipelineInvalid, TargetError
 from crewgraph.project import Project
 from crewgraph.render.escape import clean
 from crewgraph.syntax import Pipeline, is_function, is_single
@@ -68,6 +69,7 @@ def load(target: str, *, names: Sequence[str] = (), projects: Projects = "none")
 
     Raises:
         TargetError: there is no such module or attribute, it is no pipeline, or importing it failed.
+        PipelineInvalid: it builds something that cannot be, such as a list of stages in a list.
         DocumentInvalid: a document does not say a pipeline.
     """
     if is_file_target(target):
@@ -186,13 +188,16 @@ def _theirs(place: str) -> Generator[None]:
             'hint: put what only scripts do below `if __name__ == "__main__":`'
         ) from error
     except Exception as error:
-        raise TargetError(f"'{place}' raised an error:\n\n{_told(error)}") from error
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
+        frames = frames[-MAX_FRAMES:]
+        if found := refusals(error, [(frame.filename, frame.lineno or 1) for frame in frames]):
+            raise PipelineInvalid(found) from error
+        raise TargetError(f"'{place}' raised an error:\n\n{_told(error, frames)}") from error
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, frames: Sequence[traceback.FrameSummary]) -> str:
     report = traceback.TracebackException.from_exception(error)
-    frames = [frame for frame in report.stack if _is_theirs(frame.filename)][-MAX_FRAMES:]
-    lines = traceback.StackSummary.from_list(frames).format()
+    lines = traceback.StackSummary.from_list([*frames]).format()
     return "".join([*lines, *report.format_exception_only()]).rstrip()
 
 

@@ -30,7 +30,7 @@ HEADS = ("name", "target", "cron", "timezone", "next", "last")
 @json_option
 @store_option
 def list_(store: str, *, is_json: bool) -> None:
-    """List the schedules: what they run and when, and how it went last."""
+    """List the schedules. It tells what they run and when, and how it went last."""
     schedules = Schedules(store, is_made=False)
     states = schedules.list()
     if is_json:
@@ -62,7 +62,7 @@ def list_(store: str, *, is_json: bool) -> None:
 @json_option
 @store_option
 def show(name: str, store: str, *, ticks: int, is_json: bool) -> None:
-    """Show the schedule NAME: what it runs, when it comes next, and how its last ticks ended.
+    """Show the schedule NAME. It tells what it runs, when it comes next, and how its last ticks ended.
 
     A tick that was skipped says what was at work; with --json it is one object, with the runs of each tick by their status.
     """

@@ -24,7 +24,7 @@ __all__ = ["trace"]
 @click.option("-o", "--output", metavar="FILE", help="Where the lines go, or - for standard output.")
 @key_option
 def trace(source: str, run: str | None, *, output: str | None, key: str | None) -> None:
-    """Write the trace of the runs in SOURCE: a store, or what crewgraph run … --trace FILE has written.
+    """Write the trace of the runs in SOURCE. That is a store, or what crewgraph run … --trace FILE has written.
 
     It is what crewgraph run … --trace FILE writes: the graph, then a line for each run. With RUN, the id of one or the
     beginning of it, that one is told as a person reads it: every node, with its calls. With -o it is written, too.

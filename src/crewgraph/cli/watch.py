@@ -36,7 +36,7 @@ MAX_UNDER_WAY = 100
 @key_option
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
 def watch(source: str, *, port: int, title: str | None, key: str | None, is_opened: bool) -> None:
-    """Serve a live page of the runs in SOURCE while they are made, until Ctrl-C.
+    """Serve a live page of the runs in SOURCE, until Ctrl-C.
 
     SOURCE is a store, or the trace that crewgraph run … --trace FILE writes; where it is not there yet it is waited for.
     The page is that of crewgraph report. It is served on this machine only, to whoever has the address with its token.

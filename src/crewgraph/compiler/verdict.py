@@ -58,6 +58,10 @@ class Rule:
         is_meant = self.ignore.code == finding.code and self.ignore.node in {None, finding.node, _label(finding.node)}
         return is_meant and _is_inside(finding.path, self.inside)
 
+    def names_nobody(self, names: Collection[str]) -> bool:
+        """Whether it is about a node that is not there; what counts inside of a pipeline knows other names."""
+        return not self.inside and self.ignore.node is not None and self.ignore.node not in names
+
 
 def verdict(found: Iterable[Diagnostic], graph: Graph, *, rules: Sequence[Rule], strict: Collection[str]) -> Findings:
     """All findings, errors first, each group in the order of the text; what is ignored is kept apart.
@@ -98,10 +102,13 @@ class _Docket:
 
     def useless(self, graph: Graph, *, of_useless: bool) -> list[Diagnostic]:
         """CG601: what the outermost pipeline ignores and nobody found; those of CG601 itself are told last."""
+        names = _names(graph)
         unused = [
             rule.ignore
             for place, rule in enumerate(self.rules)
-            if place not in self.used and rule.is_needed and (rule.ignore.code == USELESS) is of_useless
+            if place not in self.used
+            and (rule.is_needed or rule.names_nobody(names))
+            and (rule.ignore.code == USELESS) is of_useless
         ]
         return [
             Diagnostic(
@@ -120,7 +127,7 @@ class _Docket:
         if nodes:
             named = "', '".join(nodes[:MAX_NAMED])
             return f"{ignore.code} is found at '{named}'; name that node, or none"
-        names = {name for name, node in graph.nodes.items() if isinstance(node, Work | Switch)}
+        names = _names(graph)
         if ignore.node is not None and ignore.node not in names:
             close = difflib.get_close_matches(ignore.node, names, n=1, cutoff=0.5)
             return f"there is no node '{ignore.node}'" + (f"; did you mean '{close[0]}'?" if close else "")
@@ -138,6 +145,12 @@ def _placed(found: Iterable[Diagnostic], graph: Graph) -> Iterator[Diagnostic]:
         if node is None and finding.path and finding.path[-1].startswith("route "):
             node = at.get(finding.path[:-1])
         yield replace(finding, node=node) if node != finding.node else finding
+
+
+def _names(graph: Graph) -> set[str]:
+    """What its nodes are called, here and in the text."""
+    names = {name for name, node in graph.nodes.items() if isinstance(node, Work | Switch)}
+    return names | {label for name in names if (label := _label(name))}
 
 
 def _label(node: str | None) -> str | None:

@@ -140,8 +140,7 @@ class Follower:
     def under_way(self, most: int) -> list[tuple[float, Record]]:
         """The first runs that somebody is at work on, then those that wait: when each began, and what of it is kept."""
         with opened_source(self._where) as source:
-            definitions, found = Definitions(source), list[tuple[float, Record]]()
+            definitions, found = Definitions(source), list[StoredRun]()
             for status in ("running", "waiting") if source.is_at_work() else ("waiting",):
-                runs = runs_in(source, key=self._key, status=status, most=most - len(found))
-                found += [(run.began, stored_record(source, run, definitions)) for run in runs]
-            return found
+                found += runs_in(source, key=self._key, status=status, most=most - len(found))
+            return [(run.began, stored_record(source, run, definitions)) for run in found]

@@ -48,12 +48,11 @@ class _Bar:
 
 @dataclass(slots=True)
 class _Open:
-    """A run that is under way, or waits for a person; then it took the time until it did so."""
+    """A run that has not ended: one that is under way, or one that waits and stands still at ``until``."""
 
     label: str
     started: float
     bars: dict[str, _Bar] = field(default_factory=dict[str, _Bar])
-    status: str = "running"
     until: float | None = None
 
 
@@ -100,7 +99,7 @@ class Board(Fold):
             self._open.pop(record.index, None)
 
     def look(self, records: Iterable[tuple[float, Record]], total: int) -> None:
-        """Take the runs that are under way, or wait, as somebody else sees them, in place of those that were told before.
+        """Take the runs that are under way as somebody else sees them, in place of those that were told before.
 
         Args:
             records: when each began, in seconds since the epoch, and how it stands.
@@ -187,6 +186,7 @@ class Board(Fold):
 
     def _open_row(self, index: int, run: _Open, now: float) -> list[Any]:
         numbers, origin = self.sheet.compact.nodes, self.sheet.compact.since(run.started)
+        status, now = ("running", now) if run.until is None else ("waiting", run.until)
         bars = [
             [
                 numbers.setdefault(node, len(numbers)),
@@ -201,17 +201,14 @@ class Board(Fold):
             ]
             for node, bar in run.bars.items()
         ]
-        took = round(((run.until or now) - run.started) * MILLI)
-        return [index, run.label, run.status, None, origin, took, None, bars]
+        return [index, run.label, status, None, origin, round((now - run.started) * MILLI), None, bars]
 
 
 def _open_of(began: float, record: Record) -> _Open:
-    times = [each.timestamp() for span in record.spans for each in (span.started, span.ended) if each]
-    until = max(times, default=began) if record.status == "waiting" else None
     bars = {
         span.node: _Bar(
             span.started.timestamp(),
-            span.ended.timestamp() if span.ended else until,
+            span.ended.timestamp() if span.ended else None,
             span.status,
             span.usage.total_tokens if span.usage else 0,
             span.route,
@@ -219,4 +216,5 @@ def _open_of(began: float, record: Record) -> _Open:
         for span in record.spans
         if span.started
     }
-    return _Open(label_of(record), began, bars, "running" if until is None else "waiting", until)
+    lasts = [bar.ended or bar.started for bar in bars.values()]
+    return _Open(label_of(record), began, bars, max(began, *lasts) if record.status == "waiting" else None)

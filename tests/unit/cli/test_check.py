@@ -192,3 +192,33 @@ def test_colour_is_for_terminals(wrong, monkeypatch):
     assert "\x1b[31m" in CliRunner().invoke(cli, ["check", "wrong:flow"], color=True).stdout
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in CliRunner().invoke(cli, ["check", "wrong:flow"]).stdout
+
+
+def test_an_ignored_node_that_is_not_there_is_told(crewgraph, doubtful):
+    """An option that ignores nothing would hide a slip."""
+    done = crewgraph("check", "doubtful.py:flow", "--ignore", "CG201:aa", "--strict")
+    assert done.exit_code == 3
+    assert 'CG601 useless-ignore: Ignore("CG201", node="aa") matches no finding' in done.stdout
+    assert crewgraph("check", "doubtful.py:flow", "--ignore", "CG201:a", "--strict").exit_code == 0
+
+
+def test_a_document_is_told_with_its_lines(crewgraph, write):
+    """In YAML, in every format."""
+    write(
+        "mails.yaml",
+        """
+        crewgraph: 1
+        agents: {clerk: {role: Clerk, llm: offline}}
+        tasks:
+          sort:
+            description: Sort {emial}
+            agent: clerk
+        crews: {sort: {agents: [clerk], tasks: [sort]}}
+        stages: [sort]
+        inputs: {type: object, properties: {email: {type: string}}}
+        """,
+    )
+    assert "mails.yaml:6 › stage 1 'sort' › task 'sort'" in crewgraph("check", "mails.yaml").stdout
+    assert "file=mails.yaml,line=6," in crewgraph("check", "mails.yaml", "--format", "github").stdout
+    (run,) = json.loads(crewgraph("check", "mails.yaml", "--format", "sarif").stdout)["runs"]
+    assert run["results"][0]["locations"][0]["physicalLocation"]["region"] == {"startLine": 6}

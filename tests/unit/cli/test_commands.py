@@ -166,6 +166,14 @@ def test_help_and_version(crewgraph):
     assert crewgraph("--version").stdout.startswith("crewgraph")
 
 
+@pytest.mark.parametrize("group", [[], ["limits"], ["schedule"]], ids=["all", "limits", "schedule"])
+def test_no_command_is_cut_in_the_list_of_commands(crewgraph, group):
+    """On a terminal of 80 columns each is told by a whole sentence."""
+    told = crewgraph(*group, "--help").stdout.partition("Commands:\n")[2].splitlines()
+    assert told
+    assert [line for line in told if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_main_runs_the_command_line_of_the_process(monkeypatch):
     """Also where standard error is no ordinary stream."""
     monkeypatch.setattr(sys, "argv", ["crewgraph", "--version"])

@@ -149,10 +149,10 @@ def test_an_error_of_theirs_is_shown_with_their_lines(write):
     write(
         "one.py",
         """
-        from crewgraph import Pipeline
+        from crewgraph import Ignore
 
         def build():
-            return Pipeline(stages=["oops"])
+            return Ignore("CG305", "")
 
         flow = build()
     """,
@@ -160,7 +160,7 @@ def test_an_error_of_theirs_is_shown_with_their_lines(write):
     told = refused("one.py")
     assert 'one.py", line 7, in <module>' in told
     assert 'one.py", line 5, in build' in told
-    assert "Expected Crew instance" in told
+    assert 'Ignore("CG305") needs a reason' in told
     assert "importlib" not in told
     assert "syntax.py" not in told
 

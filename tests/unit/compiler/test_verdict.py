@@ -316,6 +316,23 @@ def test_a_call_can_ignore_more() -> None:
     assert findings.codes == ("CG302",)
 
 
+@pytest.mark.parametrize(
+    ("node", "hint"),
+    [
+        ("replay", "there is no node 'replay'; did you mean 'reply'?"),
+        ("tidy#9", "there is no node 'tidy#9'; did you mean 'tidy#2'?"),
+        ("tidy", None),
+        ("tidy#2", None),
+        (None, None),
+    ],
+    ids=["a slip", "no such place", "a node", "its second place", "no node"],
+)
+def test_a_call_that_ignores_at_a_node_that_is_not_there_is_told(node: str | None, hint: str | None) -> None:
+    """One list of a call may serve several pipelines; what it says of nodes of none is a slip."""
+    findings = verdict([WARNING], GRAPH, rules=[Rule(Ignore("CG306", "of the call", node=node))], strict=frozenset())
+    assert [finding.hint for finding in findings if finding.code == "CG601"] == ([hint] if hint else [])
+
+
 def test_an_ignored_error_runs() -> None:
     """The plan is made."""
     assert isinstance(compile_pipeline(Pipeline([crew("a", "CG302")], ignore=[Ignore("CG302", "meant")])), Plan)

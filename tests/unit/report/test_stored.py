@@ -294,3 +294,24 @@ def test_runs_under_way_are_on_the_board(store) -> None:
         assert board.facts()["total"] == 7
         board.look([], 7)
         assert json.loads(board.under_way(1.0)[0])["rows"] == []
+
+
+def test_runs_that_wait_are_under_way_too(store) -> None:
+    """Also where nobody is at work; on the board they stand still."""
+    kickoff(store, INPUTS[2:])
+    change(
+        store,
+        "UPDATE runs SET status = 'waiting', ended = NULL",
+        "UPDATE nodes SET status = 'waiting', output = NULL WHERE node = 'short'",
+    )
+    follower = Follower(store)
+    found = follower.graph()
+    assert found is not None
+    assert [record.status for _, record in follower.under_way(9)] == ["waiting", "waiting"]
+    assert len(follower.under_way(1)) == 1
+    with Board(found[0]) as board:
+        board.look(follower.under_way(9), 2)
+        now, later = (json.loads(board.under_way(at)[0])["rows"] for at in (1e10, 2e10))
+    assert [row[2] for row in now] == ["waiting", "waiting"]
+    assert now == later
+    assert all(row[5] < 60_000 for row in now)

@@ -45,10 +45,12 @@ async function readRows() {
   parts.flat().forEach(take);
 }
 
+const isOpen = (run) => Boolean(run) && run.place === undefined; // it has not ended, and only its row is known
+
 let lastPart = { place: -1, runs: [] }; // one part of the details is kept unpacked
 
 async function detailsOf(run) {
-  if (run.isOpen) {
+  if (isOpen(run)) {
     const spans = run.bars.map((bar) => ({ ...bar, kind: nodes[bar.node].kind, route: bar.route ?? undefined, usage: { total_tokens: bar.prompt } }));
     return { spans, texts: [], error: null, inputs: {} };
   }
@@ -123,14 +125,19 @@ function userText(tag, kind, text) {
 
 const by = (id) => document.getElementById(id);
 
-// A list of any length of which only what is seen is in the page.
+const MAX_PRINTED = 500; // rows of a list that paper shows
+
+// A list of any length of which only what is seen is in the page; for paper its first rows are.
 function virtualList(element, height, draw) {
   const space = make("div", "space");
   element.append(space);
   const list = { count: 0, picked: -1, onPick: () => {} };
+  let isPrinted = false;
   const refresh = () => {
-    const first = Math.max(0, Math.floor(element.scrollTop / height) - 8);
-    const last = Math.min(list.count, Math.ceil((element.scrollTop + element.clientHeight) / height) + 8);
+    const first = isPrinted ? 0 : Math.max(0, Math.floor(element.scrollTop / height) - 8);
+    const seen = isPrinted ? MAX_PRINTED : Math.ceil((element.scrollTop + element.clientHeight) / height) + 8;
+    const last = Math.min(list.count, seen);
+    space.style.height = `${(isPrinted ? last : list.count) * height}px`;
     const rows = [];
     for (let place = first; place < last; place += 1) {
       const row = draw(place);
@@ -148,7 +155,6 @@ function virtualList(element, height, draw) {
   };
   list.show = (count, picked) => {
     Object.assign(list, { count, picked });
-    space.style.height = `${count * height}px`;
     refresh();
   };
   list.reveal = () => {
@@ -161,6 +167,12 @@ function virtualList(element, height, draw) {
   };
   element.addEventListener("scroll", refresh, { passive: true });
   new ResizeObserver(refresh).observe(element);
+  for (const [name, is] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(name, () => {
+      isPrinted = is;
+      refresh();
+    });
+  }
   element.addEventListener("click", (event) => {
     const row = event.target.closest(".row");
     if (row) list.onPick(Number(row.dataset.place));

@@ -12,7 +12,7 @@ function listen(setTheme) {
   const soon = () => {
     late = late || setTimeout(() => {
       late = 0;
-      refreshRows();
+      refreshBelowMouse();
       drawSums();
     }, 200);
   };
@@ -22,16 +22,16 @@ function listen(setTheme) {
     learn(told.facts.nodes);
     told.rows.forEach(take);
     soon();
-    const ended = selected?.isOpen ? runs.findLast((run) => run.index === selected.index) : null;
+    const ended = isOpen(selected) ? runs.findLast((run) => run.index === selected.index) : null;
     if (!chosen.run) pickFirst();
     if (ended) pickRun(ended, isGood(ended) ? trace.picked?.key : null, true);
   });
   on("under-way", ({ rows, nodes: named }) => {
     if (!rows.length && !open.length) return;
     learn(named);
-    open.splice(0, open.length, ...rows.map((row) => ({ ...parsed(row), isOpen: true })));
+    open.splice(0, open.length, ...rows.map(parsed));
     soon();
-    const now = chosen.run?.isOpen ? open.find((run) => run.index === chosen.run.index) : null;
+    const now = isOpen(chosen.run) ? open.find((run) => run.index === chosen.run.index) : null;
     if (now) pickRun(now, trace.picked?.key, true);
     else if (!chosen.run) pickFirst();
     else picture.show(trace.run, trace.picked ? trace.picked.span.node : null);
@@ -49,10 +49,24 @@ function listen(setTheme) {
     open.length = 0;
     soon();
     state("over");
-    if (!chosen.run || chosen.run.isOpen) pickFirst();
+    if (!chosen.run || isOpen(chosen.run)) pickFirst();
   });
   source.addEventListener("open", () => state("yes"));
   source.addEventListener("error", () => state(source.readyState === EventSource.CLOSED ? "lost" : "waiting"));
+}
+
+// New rows come in between; the one below the mouse stays there, so that a click meets what was aimed at.
+let mouse = null; // how far down the window it is, while it is over the rows
+by("rows").addEventListener("pointermove", (event) => { mouse = event.clientY; });
+by("rows").addEventListener("pointerleave", () => { mouse = null; });
+
+function refreshBelowMouse() {
+  const list = by("rows");
+  const place = mouse === null ? -1 : Math.floor((mouse - list.getBoundingClientRect().top + list.scrollTop) / HEIGHT);
+  const run = table.shown[place];
+  refreshRows();
+  const now = run ? table.shown.findIndex((each) => each.index === run.index) : -1;
+  if (now >= 0) list.scrollTop += (now - place) * HEIGHT;
 }
 
 // What the address says, or the first failure, or the first run.

@@ -84,6 +84,8 @@ function wireTheme() {
     store(now);
     set(now);
   });
+  addEventListener("beforeprint", () => set("light")); // paper is white
+  addEventListener("afterprint", () => set(now));
   set(now);
   return () => set(now);
 }

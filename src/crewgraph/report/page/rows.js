@@ -112,7 +112,7 @@ function drawRow(run, axis) {
 }
 
 // A run under way is another object each time that it is told of.
-const placeOf = (run) => table.shown.findIndex((each) => each === run || (run?.isOpen && each.isOpen && each.index === run.index));
+const placeOf = (run) => table.shown.findIndex((each) => each === run || (isOpen(run) && isOpen(each) && each.index === run.index));
 
 let axis = { first: 0, last: 1, ticks: [] };
 let rowList = null;
