@@ -1,9 +1,9 @@
 """The one task runner of crewgraph. It needs CPython 3.11 or newer with pip, and nothing else.
 
 python3 dev.py demo [ARGS]     set up what crewgraph needs, then run the inbox example offline
-python3 dev.py test [ARGS]     set up everything, then lint, types, layers, docs, notebooks and tests; ARGS go to pytest
+python3 dev.py test [ARGS]     set up everything, then lint, types, layers, docs, notebooks, bench and tests; ARGS go to pytest
 python3 dev.py setup           only set up; a second time there is nothing to do
-python3 dev.py lint | types | layers | docs | notebooks     one step of `test`
+python3 dev.py lint | types | layers | docs | notebooks | bench     one step of `test`
 python3 dev.py unit [ARGS]     the tests alone; ARGS go to pytest
 python3 dev.py fix             format, and repair what ruff can repair
 python3 dev.py lock [ARGS]     resolve the locks again with uv; ARGS go to it, for instance --upgrade
@@ -44,6 +44,7 @@ CHECKS = {
         f"jupytext --quiet --to ../build/notebooks//ipynb {' '.join(f'notebooks/{name}' for name in BOOKS)}",
         f"pytest --nbmake --overwrite -n auto {' '.join(f'build/notebooks/{Path(name).stem}.ipynb' for name in BOOKS)}",
     ],
+    "bench": ["python -m bench guard"],
     "unit": ["pytest"],
 }
 # Kernels are .venv's own, see nothing of the machine's Jupyter (no kernels, settings or history), and call no real model.
