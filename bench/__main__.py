@@ -81,7 +81,7 @@ def _section(section: str, figures: Figures) -> None:
     now, begin = stamp(), time.monotonic()
     try:
         lines = running.measured(section)
-    except RuntimeError as error:  # the others are worth having all the same
+    except (RuntimeError, ValueError) as error:  # the others are worth having all the same
         print(f"{section}: {error}", file=sys.stderr)
         return
     if lines is None:
@@ -112,7 +112,7 @@ def guarded(options: argparse.Namespace) -> int:
         figures.put("guard", [again(work) for work in guard.WATCHED], stamp())
         figures.save()
         return 0
-    kept = {str(line["work"]): float(line["best"]) for line in figures.lines("guard")}
+    kept = {str(line["work"]): float(line["ratio"]) for line in figures.lines("guard")}
     if not kept:
         print("error: no figures are kept. hint: python -m bench guard --save", file=sys.stderr)
         return 1

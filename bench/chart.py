@@ -13,13 +13,14 @@ text { fill: #334155; } .title { fill: #0f172a; font-size: 14px; font-weight: bo
 .ours { fill: #0f172a; font-weight: bold; } .grid { stroke: #e2e8f0; } .goal { stroke: #059669; stroke-dasharray: 4 3; }
 .bar0 { fill: #2563eb; } .bar1 { fill: #93c5fd; } .other0 { fill: #64748b; } .other1 { fill: #cbd5e1; }
 .line { fill: none; stroke-width: 2; } .line0 { stroke: #2563eb; } .line1 { stroke: #d97706; } .line2 { stroke: #7c3aed; }
-.dot0 { fill: #2563eb; } .dot1 { fill: #d97706; } .dot2 { fill: #7c3aed; } .goal-text { fill: #047857; }
+.line3 { stroke: #db2777; } .dot0 { fill: #2563eb; } .dot1 { fill: #d97706; } .dot2 { fill: #7c3aed; } .dot3 { fill: #db2777; }
+.goal-text { fill: #047857; } .goal-text, .mute { paint-order: stroke; stroke: #fcfcfd; stroke-width: 3px; }
 @media (prefers-color-scheme: dark) {
 svg { background: #0f172a; } text { fill: #cbd5e1; } .title, .ours { fill: #f8fafc; } .mute { fill: #94a3b8; }
 .grid { stroke: #334155; } .goal { stroke: #34d399; } .bar0 { fill: #60a5fa; } .bar1 { fill: #1d4ed8; }
 .other0 { fill: #94a3b8; } .other1 { fill: #475569; } .line0 { stroke: #60a5fa; } .line1 { stroke: #fbbf24; }
-.line2 { stroke: #a78bfa; } .dot0 { fill: #60a5fa; } .dot1 { fill: #fbbf24; } .dot2 { fill: #a78bfa; }
-.goal-text { fill: #6ee7b7; } }
+.line2 { stroke: #a78bfa; } .line3 { stroke: #f472b6; } .dot3 { fill: #f472b6; } .dot0 { fill: #60a5fa; } .dot1 { fill: #fbbf24; } .dot2 { fill: #a78bfa; }
+.goal-text { fill: #6ee7b7; } .goal-text, .mute { stroke: #0f172a; } }
 """.strip()
 WIDTH = 760
 
@@ -86,6 +87,9 @@ def bars(title: str, names: Sequence[str], rows: Sequence[Row], goal: Mark, unit
     highest = max((value for row in rows for value in row.values if value), default=10.0)
     scale = Scale(1.0, max(10.0, 10 ** math.ceil(math.log10(highest))), left, WIDTH - 70)
     parts = [_text(16, 24, title, "title"), *_legend(names, left), *_grid(scale, top - 8, bottom, unit)]
+    x = scale.at(goal.at)
+    parts.append(_text(x, top - 14, goal.told, "goal-text", "middle"))
+    over = [f'<line class="goal" x1="{x}" x2="{x}" y1="{top - 8}" y2="{bottom}"/>']
     for number, row in enumerate(rows):
         y = top + number * step
         middle = y + thick * len(names) / 2 + 4
@@ -99,11 +103,8 @@ def bars(title: str, names: Sequence[str], rows: Sequence[Row], goal: Mark, unit
                 f'<rect class="{kind}{place}" x="{left}" y="{y + place * thick}" width="{end - left:.1f}"'
                 f' height="{thick - 2}" rx="2"/>'
             )
-            parts.append(_text(end + 6, y + place * thick + 9, f"{short(value)}{unit}", "mute"))
-    x = scale.at(goal.at)
-    parts.append(f'<line class="goal" x1="{x}" x2="{x}" y1="{top - 8}" y2="{bottom}"/>')
-    parts.append(_text(x, top - 14, goal.told, "goal-text", "middle"))
-    return _svg(title, bottom + 30, parts)
+            over.append(_text(end + 6, y + place * thick + 9, f"{short(value)}{unit}", "mute"))
+    return _svg(title, bottom + 30, [*parts, *over])
 
 
 def lines(title: str, series: Mapping[str, Sequence[tuple[float, float]]], goals: Iterable[tuple[float, Mark]]) -> str:

@@ -36,7 +36,7 @@ class Figures:
 
     def save(self, path: Path = FIGURES) -> None:
         """Keep it."""
-        path.write_text(json.dumps(rounded(self.sections), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(rounded(self.sections), indent=1) + "\n", encoding="utf-8")
 
     def put(self, section: str, lines: Iterable[Line], stamp: Mapping[str, Any], *key: str) -> None:
         """Replace a section, or of it the lines that have the same values under these keys.

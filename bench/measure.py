@@ -68,17 +68,22 @@ class Side:
         if v % self.work.depth == 0:  # inputs are multiples of it, so this is a first node
             self._first = time.perf_counter()
 
-    async def settle(self, most: float, *, least: float = 0.0) -> None:
-        """Find how many runs make a measurement, where they come one after the other."""
-        await self.once(1)
+    async def settle(self, share: float, most: float, *, least: float = 0.0) -> None:
+        """Find how many runs make a measurement: a share of those of the workload, fewer where a peer is slow.
+
+        Args:
+            share: of the runs.
+            most: seconds of the processor that they may take, where they come one after the other.
+            least: seconds that they should take.
+        """
+        wanted, count = max(1, round(self.work.runs * share)), 1
+        self.count = wanted
+        await self.once(1)  # what is looked up once is looked up now
         if self.work.at_once != 1:
             return
-        count, took = 1, await self.once(1)
-        while took.whole < most / 10 and count < self.work.runs:
-            count = min(self.work.runs, count * 4)
-            took = await self.once(count)
-        each = took.whole / count
-        self.count = max(1, round(least / each), min(self.work.runs, round(most / each)))
+        while (seconds := (await self.once(count)).cpu * self.runs.nodes * count) < most / 10 and count < wanted:
+            count = min(wanted, count * 4)
+        self.count = max(1, round(least * count / seconds), min(wanted, round(most * count / seconds)))
 
     async def once(self, count: int) -> Took:
         """Measure so many runs."""
@@ -115,7 +120,6 @@ def figures(by_hand: Side, side: Side) -> dict[str, Any]:
         **ratios([took.cpu for took in by_hand.took], [took.cpu for took in side.took]),
         "wall_ratio": ratios([took.wall for took in by_hand.took], [took.wall for took in side.took])["ratio"],
         "us": statistics.median(cpu),
-        "best": min(took.cpu for took in side.took) / min(took.cpu for took in by_hand.took),
         "by_hand_us": statistics.median(took.cpu * 1e6 for took in by_hand.took),
         "wall_us": statistics.median(took.wall * 1e6 for took in side.took),
         "runs": side.count,
@@ -176,7 +180,7 @@ def version_of(entry: Mapping[str, Any]) -> str | None:
 
 
 async def measure(
-    work: Work, peers: Mapping[str, Peer], *, rounds: int, seconds: float, each: float = 0.5
+    work: Work, peers: Mapping[str, Peer], *, rounds: int, seconds: float, each: float = 0.5, share: float = 1.0
 ) -> list[dict[str, Any]]:
     """Measure in turns, for so many rounds; fewer where they take longer than that.
 
@@ -185,15 +189,16 @@ async def measure(
         peers: by name; who stands in front has its turn first.
         rounds: at most; two are always measured.
         seconds: after which no further round begins.
-        each: how many of them one measurement takes at most, where runs come one after the other.
+        each: seconds of the processor that one measurement takes at most, where runs come one after the other.
+        share: of the runs of the workload, how many one measurement takes.
     """
     by_hand = Side(work, Asyncio())
-    await by_hand.settle(each, least=each * ENOUGH)
+    await by_hand.settle(share, each, least=each * ENOUGH)
     sides = {"asyncio": by_hand}
     for name, peer in peers.items():
         await checked(work, peer)
         sides[name] = Side(work, peer)
-        await sides[name].settle(each)
+        await sides[name].settle(share, each)
     begin = time.perf_counter()
     for turn in range(rounds):
         if turn > 1 and time.perf_counter() - begin > seconds:
@@ -225,12 +230,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--each", type=float, default=0.5)
+    parser.add_argument("--share", type=float, default=1.0)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     work, entries = WORK[options.work], tomllib.loads(PEERS.read_text(encoding="utf-8"))
+    told = {name: getattr(options, name) for name in ("rounds", "seconds", "each", "share")}
     with quiet() as ours:
         peers = {name: peer_of(entries[name]) for name in options.peers if name != "asyncio"}
-        found = asyncio.run(measure(work, peers, rounds=options.rounds, seconds=options.seconds, each=options.each))
+        found = asyncio.run(measure(work, peers, **told))
         lines = [{"work": options.work, **line, "version": version_of(entries[str(line["peer"])])} for line in found]
         os.write(ours, "".join(f"{json.dumps(line)}\n" for line in lines).encode())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from bench import chart
@@ -233,8 +234,12 @@ def _profiles(figures: Figures) -> str:
 
 def _shares(figures: Figures) -> Iterator[str]:
     for line in figures.lines("profile"):
-        largest = sorted(line["shares"].items(), key=lambda each: (-each[1], each[0]))[:SHOWN]
-        yield table([WORK[line["work"]].told, "share"], [[place, f"{share:.0%}"] for place, share in largest])
+        sides = [list(line[part].items())[:SHOWN] for part in ("modules", "shares")]
+        rows = [
+            [cell for place, share in pair for cell in (place, f"{share:.0%}" if place else "")]
+            for pair in zip_longest(*sides, fillvalue=("", 0.0))
+        ]
+        yield table([f"{WORK[line['work']].told}: modules", "share", "functions", "share"], rows)
 
 
 INTRODUCTION = """

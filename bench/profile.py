@@ -69,11 +69,18 @@ class Looks:
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
         gc.callbacks.remove(self.collect)
 
-    def shares(self, seconds: float) -> dict[str, float]:
-        """Of so many seconds of the processor the share of each place, the largest first."""
+    def shares(self, seconds: float, *, of_modules: bool = False) -> dict[str, float]:
+        """Of so many seconds of the processor the share of each place, the largest first.
+
+        Args:
+            seconds: that all took.
+            of_modules: add up the functions of each module.
+        """
         collecting = self.collecting / seconds
-        total = self.seen.total() or 1
-        told = {place: count / total * (1 - collecting) for place, count in self.seen.items()}
+        total, told = self.seen.total() or 1, dict[str, float]()
+        for place, count in self.seen.items():
+            name = place.partition(" › ")[0] if of_modules else place
+            told[name] = told.get(name, 0.0) + count / total * (1 - collecting)
         told["the collector of garbage"] = collecting
         return dict(sorted(told.items(), key=lambda each: -each[1])[:SHOWN])
 
@@ -104,7 +111,12 @@ async def profiled(name: str, seconds: float) -> dict[str, Any]:
         while time.process_time() - begin < seconds:
             await runs.run_all(inputs, work.at_once)
     took = time.process_time() - begin
-    return {"work": name, "looks": looks.seen.total(), "shares": looks.shares(took)}
+    return {
+        "work": name,
+        "looks": looks.seen.total(),
+        "modules": looks.shares(took, of_modules=True),
+        "shares": looks.shares(took),
+    }
 
 
 def main() -> None:
@@ -120,8 +132,8 @@ def main() -> None:
             print(json.dumps(found))
             continue
         print(f"{WORK[name].told}, {found['looks']} looks")
-        for place, share in found["shares"].items():
-            print(f"  {share:6.1%}  {place}")
+        for part in ("modules", "shares"):
+            print("".join(f"  {share:6.1%}  {place}\n" for place, share in found[part].items()))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def figures():
         STAMP,
     )
     made.put("memory", [{"inputs": 100_000, "mb": 70.0}, {"inputs": 1_000, "mb": 62.5}], STAMP)
-    made.put("profile", [{"work": "w1", "looks": 3, "shares": {"asyncio": 0.25, "frontier › step": 0.5}}], STAMP)
+    shares = {"modules": {"frontier": 0.75}, "shares": {"frontier › step": 0.5, "frontier › done": 0.25}}
+    made.put("profile", [{"work": "w1", "looks": 3, **shares}], STAMP)
     calls = {"litellm by itself": 3.0, "litellm, asked": 3.6, "direct/, asked": 0.5}
     made.put("model", [{"part": "calls_500", "way": way, "cpu_ms": ms} for way, ms in calls.items()], STAMP)
     return made
@@ -127,7 +128,7 @@ def test_the_page_says_what_was_missed(figures, tmp_path):
     assert "| ≤ 3× | 6.00× | **missed** by a factor of 2.00 |" in page
     assert "| ≤ 30 MB | 7.50 MB | met |" in page
     assert "| – | not measured |" in page
-    assert "| frontier › step | 50% |" in page
+    assert "| frontier | 75% | frontier › step | 50% |\n|  |  | frontier › done | 25% |" in page
     assert {path.name for path in tmp_path.glob("*.svg")} == {"figures-ratios.svg", "figures-growth.svg"}
 
 

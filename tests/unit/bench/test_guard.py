@@ -12,7 +12,7 @@ from bench.figures import Figures
 def slower(kept, *measured):
     """What the guard says of a workload, and how often it was measured."""
     seen, each = list[str](), iter(measured)
-    found = guard.slower({"w1": kept}, lambda _: {"best": next(each)}, seen.append)
+    found = guard.slower({"w1": kept}, lambda _: {"low": next(each)}, seen.append)
     return len(found), len(seen)
 
 
@@ -33,13 +33,13 @@ def test_without_kept_figures_there_is_nothing_to_compare(monkeypatch, capsys):
     assert "hint: python -m bench guard --save" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("best", "code"), [(2.0, 0), (4.0, 1)], ids=["as before", "slower"])
-def test_the_command_ends_with_what_was_found(best, code, monkeypatch, capsys):
+@pytest.mark.parametrize(("low", "code"), [(2.0, 0), (4.0, 1)], ids=["as before", "slower"])
+def test_the_command_ends_with_what_was_found(low, code, monkeypatch, capsys):
     """And says which workload, and where to look."""
     figures = Figures()
-    figures.put("guard", [{"work": "w1", "best": 2.0}], {})
+    figures.put("guard", [{"work": "w1", "ratio": 2.0}], {})
     monkeypatch.setattr(command.Figures, "read", lambda: figures)
-    monkeypatch.setattr(command.running, "workload", lambda *_: iter([{"peer": guard.PEER, "best": best}]))
+    monkeypatch.setattr(command.running, "workload", lambda *_: iter([{"peer": guard.PEER, "low": low}]))
     assert command.main(["guard"]) == code
     assert ("error: w1 takes 4.0 times" in capsys.readouterr().err) is bool(code)
 
@@ -50,7 +50,7 @@ def test_what_is_measured_can_be_kept(monkeypatch):
 
     def workload(work, _entries, _environments, words):
         asked.append(words)
-        return iter([{"peer": "asyncio", "best": 1.0}, {"peer": guard.PEER, "work": work, "best": 2.0}])
+        return iter([{"peer": "asyncio"}, {"peer": guard.PEER, "work": work, "ratio": 2.0, "low": 1.5}])
 
     monkeypatch.setattr(command.Figures, "read", lambda: figures)
     monkeypatch.setattr(command.Figures, "save", lambda _: None)

@@ -154,13 +154,13 @@ def test_all_goes_on_where_a_section_fails(monkeypatch, capsys):
     monkeypatch.setattr(command.Figures, "save", lambda _: None)
     monkeypatch.setattr(command, "write", written.append)
     monkeypatch.setattr(command.running, "measured", measured)
-    line = {"work": "w1", "peer": guard.PEER, "us": 1.0, "ratio": 2.0, "low": 1.0, "high": 3.0, "best": 2.0}
+    line = {"work": "w1", "peer": guard.PEER, "us": 1.0, "ratio": 2.0, "low": 1.0, "high": 3.0}
     monkeypatch.setattr(command.running, "workload", lambda *_: iter([line]))
     assert command.main(["all"]) == command.main(["section", "memory"]) == command.main(["page"]) == 0
     assert figures.lines("memory") == [{"what": "memory"}]
     assert {"crews", "growth"}.isdisjoint(figures.sections)
     assert figures.lines("ours")[0] == line
-    assert {each["best"] for each in figures.lines("guard")} == {2.0}
+    assert {each["ratio"] for each in figures.lines("guard")} == {2.0}
     assert written == [figures] * 3
     assert "crews: no model" in capsys.readouterr().err
 
@@ -181,9 +181,11 @@ def test_set_up_takes_all_peers_where_none_is_named(monkeypatch):
 def test_a_profile_sums_up_to_the_whole():
     """What the collector takes is taken off the rest."""
     looks = Looks()
-    looks.seen.update({"asyncio": 3, "node › run": 1})
+    looks.seen.update({"asyncio": 5, "node › run": 1, "node › end": 2})
     looks.collecting = 0.5
-    assert looks.shares(1.0) == {"the collector of garbage": 0.5, "asyncio": 0.375, "node › run": 0.125}
+    of_functions = {"the collector of garbage": 0.5, "asyncio": 0.3125, "node › end": 0.125, "node › run": 0.0625}
+    assert list(looks.shares(1.0).items()) == list(of_functions.items())
+    assert looks.shares(1.0, of_modules=True) == {"the collector of garbage": 0.5, "asyncio": 0.3125, "node": 0.1875}
 
 
 @pytest.mark.parametrize(
