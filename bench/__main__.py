@@ -46,6 +46,8 @@ def measure(options: argparse.Namespace, figures: Figures) -> list[Line]:
     found, every = list[Line](), chosen(options.peers)
     if options.only_peers:
         every = [entry for entry in every if entry.is_foreign]
+    if options.imports:
+        figures.put("peer_imports", running.imports(every, options.environments, options.rounds), stamp(), "what")
     for work in options.work or [work for work in WORK if work not in LARGE]:
         now = stamp()
         lines = list(running.workload(work, every, options.environments, words))
@@ -137,6 +139,7 @@ def main(words: Sequence[str] | None = None) -> int:
     shared.add_argument("--environments", type=Path, default=running.ENVIRONMENTS, help="where theirs are")
     shared.add_argument("--rounds", type=int, default=7)
     shared.add_argument("--seconds", type=float, default=20.0, help="begin no further round after so many")
+    shared.add_argument("--imports", action="store_true", help="what it takes to import peers, too")
     shared.add_argument("--only-peers", action="store_true", help="leave ours out")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(dest="task", required=True)

@@ -23,7 +23,7 @@ class Figures:
     """All that was measured.
 
     Attributes:
-        sections: by name, each with its ``stamp`` and its ``lines``.
+        sections: by name, each as lines that have their ``stamp``.
     """
 
     def __init__(self, sections: Mapping[str, Any] | None = None) -> None:
@@ -47,14 +47,14 @@ class Figures:
             stamp: when and where.
             key: without one, all that was there is replaced.
         """
-        new = list(lines)
+        new = [{**line, "stamp": dict(stamp)} for line in lines]
         seen = {tuple(line.get(part) for part in key) for line in new}
         old = [line for line in self.lines(section) if key and tuple(line.get(part) for part in key) not in seen]
-        self.sections[section] = {"stamp": dict(stamp), "lines": [*old, *new]}
+        self.sections[section] = [*old, *new]
 
     def lines(self, section: str) -> Sequence[Line]:
         """The lines of a section; none where it was not measured."""
-        found: Sequence[Line] = self.sections.get(section, {}).get("lines", [])
+        found: Sequence[Line] = self.sections.get(section, [])
         return found
 
     def line(self, section: str, **wanted: Any) -> Line | None:
@@ -62,9 +62,12 @@ class Figures:
         return next((line for line in self.lines(section) if wanted.items() <= line.items()), None)
 
     def stamp(self, section: str) -> str:
-        """When and where a section was measured, in words."""
-        stamp = self.sections[section]["stamp"]
-        return "{date}, {cpu}, {cores} cores, {python}, load {load:.1f}".format(**stamp)
+        """When and where a section was measured, in words; lines that were measured apart are told apart."""
+        loads = dict[str, list[float]]()
+        for line in self.lines(section):
+            told = "{date}, {cpu}, {cores} cores, {python}, commit {commit}".format(**line["stamp"])
+            loads.setdefault(told, []).append(line["stamp"]["load"])
+        return "; ".join(f"{told}, load {min(each):.1f} to {max(each):.1f}" for told, each in loads.items())
 
 
 def stamp() -> dict[str, Any]:
@@ -91,7 +94,7 @@ def processor() -> str:
 
 def commit() -> str:
     """Of what was measured."""
-    asked = ["git", "describe", "--always", "--dirty"]
+    asked = ["git", "describe", "--always", "--dirty=+"]
     return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 

@@ -14,50 +14,67 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.figures import ROOT
 
-NOTHING = "nothing"
-IMPORTS = {
-    NOTHING: "pass",
-    "pydantic and anyio": "import anyio, pydantic; pydantic.BaseModel",
-    "crewgraph": "import crewgraph",
-    "its names": "from crewgraph import Agent, Crew, Pipeline, Router, Task, step",
-}
-COMMANDS = {
-    "check": ["-m", "crewgraph", "check", "examples/inbox/pipeline.py"],
-    "demo": ["examples/inbox/demo.py"],
-}
+
+class Start(NamedTuple):
+    """What is begun.
+
+    Attributes:
+        what: in words.
+        words: what Python is told.
+        python: which one.
+        is_import: whether what Python itself takes is taken off.
+    """
+
+    what: str
+    words: Sequence[str]
+    python: str = sys.executable
+    is_import: bool = False
 
 
-def took(words: Sequence[str]) -> float:
-    """Seconds of the processor that a new process of Python takes."""
+OURS = (
+    Start("pydantic and anyio", ["-c", "import anyio, pydantic; pydantic.BaseModel"], is_import=True),
+    Start("crewgraph", ["-c", "import crewgraph"], is_import=True),
+    Start("its names", ["-c", "from crewgraph import Agent, Crew, Pipeline, Router, Task, step"], is_import=True),
+    Start("check", ["-m", "crewgraph", "check", "examples/inbox/pipeline.py"]),
+    Start("demo", ["examples/inbox/demo.py"]),
+)
+
+
+def took(python: str, words: Sequence[str]) -> float:
+    """Seconds of the processor that a new process of Python takes.
+
+    Raises:
+        RuntimeError: it failed; its last words are in the message.
+    """
     with tempfile.TemporaryFile() as told:
-        child = subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=told, stderr=told)
+        child = subprocess.Popen([python, *words], cwd=ROOT, stdout=told, stderr=told)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             told.seek(0)
-            raise RuntimeError(f"python {' '.join(words)} ended with {child.returncode}: {told.read().decode()[-800:]}")
+            raise RuntimeError(
+                f"{python} {' '.join(words)} ended with {child.returncode}: {told.read().decode()[-800:]}"
+            )
     return usage.ru_utime + usage.ru_stime
 
 
-def measure(rounds: int) -> list[dict[str, Any]]:
-    """A line for each import and command; what is compiled once is compiled before."""
-    wanted = {name: ["-c", text] for name, text in IMPORTS.items()} | COMMANDS
-    found = {name: list[float]() for name in wanted}
+def measure(starts: Sequence[Start], rounds: int) -> list[dict[str, Any]]:
+    """A line for each, all of them in turns; the first turn compiles what is compiled once, and does not count."""
+    found = [list[float]() for _ in starts]
     for turn in range(rounds + 1):
-        for name, words in wanted.items():
-            seconds = took(words)
+        empty = {python: took(python, ["-c", "pass"]) for python in {start.python for start in starts}}
+        for start, each in zip(starts, found, strict=True):
+            seconds = took(start.python, start.words)
             if turn:
-                found[name].append(seconds)
-    empty = found.pop(NOTHING)
-    lines = list[dict[str, Any]]()
-    for name, each in found.items():
-        alone = [one - without for one, without in zip(each, empty, strict=True)] if name in IMPORTS else each
-        lines.append({"what": name, "s": statistics.median(alone), "low": min(alone), "high": max(alone)})
-    return lines
+                each.append(seconds - empty[start.python] * start.is_import)
+    return [
+        {"what": start.what, "s": statistics.median(each), "low": min(each), "high": max(each)}
+        for start, each in zip(starts, found, strict=True)
+    ]
 
 
 def main() -> None:
@@ -66,7 +83,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    for line in measure(options.rounds):
+    for line in measure(OURS, options.rounds):
         print(json.dumps(line) if options.json else "{what:20} {s:6.3f} s  ({low:.3f} to {high:.3f})".format(**line))
 
 

@@ -208,7 +208,7 @@ def _section(figures: Figures, name: str) -> str:
     if not lines:
         return ""
     title, words = TITLES[name]
-    head = list(dict.fromkeys(key for line in lines for key in line))
+    head = list(dict.fromkeys(key for line in lines for key in line if key != "stamp"))
     rows = [[_value(line.get(key, "")) for key in head] for line in lines]
     named = [NAMES.get(key, key.replace("_", " ")) for key in head]
     return "\n\n".join([f"## {title}", words, table(named, rows), f"Measured: {figures.stamp(name)}."])

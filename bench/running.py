@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import HERE, ROOT, Line
+from bench.imports import Start, measure
 
 ENVIRONMENTS = HERE / ".venvs"
 PATIENCE = 400
@@ -37,12 +38,14 @@ class Entry:
         name: how it is named on the command line.
         title: how it is named on pages.
         packages: what is installed for it; nothing for what runs where crewgraph does.
+        imports: what a user of it writes first.
         work: the only workloads on which it is measured; all of them where it says none.
     """
 
     def __init__(self, name: str, told: Mapping[str, Any]) -> None:
         self.name, self.title = name, str(told["title"])
         self.packages: Sequence[str] = told.get("packages", ())
+        self.imports: str | None = told.get("imports")
         self.work: Sequence[str] | None = told.get("work")
         self.environment = str(told.get("environment", name if self.packages else ""))
 
@@ -111,6 +114,16 @@ def workload(work: str, every: Sequence[Entry], environments: Path, words: Seque
     for entry in wanted:
         if entry.is_foreign:
             yield _foreign(work, entry, python_in(environments, entry), words)
+
+
+def imports(every: Iterable[Entry], environments: Path, rounds: int) -> list[Line]:
+    """What it takes to import each peer that says how, in processes of its own Python."""
+    starts = [
+        Start(entry.title, ["-W", "ignore", "-c", entry.imports], str(python_in(environments, entry)), is_import=True)
+        for entry in every
+        if entry.is_foreign and entry.imports
+    ]
+    return list(measure(starts, rounds))
 
 
 def _foreign(work: str, entry: Entry, python: Path, words: Sequence[str]) -> Line:

@@ -13,7 +13,14 @@ from bench.figures import Figures, rounded, stamp
 from bench.goals import GOALS, Goal, judged
 from bench.page import PAGE, PICTURES, drawn, ratio_table, table, text, write
 
-STAMP = {"date": "2026-11-28", "cpu": "a processor", "cores": 2, "python": "CPython 3.11.7", "load": 0.5}
+STAMP = {
+    "date": "2026-11-28",
+    "cpu": "a processor",
+    "cores": 2,
+    "python": "CPython 3.11.7",
+    "load": 0.5,
+    "commit": "abc",
+}
 
 
 def ours(work="w1", peer="crewgraph-observed", ratio=6.0, **more):
@@ -65,8 +72,14 @@ def test_a_part_can_be_measured_again(figures):
 
 
 def test_a_section_says_when_and_where(figures):
-    """So figures of two machines are told apart."""
-    assert figures.stamp("ours") == "2026-11-28, a processor, 2 cores, CPython 3.11.7, load 0.5"
+    """Figures of two machines, or of two commits, are told apart, and how busy a machine was is told."""
+    assert figures.stamp("memory") == "2026-11-28, a processor, 2 cores, CPython 3.11.7, commit abc, load 0.5 to 0.5"
+    figures.put("memory", [{"inputs": 7}, {"inputs": 1_000}], {**STAMP, "load": 1.5}, "inputs")
+    figures.put("memory", [{"inputs": 1_000}], {**STAMP, "commit": "def"}, "inputs")
+    assert re.findall("commit .*?, load [^;]*", figures.stamp("memory")) == [
+        "commit abc, load 0.5 to 1.5",
+        "commit def, load 0.5 to 0.5",
+    ]
     assert stamp().keys() >= STAMP.keys()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
-from bench import guard, running
+from bench import guard, imports, running
 from bench.figures import HERE, Figures
 from bench.profile import PACKAGE, Looks, place_of
 from bench.running import entries, lines_of
@@ -110,6 +110,36 @@ def test_an_environment_is_made_once(monkeypatch, tmp_path):
     assert (made, ran) == (["burr"], [*burr.packages] * 2)
 
 
+def test_imports_are_told_without_what_python_takes(monkeypatch):
+    """In each round; the first one compiles, and does not count. Commands are told with it."""
+    answers = iter([9.0, 9.0, 9.0, 1.0, 3.0, 4.0, 2.0, 5.0, 7.0])
+    monkeypatch.setattr(imports, "took", lambda *_: next(answers))
+    found = imports.measure([imports.Start("a", ["-c"], is_import=True), imports.Start("b", ["-m"])], 2)
+    assert found == [
+        {"what": "a", "s": 2.5, "low": 2.0, "high": 3.0},
+        {"what": "b", "s": 5.5, "low": 4.0, "high": 7.0},
+    ]
+
+
+def test_peers_are_imported_by_their_own_python(monkeypatch):
+    """Each in its environment; ours, and those that share one, are left out."""
+    seen = []
+    monkeypatch.setattr(running, "measure", lambda starts, rounds: seen.append((starts, rounds)) or [])
+    assert running.imports(entries().values(), Path("made"), 3) == []
+    ((starts, rounds),) = seen
+    assert (rounds, {Path(start.python).parts[1] for start in starts}) == (
+        3,
+        {e.name for e in entries().values() if e.packages},
+    )
+
+
+def test_a_start_that_fails_says_why():
+    """With what was run."""
+    assert imports.took(sys.executable, ["-c", "pass"]) > 0
+    with pytest.raises(RuntimeError, match=r"-c print\(1\); exit\(2\) ended with 2: 1"):
+        imports.took(sys.executable, ["-c", "print(1); exit(2)"])
+
+
 # ---- the command -----------------------------------------------------------------------------------------------
 
 
@@ -157,9 +187,9 @@ def test_all_goes_on_where_a_section_fails(monkeypatch, capsys):
     line = {"work": "w1", "peer": guard.PEER, "us": 1.0, "ratio": 2.0, "low": 1.0, "high": 3.0}
     monkeypatch.setattr(command.running, "workload", lambda *_: iter([line]))
     assert command.main(["all"]) == command.main(["section", "memory"]) == command.main(["page"]) == 0
-    assert figures.lines("memory") == [{"what": "memory"}]
+    assert figures.line("memory", what="memory") is not None
     assert {"crews", "growth"}.isdisjoint(figures.sections)
-    assert figures.lines("ours")[0] == line
+    assert figures.line("ours", **line) is not None
     assert {each["ratio"] for each in figures.lines("guard")} == {2.0}
     assert written == [figures] * 3
     assert "crews: no model" in capsys.readouterr().err
