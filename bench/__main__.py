@@ -48,6 +48,8 @@ def measure(options: argparse.Namespace, figures: Figures) -> list[Line]:
         every = [entry for entry in every if entry.is_foreign]
     if options.imports:
         figures.put("peer_imports", running.imports(every, options.environments, options.rounds), stamp(), "what")
+        if options.save:  # what follows may take long
+            figures.save()
     for work in options.work or [work for work in WORK if work not in LARGE]:
         now = stamp()
         lines = list(running.workload(work, every, options.environments, words))
@@ -141,7 +143,9 @@ def main(words: Sequence[str] | None = None) -> int:
     shared.add_argument("--seconds", type=float, default=20.0, help="begin no further round after so many")
     shared.add_argument("--imports", action="store_true", help="what it takes to import peers, too")
     shared.add_argument("--only-peers", action="store_true", help="leave ours out")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     tasks = parser.add_subparsers(dest="task", required=True)
     for name in ("run", "all"):
         task = tasks.add_parser(name, parents=[shared])

@@ -171,6 +171,17 @@ def test_figures_are_kept_where_that_is_asked_for(is_kept, monkeypatch, tmp_path
     assert "| crewgraph |" in capsys.readouterr().out
 
 
+def test_imports_of_peers_are_kept_before_workloads_are_measured(monkeypatch):
+    """A workload may take long, or fail."""
+    figures, saved = Figures(), []
+    monkeypatch.setattr(command.Figures, "read", lambda: figures)
+    monkeypatch.setattr(command.Figures, "save", lambda kept: saved.append(list(kept.sections)))
+    monkeypatch.setattr(command.running, "imports", lambda *_: [{"what": "burr"}])
+    monkeypatch.setattr(command.running, "workload", lambda *_: iter([]))
+    command.main(["run", "w1", "--peers", "burr", "--imports", "--save"])
+    assert saved[0] == ["peer_imports"]
+
+
 def test_all_goes_on_where_a_section_fails(monkeypatch, capsys):
     """The others are worth having, and the page is written of them."""
     figures, written = Figures(), []
