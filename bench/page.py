@@ -277,6 +277,7 @@ TITLES = {
         "Start",
         "Seconds of the processor, each in a new process: imports without Python's own, commands with it.",
     ),
+    "peer_imports": ("Start of others", "The same for what a user of each writes first."),
 }
 NAMES = {
     "us": "µs a node",
