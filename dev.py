@@ -1,9 +1,9 @@
 """The one task runner of crewgraph. It needs CPython 3.11 or newer with pip, and nothing else.
 
 python3 dev.py demo [ARGS]     set up what crewgraph needs, then run the inbox example offline
-python3 dev.py test [ARGS]     set up everything, then tests, and beside them lint, types, layers, docs, notebooks; ARGS go to pytest
+python3 dev.py test [ARGS]     set up everything, then bench, then tests, and beside them lint, types, layers, docs, notebooks; ARGS go to pytest
 python3 dev.py setup           only set up; a second time there is nothing to do
-python3 dev.py lint | types | layers | docs | notebooks     one step of `test`
+python3 dev.py lint | types | layers | docs | notebooks | bench     one step of `test`
 python3 dev.py unit [ARGS]     the tests alone; ARGS go to pytest
 python3 dev.py fix             format, and repair what ruff can repair
 python3 dev.py lock [ARGS]     resolve the locks again with uv; ARGS go to it, for instance --upgrade
@@ -48,8 +48,10 @@ CHECKS = {
         f"jupytext --quiet --to ../build/notebooks//ipynb {' '.join(f'notebooks/{name}' for name in BOOKS)}",
         f"pytest --nbmake --overwrite -n auto {' '.join(f'build/notebooks/{Path(name).stem}.ipynb' for name in BOOKS)}",
     ],
+    "bench": ["python -m bench guard"],
     "unit": ["pytest"],
 }
+MEASURED = {"bench"}
 # Kernels are .venv's own, see nothing of the machine's Jupyter (no kernels, settings or history), and call no real model.
 JUPYTER = {
     "CREWGRAPH_NO_REAL_CALLS": "notebooks run offline",
@@ -199,13 +201,16 @@ def timed(step: str, words: list[str], *, is_beside: bool) -> tuple[int, float]:
 def check(steps: list[str], args: list[str]) -> int:
     """Run the steps, all of them even when one fails; `args` go to pytest. Return the first failing code.
 
-    The last step is the long one, and waits a lot: the others run beside it, one after the other.
+    What is measured runs first and alone. The last step is the long one, and waits a lot: the others run beside it, one
+    after the other.
     """
     setup(DEV)
     if "unit" in steps:
         need_browser()
-    *others, last = steps
     told = {step: list[tuple[int, float]]() for step in steps}
+    *others, last = [step for step in steps if step not in MEASURED] or steps
+    for step in MEASURED & {*steps} - {last}:
+        told[step] += [timed(step, command.split(), is_beside=False) for command in CHECKS[step]]
     with ThreadPoolExecutor(1) as beside:
         try:
             rest = [

@@ -1,6 +1,6 @@
 """How long one worker and three of them take for the same runs, whose nodes do nothing but wait.
 
-PYTHONPATH=src:. python bench/cluster.py [RUNS] [SECONDS]
+PYTHONPATH=src python -m bench.cluster [RUNS] [SECONDS]
 """
 
 from __future__ import annotations

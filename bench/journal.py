@@ -1,12 +1,13 @@
 """What a store costs: the same kickoff with and without one, side by side.
 
-Run from the checkout: ``PYTHONPATH=src python bench/journal.py [--runs 400] [--rounds 5]``.
+Run from the checkout: ``PYTHONPATH=src python -m bench.journal [--runs 400] [--rounds 5] [--json]``.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import statistics
 import tempfile
 import time
@@ -62,8 +63,8 @@ def timed(
     return time.perf_counter() - wall, time.process_time() - processor
 
 
-def measure(name: str, seconds: float, options: argparse.Namespace) -> str:
-    """One line of the table: medians of rounds that take turns, so that both sides see the same machine."""
+def measure(name: str, seconds: float, options: argparse.Namespace) -> dict[str, object]:
+    """What one kind of nodes takes: medians of rounds that take turns, so that both sides see the same machine."""
     pipeline, inputs = chain(seconds), [{"n": n} for n in range(options.runs)]
     without, kept = list[tuple[float, float]](), list[tuple[float, float]]()
     timed(pipeline, inputs[:5], None, options.at_once)
@@ -76,10 +77,15 @@ def measure(name: str, seconds: float, options: argparse.Namespace) -> str:
     )
     ratio = statistics.median(after[0] / before[0] for before, after in zip(without, kept, strict=True))
     nodes = 5 * options.runs
-    return (
-        f"{name:24} {wall:7.3f} {wall_kept:7.3f} {ratio:6.2f}x"
-        f" {processor / nodes * 1e3:9.3f} {processor_kept / nodes * 1e3:9.3f}"
-    )
+    return {
+        "what": name,
+        "at_once": options.at_once,
+        "s": wall,
+        "s_kept": wall_kept,
+        "ratio": ratio,
+        "cpu_ms": processor / nodes * 1e3,
+        "cpu_ms_kept": processor_kept / nodes * 1e3,
+    }
 
 
 def main() -> None:
@@ -88,10 +94,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--at-once", type=int, default=100)
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    print(f"{'':24} {'s':>7} {'s kept':>7} {'ratio':>7} {'ms/node':>9} {'ms kept':>9}")
+    if not options.json:
+        print(f"{'':24} {'s':>7} {'s kept':>7} {'ratio':>7} {'ms/node':>9} {'ms kept':>9}")
     for name, seconds in WAITS.items():
-        print(measure(name, seconds, options), flush=True)
+        line = measure(name, seconds, options)
+        table = "{what:24} {s:7.3f} {s_kept:7.3f} {ratio:6.2f}x {cpu_ms:9.3f} {cpu_ms_kept:9.3f}"
+        print(json.dumps(line) if options.json else table.format(**line), flush=True)
 
 
 if __name__ == "__main__":

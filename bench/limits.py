@@ -1,6 +1,6 @@
 """What a limit that workers share costs for each call: milliseconds of waiting and of processor time.
 
-PYTHONPATH=src:. python bench/limits.py [CALLS]
+PYTHONPATH=src python -m bench.limits [CALLS]
 """
 
 from __future__ import annotations

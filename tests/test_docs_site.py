@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-GOLDEN = {"inbox.svg"}
-"""Pictures that tests/golden compares: what they are drawn of is on no page."""
+GOLDEN = {"inbox.svg", "figures-ratios.svg", "figures-growth.svg"}
+"""Pictures that tests/golden and tests/unit/bench compare: what they are drawn of is on no page."""
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "build" not in path.parts)
 FENCE = re.compile(r"^( *)(`{3,}|:{3,})[^\n]*\n.*?^\1\2$\n?", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
