@@ -5,43 +5,48 @@ Both are folds: a journey is folded from the pipeline's shape and the routes tak
 
 from __future__ import annotations
 
-from crewgraph.trace.events import (
-    Event,
-    ModelCallFailed,
-    ModelCallFinished,
-    ModelCallStarted,
-    ModelText,
-    NodeFailed,
-    NodeFinished,
-    NodeSkipped,
-    NodeStarted,
-    NodeWaiting,
-    Observer,
-    RouteTaken,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    RunWaiting,
-    TaskFailed,
-    TaskFinished,
-    TaskSkipped,
-    TaskStarted,
-    ToolCallFailed,
-    ToolCallFinished,
-    ToolCallStarted,
-)
-from crewgraph.trace.shapes import (
-    Choice,
-    Journey,
-    Leaf,
-    Parallel,
-    Series,
-    Shape,
-    Wired,
-    journey,
-    journeys,
-)
-from crewgraph.trace.spans import Span, extent, moment
+from typing import TYPE_CHECKING
+
+from crewgraph.lazy import lazily
+
+if TYPE_CHECKING:
+    from crewgraph.trace.events import (
+        Event,
+        ModelCallFailed,
+        ModelCallFinished,
+        ModelCallStarted,
+        ModelText,
+        NodeFailed,
+        NodeFinished,
+        NodeSkipped,
+        NodeStarted,
+        NodeWaiting,
+        Observer,
+        RouteTaken,
+        RunFailed,
+        RunFinished,
+        RunStarted,
+        RunWaiting,
+        TaskFailed,
+        TaskFinished,
+        TaskSkipped,
+        TaskStarted,
+        ToolCallFailed,
+        ToolCallFinished,
+        ToolCallStarted,
+    )
+    from crewgraph.trace.shapes import (
+        Choice,
+        Journey,
+        Leaf,
+        Parallel,
+        Series,
+        Shape,
+        Wired,
+        journey,
+        journeys,
+    )
+    from crewgraph.trace.spans import Span, extent, moment
 
 __all__ = [
     "Choice",
@@ -80,3 +85,17 @@ __all__ = [
     "journeys",
     "moment",
 ]
+
+lazily(
+    __name__,
+    {
+        "crewgraph.trace.events": (
+            "Event ModelCallFailed ModelCallFinished ModelCallStarted ModelText NodeFailed NodeFinished "
+            "NodeSkipped NodeStarted NodeWaiting Observer RouteTaken RunFailed RunFinished RunStarted "
+            "RunWaiting TaskFailed TaskFinished TaskSkipped TaskStarted ToolCallFailed ToolCallFinished "
+            "ToolCallStarted"
+        ),
+        "crewgraph.trace.shapes": "Choice Journey Leaf Parallel Series Shape Wired journey journeys",
+        "crewgraph.trace.spans": "Span extent moment",
+    },
+)
