@@ -13,7 +13,20 @@ import pytest
 
 import crewgraph
 
-ROOMS = ["", "crew", "crew.tools", "inputs", "llm", "outputs", "shapes", "trace"]
+ROOMS = [
+    "",
+    "crew",
+    "crew.tools",
+    "document",
+    "inputs",
+    "llm",
+    "outputs",
+    "project",
+    "render",
+    "shapes",
+    "store",
+    "trace",
+]
 
 
 def run(code: str) -> str:
