@@ -7,7 +7,6 @@ in its annotations writes ``trace.Event`` and loads none of it. Type checkers, `
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -24,7 +23,8 @@ class _Room(ModuleType):
         home = self.__homes__.get(name)
         if home is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
-        value = getattr(import_module(home), name)
+        __import__(home)  # as an import statement does it, so that `-X importtime` tells of it
+        value = getattr(sys.modules[home], name)
         super().__setattr__(name, value)
         return value
 
