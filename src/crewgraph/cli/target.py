@@ -21,14 +21,15 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crewgraph.cli.files import Projects, is_file_target, read_target
-from crewgraph.document.names import Names
 from crewgraph.errors import TargetError
-from crewgraph.project import Project
 from crewgraph.render.escape import clean
 from crewgraph.syntax import Pipeline, is_function, is_single
+
+if TYPE_CHECKING:
+    from crewgraph.project import Project
 
 __all__ = ["Target", "code_of", "function_of", "load"]
 
@@ -91,6 +92,8 @@ def code_of(names: Sequence[str]) -> dict[str, Any]:
             value = _attribute(module, place, attribute) if attribute else module
         if not isinstance(value, ModuleType | Mapping):
             raise TargetError(f"'{each}' is a {type(value).__name__}, not a module or a dict of names")
+        from crewgraph.document.names import Names  # documents only
+
         code |= Names(value).things
     return code
 
