@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
-from crewgraph.outputs import PipelineKickoffResult, RunResult
+from crewgraph import outputs
 from crewgraph.runtime import verb
 
 __all__ = ["Drawable", "DrawnNode", "Hue", "NodeStyle", "Picture", "Style", "bundle"]
@@ -58,7 +58,7 @@ class NodeStyle:
 
 Style = Callable[[DrawnNode], NodeStyle | None]
 """A rule of the user's: how a node looks; ``None`` leaves it as it is."""
-Ran = RunResult | PipelineKickoffResult | Iterable[RunResult] | None
+Ran: TypeAlias = "outputs.RunResult | outputs.PipelineKickoffResult | Iterable[outputs.RunResult] | None"
 """A result to be laid over a picture, several, or a whole kickoff."""
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from crewgraph.trace import Event, Observer
+from crewgraph import trace
 
 __all__ = ["Listener", "by_hand", "hear", "listening", "unhear"]
 
@@ -17,7 +17,7 @@ _log = logging.getLogger("crewgraph.engine")
 class Listener(Protocol):
     """An observer that follows several kickoffs at once: each one gets an observer of its own."""
 
-    def begin(self, name: str) -> Observer:
+    def begin(self, name: str) -> trace.Observer:
         """The observer of one kickoff.
 
         Args:
@@ -25,13 +25,13 @@ class Listener(Protocol):
         """
         ...
 
-    def __call__(self, event: Event, /) -> None:
+    def __call__(self, event: trace.Event, /) -> None:
         """Hear an event that no kickoff told."""
         ...
 
 
 _everywhere: tuple[Listener, ...] = ()
-_by_hand: Observer | None = None
+_by_hand: trace.Observer | None = None
 
 
 def hear(listener: Listener) -> None:
@@ -50,12 +50,12 @@ def _set(listeners: tuple[Listener, ...]) -> None:
     _by_hand = _all_of([_guarded(each.begin("")) for each in listeners])
 
 
-def by_hand() -> Observer | None:
+def by_hand() -> trace.Observer | None:
     """Who hears of a crew that is called by hand, outside of any kickoff."""
     return _by_hand
 
 
-def listening(observer: Observer | None, name: str, *more: Observer) -> Observer | None:
+def listening(observer: trace.Observer | None, name: str, *more: trace.Observer) -> trace.Observer | None:
     """Who hears of one kickoff; ``None`` where nobody does.
 
     Args:
@@ -72,21 +72,21 @@ def listening(observer: Observer | None, name: str, *more: Observer) -> Observer
     return _all_of([_guarded(each) for each in (*mine, *others)])
 
 
-def _all_of(observers: Sequence[Observer]) -> Observer | None:
+def _all_of(observers: Sequence[trace.Observer]) -> trace.Observer | None:
     if len(observers) <= 1:
         return observers[0] if observers else None
 
-    def tell(event: Event) -> None:
+    def tell(event: trace.Event) -> None:
         for observer in observers:
             observer(event)
 
     return tell
 
 
-def _guarded(observer: Observer) -> Observer:
+def _guarded(observer: trace.Observer) -> trace.Observer:
     """An observer whose errors neither fail the work nor keep others from hearing."""
 
-    def tell(event: Event) -> None:
+    def tell(event: trace.Event) -> None:
         try:
             observer(event)
         except Exception:  # noqa: BLE001 - whatever it raises

@@ -12,21 +12,23 @@ import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
+from crewgraph import outputs, trace
 from crewgraph.budget import spent_elsewhere
 from crewgraph.definition import named, told
 from crewgraph.errors import BudgetExceeded, CrewgraphError, PriceUnknown
 from crewgraph.inputs import Declared
-from crewgraph.outlook import Outlook, Range, Sight
-from crewgraph.outputs import CrewOutput, PipelineRunResult, UsageMetrics
+from crewgraph.outputs import CrewOutput
 from crewgraph.policy import Budget, Policy
 from crewgraph.scope import Scope, current, entered, within
 from crewgraph.template import as_text
-from crewgraph.trace import Event
-from crewgraph.usage import Call
+from crewgraph.usage import Call, UsageMetrics
+
+if TYPE_CHECKING:  # for annotations only; whoever writes a pipeline need not load it
+    from crewgraph.outlook import Outlook, Sight
 
 __all__ = [
     "Interface",
@@ -46,8 +48,8 @@ __all__ = [
     "whole",
 ]
 
-STEP_TEXT = Range(1, 100, 2_000)
-FOREIGN_TEXT = Range(1, 400, 4_096)
+STEP_TEXT = (1, 100, 2_000)
+FOREIGN_TEXT = (1, 400, 4_096)
 """Tokens of what a step, and a crew of which nothing is known, are taken to hand over."""
 
 
@@ -143,12 +145,14 @@ def interface_of(node: object) -> Interface:
 
 def forecast_of(node: object, sight: Sight) -> Outlook:
     """What one run of a node would take; a step is taken to call no model, of a foreign crew nothing is known."""
+    from crewgraph.outlook import Outlook, Range  # only a plan and a limit of money ask for it
+
     foresee = getattr(node, "forecast", None)
     told = foresee(sight) if callable(foresee) else None
     if isinstance(told, Outlook):
         return told
     is_step = interface_of(node).kind == "step"
-    return Outlook(text=STEP_TEXT) if is_step else Outlook(text=FOREIGN_TEXT, is_known=False)
+    return Outlook(text=Range(*STEP_TEXT)) if is_step else Outlook(text=Range(*FOREIGN_TEXT), is_known=False)
 
 
 def definition_of(node: object) -> Any:
@@ -177,6 +181,8 @@ def check_prices(node: object, policy: Policy, *, limited: Iterable[str]) -> Non
         PriceUnknown: there is such a model; nothing has been asked.
     """
     for whose in limited:
+        from crewgraph.outlook import Sight
+
         for model in forecast_of(node, Sight(policy=policy)).unpriced:
             raise PriceUnknown(model, whose)
 
@@ -234,7 +240,7 @@ async def call(node: Node, inputs: Mapping[str, Any], *, scope: Scope | None = N
     return whole(output, scope)
 
 
-def surroundings(node: object, name: str, scope: Scope, *, emit: Callable[[Event], None] | None = None) -> Scope:
+def surroundings(node: object, name: str, scope: Scope, *, emit: Callable[[trace.Event], None] | None = None) -> Scope:
     """The scope of a node: with its own policy and budget, where it has them.
 
     Args:
@@ -295,7 +301,7 @@ def _foreign(result: Any, scope: Scope) -> CrewOutput:
     """The output of somebody else's crew; what it says that it spent is charged, at a cost that nobody knows."""
     output = _adopted(result)
     usage = output.token_usage
-    if isinstance(result, PipelineRunResult):  # of a kickoff inside, which was charged for itself
+    if isinstance(result, outputs.PipelineRunResult):  # of a kickoff inside, which was charged for itself
         return output
     if usage.total_tokens or usage.requests:
         usage = usage.model_copy(update={"unpriced_requests": max(1, usage.requests)})
@@ -306,7 +312,7 @@ def _foreign(result: Any, scope: Scope) -> CrewOutput:
 
 
 def _adopted(result: Any) -> CrewOutput:
-    if isinstance(result, PipelineRunResult):
+    if isinstance(result, outputs.PipelineRunResult):
         return result.output
     if isinstance(result, Mapping):
         keys: dict[Any, Any] = dict(result)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
+from crewgraph import trace
 from crewgraph.policy import Budget, Policy
-from crewgraph.trace import Observer
 
 __all__ = ["Fork", "Inputs", "OnError", "Options", "StoredRuns"]
 
@@ -94,7 +94,7 @@ class Options(TypedDict, total=False):
 
     max_concurrency: int
     on_error: OnError
-    observer: Observer | None
+    observer: trace.Observer | None
     text: bool
     policy: Policy | None
     budget: Budget | None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
+from crewgraph import outputs
 from crewgraph.options import Fork, Options, StoredRuns
-from crewgraph.outputs import PipelineKickoffResult
 from crewgraph.runtime import verb
 
 __all__ = ["Resumable"]
@@ -38,9 +38,11 @@ class Resumable:
 
     async def resume_async(
         self, *, runs: Iterable[str] | str | None = None, **options: Unpack[Options]
-    ) -> PipelineKickoffResult:
+    ) -> outputs.PipelineKickoffResult:
         """As :meth:`resume`, always to be awaited."""
-        result: PipelineKickoffResult = await verb("kickoff_async")(self, _stored("unfinished", runs), **options)
+        result: outputs.PipelineKickoffResult = await verb("kickoff_async")(
+            self, _stored("unfinished", runs), **options
+        )
         return result
 
     def retry(self, *, runs: Iterable[str] | str | None = None, **options: Unpack[Options]) -> Any:
@@ -61,9 +63,9 @@ class Resumable:
 
     async def retry_async(
         self, *, runs: Iterable[str] | str | None = None, **options: Unpack[Options]
-    ) -> PipelineKickoffResult:
+    ) -> outputs.PipelineKickoffResult:
         """As :meth:`retry`, always to be awaited."""
-        result: PipelineKickoffResult = await verb("kickoff_async")(self, _stored("failed", runs), **options)
+        result: outputs.PipelineKickoffResult = await verb("kickoff_async")(self, _stored("failed", runs), **options)
         return result
 
     def fork(
@@ -102,9 +104,9 @@ class Resumable:
         inputs: Mapping[str, Any] | None = None,
         id: str | None = None,  # noqa: A002 - what the store calls it
         **options: Unpack[Options],
-    ) -> PipelineKickoffResult:
+    ) -> outputs.PipelineKickoffResult:
         """As :meth:`fork`, always to be awaited."""
-        result: PipelineKickoffResult = await verb("kickoff_async")(self, _fork(run, at, inputs, id), **options)
+        result: outputs.PipelineKickoffResult = await verb("kickoff_async")(self, _fork(run, at, inputs, id), **options)
         return result
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 import typing_extensions
 from pydantic import BaseModel
 
-from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
+from crewgraph import outputs
 from crewgraph.shapes import given_by, is_union, peeled, union_of
 
 __all__ = ["Given", "given_by_model", "gives_of", "one_of"]
@@ -48,8 +48,6 @@ class Given:
         return None if self.is_open else frozenset(self.sometimes)
 
 
-OUTPUTS = (CrewOutput, PipelineRunResult, PipelineKickoffResult)
-"""What a step hands over as if it were its own, with whatever keys are in it."""
 NOTHING = Given()
 ANYTHING = Given(is_open=True)
 
@@ -71,8 +69,13 @@ def gives_of(name: str, returns: Any) -> Given:
     return _of_class(name, returns, typing.get_origin(kind) or kind)
 
 
+def _outputs() -> tuple[type, ...]:
+    """What a step hands over as if it were its own, with whatever keys are in it."""
+    return outputs.CrewOutput, outputs.PipelineRunResult, outputs.PipelineKickoffResult
+
+
 def _of_class(name: str, returns: Any, kind: Any) -> Given:
-    if not isinstance(kind, type) or issubclass(kind, OUTPUTS):
+    if not isinstance(kind, type) or issubclass(kind, _outputs()):
         return ANYTHING
     if issubclass(kind, BaseModel):
         return given_by_model(kind)

@@ -17,13 +17,13 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import anyio
 
+from crewgraph import trace
 from crewgraph.budget import Meter
 from crewgraph.errors import BudgetExceeded, DeadlineExceeded
 from crewgraph.listeners import by_hand
 from crewgraph.outputs import TaskOutput
 from crewgraph.policy import UNDECLARED, Budget, Policy
 from crewgraph.threads import Home
-from crewgraph.trace import Event
 from crewgraph.usage import Account, Call, UsageMetrics
 
 __all__ = [
@@ -139,7 +139,7 @@ class Scope:
         shared: limits on calls of models that other processes count for too; ``None`` where there are none.
     """
 
-    emit: Callable[[Event], None] | None = None
+    emit: Callable[[trace.Event], None] | None = None
     wants_text: bool = False
     policy: Policy = UNDECLARED
     meters: Sequence[Meter] = ()
@@ -152,7 +152,7 @@ class Scope:
     tasks: TaskLog | None = None
     shared: SharedLimits | None = None
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: trace.Event) -> None:
         """Report an event where the observer is at home: whoever works in another thread hands it over."""
         if self.emit is not None:
             self.home.call(_told, self.emit, event)
@@ -183,7 +183,7 @@ class Scope:
         *,
         policy: Policy | None,
         budget: Budget | None,
-        emit: Callable[[Event], None] | None,
+        emit: Callable[[trace.Event], None] | None,
     ) -> Scope:
         """The scope of a node within this one: its own policy before ours, its budget below ours, its own account."""
         nearest = self.policy if policy is None else policy.over(self.policy)
@@ -209,7 +209,7 @@ class Scope:
         )
 
 
-def _told(emit: Callable[[Event], None], event: Event) -> None:
+def _told(emit: Callable[[trace.Event], None], event: trace.Event) -> None:
     try:
         emit(event)
     except Exception:  # noqa: BLE001 - whatever an observer raises; it may be called by the event loop itself

@@ -12,12 +12,13 @@ from typing import Any, ClassVar, overload
 
 from pydantic import BaseModel
 
+from crewgraph import outputs
 from crewgraph.definition import of_type, told
 from crewgraph.errors import TemplateError, ValueMisfit
 from crewgraph.handoff import Handoff, taken
 from crewgraph.inputs import Declared, declared, is_declarable
 from crewgraph.node import Interface, Need, Problem, needs_of
-from crewgraph.outputs import CrewOutput, PipelineKickoffResult, PipelineRunResult
+from crewgraph.outputs import CrewOutput
 from crewgraph.policy import Budget, Policy
 from crewgraph.returns import gives_of
 from crewgraph.shapes import coercer, is_union, peeled
@@ -323,15 +324,15 @@ def _output_of_keys(value: Any) -> CrewOutput | None:
 
 def _known_output(value: Any) -> CrewOutput | None:
     """What a crew, a pipeline or nothing gave."""
-    if isinstance(value, PipelineKickoffResult) and len(value) == 1:
+    if isinstance(value, outputs.PipelineKickoffResult) and len(value) == 1:
         value = value[0]
-    if isinstance(value, PipelineRunResult):
+    if isinstance(value, outputs.PipelineRunResult):
         return value.output
     return CrewOutput() if value is None else value if isinstance(value, CrewOutput) else None
 
 
 def _unusable(value: object) -> str:
-    if isinstance(value, PipelineKickoffResult):
+    if isinstance(value, outputs.PipelineKickoffResult):
         return f"a kickoff of {len(value)} results; return one of them, or a list of what you need"
     if isinstance(value, Awaitable):
         return f"{value!r:.60}, which was not awaited; write return await …"

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any, ClassVar, Protocol, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, Unpack, cast, overload
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, field_validator, model_validator
 
-from crewgraph.diagnostics import Findings, Ignore, Strict, ignores_of, strict_of
+from crewgraph import diagnostics, outputs, trace
+from crewgraph.diagnostics import Ignore, Strict, ignores_of, strict_of
 from crewgraph.drawable import Drawable
-from crewgraph.forecast import Forecast
-from crewgraph.inputs import InputSpec, declared
+from crewgraph.inputs import declared
 from crewgraph.node import is_node
 from crewgraph.options import Inputs, OnError, Options
-from crewgraph.outputs import PipelineKickoffResult, PipelineRunResult, ProcedureRunResult
 from crewgraph.policy import Policy
 from crewgraph.resumable import Resumable
 from crewgraph.runtime import verb
-from crewgraph.trace import Event
+
+if TYPE_CHECKING:  # for annotations only
+    from crewgraph.forecast import Forecast
+    from crewgraph.inputs import InputSpec
 
 __all__ = [
     "Chainable",
@@ -238,7 +240,7 @@ class Pipeline(BaseModel, Stage, Drawable, Resumable):
 
     # ---- compiling ---------------------------------------------------------------------------------------------
 
-    def check(self, *, strict: bool | Collection[str] | None = None) -> Findings:
+    def check(self, *, strict: bool | Collection[str] | None = None) -> diagnostics.Findings:
         """Everything that is wrong or doubtful with this pipeline, without running anything.
 
         Args:
@@ -263,8 +265,7 @@ class Pipeline(BaseModel, Stage, Drawable, Resumable):
         Raises:
             PipelineInvalid: the structure has errors, so that nobody can tell.
         """
-        spec: InputSpec = verb("inputs")(self)
-        return spec
+        return cast("InputSpec", verb("inputs")(self))
 
     # ---- running -----------------------------------------------------------------------------------------------
 
@@ -290,18 +291,18 @@ class Pipeline(BaseModel, Stage, Drawable, Resumable):
         """
         return verb("kickoff")(self, inputs, **options)
 
-    async def kickoff_async(self, inputs: Inputs, **options: Unpack[Options]) -> PipelineKickoffResult:
+    async def kickoff_async(self, inputs: Inputs, **options: Unpack[Options]) -> outputs.PipelineKickoffResult:
         """As :meth:`kickoff`, always to be awaited; ``inputs`` may be an async iterable too."""
-        result: PipelineKickoffResult = await verb("kickoff_async")(self, inputs, **options)
+        result: outputs.PipelineKickoffResult = await verb("kickoff_async")(self, inputs, **options)
         return result
 
-    async def process_runs(self, inputs: Inputs, **options: Unpack[Options]) -> PipelineKickoffResult:
+    async def process_runs(self, inputs: Inputs, **options: Unpack[Options]) -> outputs.PipelineKickoffResult:
         """The ancestor's name of :meth:`kickoff_async`."""
         return await self.kickoff_async(inputs, **options)
 
     def stream(
         self, inputs: Inputs, **options: Unpack[Options]
-    ) -> AsyncIterator[PipelineRunResult | ProcedureRunResult]:
+    ) -> AsyncIterator[outputs.PipelineRunResult | outputs.ProcedureRunResult]:
         """Yield results as they finish; memory does not grow with the number of inputs.
 
         Failed runs are yielded too, with ``error`` and ``status``. With ``on_error="raise"`` the failures are raised
@@ -309,7 +310,7 @@ class Pipeline(BaseModel, Stage, Drawable, Resumable):
         """
         return verb("stream")(self, inputs, **options)
 
-    def events(self, inputs: Inputs, **options: Unpack[Options]) -> AsyncIterator[Event]:
+    def events(self, inputs: Inputs, **options: Unpack[Options]) -> AsyncIterator[trace.Event]:
         """Run the inputs and yield typed events as they happen: runs, nodes, routes, tasks, model and tool calls.
 
         Options as for :meth:`kickoff`, but without an ``observer``, and failures are not raised (``on_error`` is
@@ -331,8 +332,7 @@ class Pipeline(BaseModel, Stage, Drawable, Resumable):
             PipelineInvalid: the checker found errors.
             InputTypeError: the inputs are not mappings.
         """
-        forecast: Forecast = verb("plan")(self, inputs, **options)
-        return forecast
+        return cast("Forecast", verb("plan")(self, inputs, **options))
 
     def as_tool(self, *, name: str | None = None, description: str | None = None, **options: Any) -> Any:
         """This pipeline as a tool of an agent: it takes what the inputs must bring, and gives the answer of the run.

@@ -101,7 +101,7 @@ class Bell:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting = dict[anyio.Event, Callable[[Callable[[], object]], object]]()
+        self._waiting: dict[anyio.Event, Callable[[Callable[[], object]], object]] = {}
 
     def listen(self) -> anyio.Event:
         """An event of this event loop that the next ring sets."""

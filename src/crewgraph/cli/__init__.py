@@ -1,4 +1,4 @@
-"""The command line: one module for each command, or for those that belong together.
+"""The command line: one module for each command, or for those that belong together; the one that is called is imported.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 all is well, 1 some inputs failed,
 2 a mistake in how it was called, 3 the pipeline is invalid, 4 a budget stopped something, 130 interrupted.
@@ -11,33 +11,24 @@ import sys
 
 import click
 
-from crewgraph.cli import (
-    again,
-    approve,
-    check,
-    cluster,
-    convert,
-    draw,
-    explain,
-    gc,
-    plan,
-    report,
-    run,
-    schedule,
-    shared_limits,
-    show,
-    status,
-    trace,
-    watch,
-)
+from crewgraph.cli.commands import commands
 from crewgraph.cli.trouble import TroubleGroup
-from crewgraph.cli.version import crewgraph_version
 
 __all__ = ["cli", "main"]
 
 
+def _version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:  # noqa: FBT001 - click gives it so
+    if is_asked:
+        from crewgraph.cli.version import crewgraph_version  # reading what is installed takes longer than all else here
+
+        click.echo(f"crewgraph, version {crewgraph_version()}")
+        ctx.exit()
+
+
 @click.group(cls=TroubleGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(crewgraph_version(), prog_name="crewgraph")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
+)
 @click.option("--debug", is_flag=True, envvar="CREWGRAPH_DEBUG", help="Show tracebacks. Also CREWGRAPH_DEBUG=1.")
 def cli(*, debug: bool) -> None:
     """Check, draw and run pipelines of agent crews.
@@ -50,32 +41,7 @@ def cli(*, debug: bool) -> None:
     del debug  # TroubleGroup reads it from the context
 
 
-for command in (
-    again.fork,
-    again.resume,
-    again.retry,
-    approve.approve,
-    approve.reject,
-    approve.waiting,
-    check.check,
-    cluster.cancel,
-    cluster.migrate,
-    cluster.submit,
-    cluster.worker,
-    convert.convert,
-    draw.draw,
-    explain.explain,
-    gc.gc,
-    plan.plan,
-    report.report,
-    run.run,
-    schedule.schedule,
-    shared_limits.limits,
-    show.show,
-    status.status,
-    trace.trace,
-    watch.watch,
-):
+for command in commands():
     cli.add_command(command)
 
 

@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from crewgraph.document import read as read_document
-from crewgraph.document.text import text_of
+from crewgraph import document
 from crewgraph.errors import DocumentInvalid, TargetError
-from crewgraph.project import Project, ProjectCrew
-from crewgraph.project import read as read_project
 from crewgraph.syntax import Pipeline
+
+if TYPE_CHECKING:  # most targets are code; what reads the others is imported where it reads
+    from crewgraph.project import Project, ProjectCrew
 
 __all__ = ["Projects", "is_file_target", "names_option", "one_crew", "read_target"]
 
@@ -45,6 +45,8 @@ def is_file_target(target: str) -> bool:
 
 
 def _is_project(path: Path) -> bool:
+    from crewgraph.project import read as read_project
+
     try:
         return bool(read_project(path).crews)
     except TargetError:
@@ -62,6 +64,8 @@ def read_target(target: str, names: Mapping[str, Any], projects: Projects) -> tu
     path = Path(target)
     if path.is_file() and _is_document(path):
         return _document(path, names), None
+    from crewgraph.project import read as read_project
+
     try:
         project = read_project(path)
     except TargetError as error:
@@ -96,6 +100,8 @@ def one_crew(target: str, project: Project) -> ProjectCrew:
 
 def _is_document(path: Path) -> bool:
     """Whether a file says that it is a document; JSON can be nothing else."""
+    from crewgraph.document.text import text_of
+
     return path.suffix.lower() == ".json" or bool(_MARK.search(text_of(path)))
 
 
@@ -106,7 +112,7 @@ def _document(path: Path, names: Mapping[str, Any]) -> Pipeline:
         DocumentInvalid: with everything that is wrong.
     """
     try:
-        return read_document(path, names=names)
+        return document.read(path, names=names)
     except DocumentInvalid as error:
         found = [
             replace(each, hint=_IN_PYTHON.sub(r"--names MODULE, of one that has \1", each.hint))

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import anyio
 import click
@@ -26,7 +26,6 @@ from crewgraph.cli.rows import Inputs
 from crewgraph.cli.stored import told
 from crewgraph.cli.target import Target
 from crewgraph.cli.trouble import Exit, Mistake, leave
-from crewgraph.cli.watch import until_interrupted
 from crewgraph.crew.human import giving_way
 from crewgraph.engine.kickoff import stream
 from crewgraph.engine.results import results_of
@@ -41,7 +40,9 @@ from crewgraph.render.escape import clean, shortened
 from crewgraph.report import encoded_line
 from crewgraph.store.postgres import shown
 from crewgraph.trace import Event
-from crewgraph.watch import Watch
+
+if TYPE_CHECKING:
+    from crewgraph.watch import Watch
 
 __all__ = ["Job", "Output"]
 
@@ -194,6 +195,8 @@ class Job:
             self.watch.end()
             if has_terminal():
                 click.echo(f"the page stays at {self.watch.url} until Ctrl-C", err=True)
+                from crewgraph.cli.watch import until_interrupted  # few runs are watched
+
                 until_interrupted()
 
     def summarise(self) -> None:

@@ -12,7 +12,7 @@ import click
 from crewgraph.errors import RenderError
 from crewgraph.graph import Graph
 from crewgraph.render import Runs, encoded, format_of, write
-from crewgraph.report import ChromeTrace, Fold, Record, Report
+from crewgraph.report import Fold, Record
 
 __all__ = ["Kept", "kept_files"]
 
@@ -113,10 +113,14 @@ def kept_files(
     """
     kept = dict[Path, _Written]()
     if report:
+        from crewgraph.report import Report  # its page has scripts and styles
+
         kept[Path(report)] = files.enter_context(Report(graph, title=title, total=total))
     if picture:
         format_of(picture)
         kept[Path(picture)] = files.enter_context(Drawing(graph))
     if chrome_trace:
+        from crewgraph.report import ChromeTrace
+
         kept[Path(chrome_trace)] = files.enter_context(ChromeTrace())
     return kept

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeVar
 
 import anyio
 import click
@@ -21,13 +21,14 @@ from crewgraph.cli.options import Options, check_options
 from crewgraph.cli.rows import Inputs
 from crewgraph.cli.target import Target, load
 from crewgraph.cli.trouble import Mistake
-from crewgraph.cli.watch import watching
 from crewgraph.compiler import Plan
 from crewgraph.graph import Switch, Work
 from crewgraph.policy import Policy
 from crewgraph.progress.tally import NodeCount, Tally
-from crewgraph.report import Fold, TraceFile
-from crewgraph.watch import Watch
+
+if TYPE_CHECKING:
+    from crewgraph.report import Fold, TraceFile
+    from crewgraph.watch import Watch
 
 __all__ = ["execute", "policy_in", "running_options"]
 
@@ -112,7 +113,7 @@ def execute(chosen: Options, prepare: Callable[[Target, Plan, contextlib.ExitSta
     plan = target.pipeline.compile()
     with asking(chosen), contextlib.ExitStack() as files:
         inputs = prepare(target, plan, files)
-        served = files.enter_context(watching(plan.graph, total=inputs.total)) if chosen.watch else None
+        served = _served(plan, files, inputs.total) if chosen.watch else None
         job = Job(
             target,
             inputs,
@@ -180,8 +181,16 @@ def _opened(
     return output
 
 
+def _served(plan: Plan, files: contextlib.ExitStack, total: int | None) -> Watch:
+    from crewgraph.cli.watch import watching  # few runs are watched, and the page needs a server
+
+    return files.enter_context(watching(plan.graph, total=total))
+
+
 def _trace(name: str, plan: Plan, files: contextlib.ExitStack, total: int | None) -> TraceFile:
     with _opening(name):
+        from crewgraph.report import TraceFile  # few runs keep a trace
+
         trace = TraceFile(name, plan.graph, total=total)
     files.callback(_close, trace)
     return trace

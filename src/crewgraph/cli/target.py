@@ -21,15 +21,15 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crewgraph.cli.files import Projects, is_file_target, read_target
-from crewgraph.cli.refused import refusals
-from crewgraph.document.names import Names
 from crewgraph.errors import PipelineInvalid, TargetError
-from crewgraph.project import Project
 from crewgraph.render.escape import clean
 from crewgraph.syntax import Pipeline, is_function, is_single
+
+if TYPE_CHECKING:
+    from crewgraph.project import Project
 
 __all__ = ["Target", "code_of", "function_of", "load"]
 
@@ -93,6 +93,8 @@ def code_of(names: Sequence[str]) -> dict[str, Any]:
             value = _attribute(module, place, attribute) if attribute else module
         if not isinstance(value, ModuleType | Mapping):
             raise TargetError(f"'{each}' is a {type(value).__name__}, not a module or a dict of names")
+        from crewgraph.document.names import Names  # documents only
+
         code |= Names(value).things
     return code
 
@@ -190,6 +192,8 @@ def _theirs(place: str) -> Generator[None]:
     except Exception as error:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
         frames = frames[-MAX_FRAMES:]
+        from crewgraph.cli.refused import refusals  # of what went wrong only
+
         if found := refusals(error, [(frame.filename, frame.lineno or 1) for frame in frames]):
             raise PipelineInvalid(found) from error
         raise TargetError(f"'{place}' raised an error:\n\n{_told(error, frames)}") from error

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from crewgraph.cli.findings import echo_findings
+from crewgraph.cli.commands import Named
 from crewgraph.errors import CrewgraphError, PipelineInvalid
 
 __all__ = ["Exit", "Mistake", "TroubleGroup", "leave"]
@@ -40,7 +40,14 @@ class Mistake(click.ClickException):
 
 
 class TroubleGroup(click.Group):
-    """A group of commands that turns errors into messages."""
+    """A group of commands that turns errors into messages, and imports the command that is called."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called, for running it and for completing its options."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, Named) else command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it raises ends in a message and an exit code."""
@@ -54,6 +61,8 @@ class TroubleGroup(click.Group):
             click.echo("\ninterrupted", err=True)
             ctx.exit(Exit.INTERRUPTED)
         except PipelineInvalid as error:
+            from crewgraph.cli.findings import echo_findings  # its console is slow to import, and most runs are fine
+
             echo_findings(error.findings, err=True)
             click.echo("the pipeline is invalid; nothing has run", err=True)
             ctx.exit(Exit.INVALID)

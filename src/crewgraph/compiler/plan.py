@@ -14,7 +14,6 @@ from crewgraph.errors.root import counted
 from crewgraph.frontier import Wiring
 from crewgraph.graph import Graph, GraphNode, Merge, Switch, Work
 from crewgraph.inputs import InputSpec
-from crewgraph.render import to_svg
 from crewgraph.render.escape import shortened
 from crewgraph.step import Step
 from crewgraph.template import placeholder_name
@@ -69,6 +68,8 @@ class Plan:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """The picture of its graph, for notebooks."""
+        from crewgraph.render import to_svg  # for notebooks only
+
         return bundle(repr(self), to_svg(self.graph), alt="a plan")
 
 

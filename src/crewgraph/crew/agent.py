@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from crewgraph.crew.ancestor import OF_AGENTS, without_foreign
-from crewgraph.crew.tools.convert import ToolList
+from crewgraph.crew.tools.listed import ToolList
 from crewgraph.llm.choose import Model
 from crewgraph.policy import Limit, Policy
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crewgraph.crew.agent import Agent
 from crewgraph.crew.task import Task
-from crewgraph.llm.port import LLM
 
-__all__ = ["Job", "Management", "assign", "file_names", "texts"]
+if TYPE_CHECKING:  # for annotations only; whoever writes a pipeline need not load it
+    from crewgraph.llm.port import LLM
+
+__all__ = ["Job", "Management", "assign", "file_names", "spoken", "texts"]
+
+_NO_LETTER = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +145,8 @@ def file_names(jobs: Iterable[Job]) -> Iterator[tuple[str, str]]:
     for job in jobs:
         if job.task.output_file is not None:
             yield job.task.label, job.task.output_file
+
+
+def spoken(name: str) -> str:
+    """A name as it is said: without case, quotes, dots and double blanks."""
+    return _NO_LETTER.sub(" ", name).strip().casefold()

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from crewgraph.crew.answer import Misfit, read
 from crewgraph.crew.prompt import correction
+from crewgraph.crew.terms import AgentStep, ToolResult
 from crewgraph.errors import ModelAnswerInvalid, OutputInvalid
 from crewgraph.errors.root import shortened
 from crewgraph.llm.ask import Asker
@@ -25,28 +26,6 @@ ENOUGH = Message(
 )
 
 NO_CALLS = Message("user", "Nothing was called, and no tool can be called now. Write your answer as text.")
-
-
-@dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What came of one tool call.
-
-    Attributes:
-        call: what the model wanted.
-        text: what the model is told: the result, or what went wrong.
-        is_error: whether it went wrong.
-        is_answer: whether the result is the answer of the task, without asking the model again.
-        tool: the tool's own name, which may hold letters that the name in the call may not.
-        has_run: whether the tool was called for it, well or not; a name that no tool has, arguments that do not fit
-            and a result that was kept call none.
-    """
-
-    call: ToolCall
-    text: str
-    is_error: bool = False
-    is_answer: bool = False
-    tool: str = ""
-    has_run: bool = True
 
 
 class Tools(Protocol):
@@ -65,22 +44,6 @@ class Tools(Protocol):
     async def run(self, calls: Sequence[ToolCall], asker: Asker) -> list[ToolResult]:
         """Call tools side by side; the results come in the order of the calls, failures among them."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class AgentStep:
-    """One turn of an agent, for step callbacks: what it said, and what its tools gave.
-
-    Attributes:
-        agent, task: who, and at what.
-        text: what the model said.
-        results: the tool calls of this turn with their results; none where the turn is the answer.
-    """
-
-    agent: str
-    task: str
-    text: str
-    results: tuple[ToolResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,41 +6,41 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, SkipValidation, field_validator, model_validator
 
+from crewgraph import diagnostics
 from crewgraph.bridge import run_or_pend
+from crewgraph.crew import tools
 from crewgraph.crew.agent import Agent
 from crewgraph.crew.ancestor import OF_CREWS, without_foreign
 from crewgraph.crew.assign import Job, Management, assign
 from crewgraph.crew.callback import Callbacks, several
-from crewgraph.crew.conversation import AgentStep
-from crewgraph.crew.definition import definition_of
 from crewgraph.crew.describe import describe
-from crewgraph.crew.desk import Terms
 from crewgraph.crew.each import for_each, listed, one, refuse_same_files, takes_inputs
-from crewgraph.crew.expectation import BEFORE
-from crewgraph.crew.forecast import foresee
 from crewgraph.crew.hooks import finished, fitting, prepared
 from crewgraph.crew.human import HumanProvider, Terminal
 from crewgraph.crew.problems import problems
-from crewgraph.crew.run import perform
 from crewgraph.crew.schedule import schedule
 from crewgraph.crew.task import Task
-from crewgraph.crew.tools.contract import BaseTool
-from crewgraph.crew.tools.node import node_tool
-from crewgraph.diagnostics import Diagnostic
 from crewgraph.errors import KickoffInterrupted, PipelineInvalid
 from crewgraph.inputs import Declared, declared
 from crewgraph.llm.choose import Model
 from crewgraph.node import Interface, call, label_of
-from crewgraph.outlook import Outlook, Sight
 from crewgraph.outputs import CrewOutput, TaskOutput
 from crewgraph.policy import Budget, Limit, Policy
 from crewgraph.scope import current, entered
 from crewgraph.syntax import Chainable
 from crewgraph.usage import Account
+
+if TYPE_CHECKING:  # for annotations only; whoever writes a pipeline need not load it
+    from crewgraph.crew.terms import AgentStep, Terms
+    from crewgraph.outlook import Outlook, Sight
+
+    StepCallback = Callable[[AgentStep], Any]
+else:  # pydantic asks no more of it than that it can be called
+    StepCallback = Callable[..., Any]
 
 __all__ = ["Crew", "Process"]
 
@@ -111,7 +111,7 @@ class Crew(Chainable, BaseModel):
     before_kickoff_callbacks: Callbacks = None
     after_kickoff: Callbacks = None
     after_kickoff_callbacks: Callbacks = None
-    step_callback: Callable[[AgentStep], Any] | None = None
+    step_callback: StepCallback | None = None
     task_callback: Callable[[TaskOutput], Any] | None = None
     output_root: Path | str | None = None
     input_model: SkipValidation[Any] = None
@@ -213,11 +213,13 @@ class Crew(Chainable, BaseModel):
         jobs, who = self._jobs(), f"crew '{label_of(self)}'"
         known = problems(jobs, self.agents, management=self._management())
         if found := [each for each in known if each.code != "CG501"]:  # without a model it is a ModelNotConfigured
-            raise PipelineInvalid(Diagnostic(each.code, each.message, (who,), each.hint) for each in found)
+            raise PipelineInvalid(diagnostics.Diagnostic(each.code, each.message, (who,), each.hint) for each in found)
         values = await prepared(values, self._before(), who=who)
         takes = self._takes()
         if takes is not None:
             values = fitting(takes, values, who=who)
+        from crewgraph.crew.run import perform  # whoever writes a crew does not import what runs it
+
         output = await perform(jobs, values, terms=self._terms())
         return await finished(output, self._after(), who=who)
 
@@ -268,7 +270,7 @@ class Crew(Chainable, BaseModel):
         )
         return outputs
 
-    def as_tool(self, *, name: str | None = None, description: str | None = None, **options: Any) -> BaseTool:
+    def as_tool(self, *, name: str | None = None, description: str | None = None, **options: Any) -> tools.BaseTool:
         """This crew as a tool of another agent: it takes what the placeholders need, and gives the crew's answer.
 
         Args:
@@ -276,6 +278,8 @@ class Crew(Chainable, BaseModel):
             description: what it does, for the model; otherwise its tasks are listed.
             **options: the other attributes of :class:`BaseTool`, such as ``result_as_answer`` and ``timeout``.
         """
+        from crewgraph.crew.tools.node import node_tool
+
         return node_tool(self, name=name, description=description, **options)
 
     def interface(self) -> Interface:
@@ -295,6 +299,8 @@ class Crew(Chainable, BaseModel):
         """What decides about its answers, as JSON values; ``None`` for one whose ``kickoff_async`` is replaced."""
         if getattr(self.kickoff_async, "__func__", None) is not _KICKOFF:
             return None
+        from crewgraph.crew.definition import definition_of  # only a store asks for it
+
         return definition_of(
             self._jobs(),
             name=self.name,
@@ -305,6 +311,10 @@ class Crew(Chainable, BaseModel):
 
     def forecast(self, sight: Sight) -> Outlook:
         """What one run would take; nothing is known of a crew whose ``kickoff_async`` is replaced."""
+        from crewgraph.crew.expectation import BEFORE  # only a plan asks for it
+        from crewgraph.crew.forecast import foresee
+        from crewgraph.outlook import Outlook
+
         if getattr(self.kickoff_async, "__func__", None) is not _KICKOFF:
             return Outlook(is_known=False)
         policy = self.policy.over(sight.policy) if self.policy else sight.policy
@@ -334,6 +344,8 @@ class Crew(Chainable, BaseModel):
         return [*several(self.after_kickoff), *several(self.after_kickoff_callbacks)]
 
     def _terms(self) -> Terms:
+        from crewgraph.crew.terms import Terms  # as for what runs it
+
         return Terms(
             max_reasks=self.max_reasks,
             is_caching=self.cache,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import anyio
 from pydantic import BaseModel
@@ -15,9 +13,9 @@ from crewgraph.crew.agent import Agent
 from crewgraph.crew.assign import Job
 from crewgraph.crew.callback import consulted
 from crewgraph.crew.conversation import AgentStep, Conversation, ToolResult, Tools
-from crewgraph.crew.human import Provider, Terminal
 from crewgraph.crew.prompt import errand, persona, role_of
 from crewgraph.crew.team import MAX_DEPTH, Errand, Member, team_tools
+from crewgraph.crew.terms import Terms
 from crewgraph.crew.toolbox import Toolbox
 from crewgraph.crew.tools.convert import BaseTool
 from crewgraph.crew.tools.mcp import MCPServer
@@ -29,26 +27,6 @@ from crewgraph.llm.port import LLM, Message, ToolCall, ToolSpec
 from crewgraph.scope import Scope
 
 __all__ = ["Desk", "Terms"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a crew says about all of its tasks.
-
-    Attributes:
-        max_reasks: how often a model is asked again when its answer lacks the declared shape.
-        is_caching: whether results of tools are kept for equal calls.
-        step_callback, task_callback: told of every turn, and of every answer.
-        output_root: where the files of tasks lie.
-        human: how people are asked.
-    """
-
-    max_reasks: int = 2
-    is_caching: bool = True
-    step_callback: Callable[[AgentStep], Any] | None = None
-    task_callback: Callable[..., Any] | None = None
-    output_root: Path | str | None = None
-    human: Provider = field(default_factory=Terminal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

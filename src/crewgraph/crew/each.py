@@ -6,13 +6,12 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import anyio
 from pydantic import BaseModel
 
 from crewgraph.crew.assign import Job
-from crewgraph.crew.output_file import OutputFile, keep_apart, root_of
 from crewgraph.crew.schedule import is_asked_to_stop
 from crewgraph.errors import InputError, InputTypeError, KickoffError
 from crewgraph.handoff import Handoff
@@ -20,6 +19,9 @@ from crewgraph.node import Need
 from crewgraph.outputs import CrewOutput
 from crewgraph.template import parse
 from crewgraph.threads import called
+
+if TYPE_CHECKING:
+    from crewgraph.crew.output_file import OutputFile
 
 __all__ = ["for_each", "listed", "one", "refuse_same_files", "takes_inputs"]
 
@@ -149,10 +151,14 @@ async def refuse_same_files(
     """
     named = [job for job in jobs if job.task.output_file]
     if len(inputs) > 1 and named:
+        from crewgraph.crew.output_file import keep_apart, root_of  # most crews write none
+
         await called(lambda: keep_apart(_files(named, inputs, root_of(root))))
 
 
 def _files(jobs: Sequence[Job], inputs: Sequence[Mapping[str, Any]], root: Path) -> Iterable[tuple[OutputFile, str]]:
+    from crewgraph.crew.output_file import OutputFile
+
     for index, each in enumerate(inputs):
         for job in jobs:
             name = parse(job.task.output_file or "")

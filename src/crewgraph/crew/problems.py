@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from crewgraph.crew.agent import Agent
-from crewgraph.crew.assign import Job, Management
-from crewgraph.crew.team import spoken
+from crewgraph.crew.assign import Job, Management, spoken
 from crewgraph.errors import ModelNotConfigured
 from crewgraph.llm.choose import is_configured
 from crewgraph.node import Problem

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidati
 from crewgraph.condition import parse_condition
 from crewgraph.crew.agent import Agent
 from crewgraph.crew.ancestor import OF_TASKS, without_foreign
-from crewgraph.crew.tools.convert import ToolList
+from crewgraph.crew.tools.listed import ToolList
 from crewgraph.outputs import TaskOutput
 
 __all__ = ["ConditionalTask", "Guardrail", "Task"]

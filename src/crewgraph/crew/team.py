@@ -5,11 +5,11 @@ What a coworker is handed is written by a model; what it is called is too, so na
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from crewgraph.crew.agent import Agent
+from crewgraph.crew.assign import spoken
 from crewgraph.crew.tools.convert import BaseTool, tool
 from crewgraph.errors import ToolError
 
@@ -17,8 +17,6 @@ __all__ = ["MAX_DEPTH", "Errand", "Member", "find", "spoken", "team_tools"]
 
 MAX_DEPTH = 2
 """How often work is handed on: whoever is handed work by somebody who was handed it has to do it."""
-
-_NO_LETTER = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,6 @@ class Errand:
     words: str
     context: str
     is_question: bool
-
-
-def spoken(name: str) -> str:
-    """A name as it is said: without case, quotes, dots and double blanks."""
-    return _NO_LETTER.sub(" ", name).strip().casefold()
 
 
 def find(said: str, members: Sequence[Member]) -> Member:

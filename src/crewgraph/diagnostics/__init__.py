@@ -6,18 +6,23 @@ meaning for ever once it is released, and has a page.
 
 from __future__ import annotations
 
-from crewgraph.diagnostics.codes import CODES, Severity, code_of
-from crewgraph.diagnostics.finding import Diagnostic, Findings, Suppressed, Witness, counted
-from crewgraph.diagnostics.ignore import (
-    WARNINGS,
-    Ignore,
-    Strict,
-    can_be_ignored,
-    ignores_of,
-    is_fatal,
-    strict_of,
-    strictness,
-)
+from typing import TYPE_CHECKING
+
+from crewgraph.lazy import lazily
+
+if TYPE_CHECKING:
+    from crewgraph.diagnostics.codes import CODES, Severity, code_of
+    from crewgraph.diagnostics.finding import Diagnostic, Findings, Suppressed, Witness, counted
+    from crewgraph.diagnostics.ignore import (
+        WARNINGS,
+        Ignore,
+        Strict,
+        can_be_ignored,
+        ignores_of,
+        is_fatal,
+        strict_of,
+        strictness,
+    )
 
 __all__ = [
     "CODES",
@@ -37,3 +42,14 @@ __all__ = [
     "strict_of",
     "strictness",
 ]
+
+lazily(
+    __name__,
+    {
+        "crewgraph.diagnostics.codes": "CODES Severity code_of",
+        "crewgraph.diagnostics.finding": "Diagnostic Findings Suppressed Witness counted",
+        "crewgraph.diagnostics.ignore": (
+            "WARNINGS Ignore Strict can_be_ignored ignores_of is_fatal strict_of strictness"
+        ),
+    },
+)

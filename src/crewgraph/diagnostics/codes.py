@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from enum import StrEnum
 
 __all__ = ["CODES", "Severity", "code_of"]
@@ -80,6 +79,8 @@ def _guess(wanted: str) -> str:
         codes = sorted((code for code, place in slips.items() if place), key=slips.__getitem__, reverse=True)
     else:
         names = {name: code for code, (name, _) in CODES.items()}
+        import difflib  # for a word that is no code
+
         codes = [names[name] for name in difflib.get_close_matches(wanted, names, n=1)]
     if not codes:
         return ". hint: `crewgraph explain` lists all of them"

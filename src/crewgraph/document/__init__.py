@@ -6,9 +6,24 @@ files. A document holds no code and no paths to code: what a name stands for is 
 
 from __future__ import annotations
 
-from crewgraph.document.builder import load
-from crewgraph.document.forms import schema
-from crewgraph.document.text import dumps, loads, read, write
-from crewgraph.document.writer import dump
+from typing import TYPE_CHECKING
+
+from crewgraph.lazy import lazily
+
+if TYPE_CHECKING:
+    from crewgraph.document.builder import load
+    from crewgraph.document.forms import schema
+    from crewgraph.document.text import dumps, loads, read, write
+    from crewgraph.document.writer import dump
 
 __all__ = ["dump", "dumps", "load", "loads", "read", "schema", "write"]
+
+lazily(
+    __name__,
+    {
+        "crewgraph.document.builder": "load",
+        "crewgraph.document.forms": "schema",
+        "crewgraph.document.text": "dumps loads read write",
+        "crewgraph.document.writer": "dump",
+    },
+)

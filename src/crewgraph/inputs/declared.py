@@ -7,17 +7,17 @@ import typing
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import typing_extensions
-from pydantic import BaseModel, RootModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
 from crewgraph.errors.root import in_words, shortened
 from crewgraph.shapes import Shape, fields_of, given_by, kinds_of, peeled
 from crewgraph.shapes.adapter import adapter
-from crewgraph.shapes.words import shown
+from crewgraph.shapes.shown import shown
 
 __all__ = ["Declared", "declared", "is_declarable"]
 
@@ -94,7 +94,7 @@ class Declared:
             keys = dict[str, Any](made)
         else:
             keys = {name: getattr(made, name) for name in self._kept if hasattr(made, name)}
-        return {key: _dumped(value, self._dumpers.get(key, ANY)) for key, value in keys.items()}
+        return {key: _dumped(value, self._dumpers.get(key, _anything())) for key, value in keys.items()}
 
     def json_schema(self) -> dict[str, Any]:
         """It as a JSON Schema."""
@@ -120,7 +120,7 @@ class Declared:
     @cached_property
     def _dumpers(self) -> Mapping[str, TypeAdapter[Any]]:
         known = {} if isinstance(self.source, Mapping) else self.provided
-        return {key: adapter(each.kind) or ANY for key, each in known.items()}
+        return {key: adapter(each.kind) or _anything() for key, each in known.items()}
 
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
@@ -188,7 +188,9 @@ class Lenient(GenerateJsonSchema):
         return {}
 
 
-ANY = TypeAdapter[Any](Any)
+@cache
+def _anything() -> TypeAdapter[Any]:
+    return TypeAdapter(Any)
 
 
 def declared(source: Any) -> Declared:
@@ -243,7 +245,7 @@ def _added_by(source: Any, fields: Mapping[str, Shape]) -> Mapping[str, Shape]:
 
 def is_declarable(source: object) -> bool:
     """Whether something is a model, a TypedDict or a dataclass: a type that names keys."""
-    if not isinstance(source, type) or issubclass(source, RootModel):  # which names no keys
+    if not isinstance(source, type) or getattr(source, "__pydantic_root_model__", False):  # which names no keys
         return False
     return issubclass(source, BaseModel) or dataclasses.is_dataclass(source) or typing_extensions.is_typeddict(source)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -161,6 +160,8 @@ class InputSpec(Mapping[str, InputField]):
         return "\n".join(map(str, self._fields.values())) or "no inputs are needed"
 
     def _repr_html_(self) -> str:
+        import html  # for notebooks only
+
         rows = "".join(
             "<tr>" + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in _cells(each)) + "</tr>"
             for each in self._fields.values()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import PlainValidator
 
 from crewgraph.errors import ModelNotConfigured
-from crewgraph.llm.direct.adapter import DirectLLM
-from crewgraph.llm.litellm.adapter import LiteLLM
-from crewgraph.llm.offline.model import OfflineLLM
-from crewgraph.llm.port import LLM
+
+if TYPE_CHECKING:  # for annotations only; whoever writes a pipeline need not load it
+    from crewgraph.llm.port import LLM
 
 __all__ = ["VARIABLES", "Model", "is_configured", "model_name", "resolve"]
 
@@ -57,12 +56,19 @@ def _from_environment() -> str | None:
 
 @lru_cache(maxsize=256)
 def _named(name: str) -> LLM:
+    # whoever asks one model does not import the others
     match name.partition("/")[0]:
         case "offline":
+            from crewgraph.llm.offline.model import OfflineLLM
+
             return OfflineLLM(model=name)
         case "direct":
+            from crewgraph.llm.direct.adapter import DirectLLM
+
             return DirectLLM(name)
         case _:
+            from crewgraph.llm.litellm.adapter import LiteLLM
+
             return LiteLLM(name)
 
 
@@ -78,5 +84,8 @@ def _checked(value: Any) -> Any:
     raise ValueError(message)
 
 
-Model = Annotated[str | LLM | None, PlainValidator(_checked)]
+if TYPE_CHECKING:
+    Model = Annotated[str | LLM | None, PlainValidator(_checked)]
+else:  # the validator looks for itself
+    Model = Annotated[Any, PlainValidator(_checked)]
 """The type of a field that names a model."""

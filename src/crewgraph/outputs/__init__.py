@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from crewgraph.outputs.answers import CrewOutput, OutputFormat, TaskOutput, UsageKey
-from crewgraph.outputs.kickoff import PipelineKickoffResult
-from crewgraph.outputs.runs import PipelineRunResult, ProcedureRunResult, RunResult, RunStatus, each_run, reason_of
-from crewgraph.outputs.waiting import Waiting
-from crewgraph.usage import UsageMetrics
+from typing import TYPE_CHECKING
+
+from crewgraph.lazy import lazily
+
+if TYPE_CHECKING:
+    from crewgraph.outputs.answers import CrewOutput, OutputFormat, TaskOutput, UsageKey
+    from crewgraph.outputs.kickoff import PipelineKickoffResult
+    from crewgraph.outputs.runs import PipelineRunResult, ProcedureRunResult, RunResult, RunStatus, each_run, reason_of
+    from crewgraph.outputs.waiting import Waiting
+    from crewgraph.usage import UsageMetrics
 
 __all__ = [
     "CrewOutput",
@@ -23,3 +28,14 @@ __all__ = [
     "each_run",
     "reason_of",
 ]
+
+lazily(
+    __name__,
+    {
+        "crewgraph.outputs.answers": "CrewOutput OutputFormat TaskOutput UsageKey",
+        "crewgraph.outputs.kickoff": "PipelineKickoffResult",
+        "crewgraph.outputs.runs": "PipelineRunResult ProcedureRunResult RunResult RunStatus each_run reason_of",
+        "crewgraph.outputs.waiting": "Waiting",
+        "crewgraph.usage": "UsageMetrics",
+    },
+)

@@ -16,7 +16,7 @@ from crewgraph.outputs.runs import RunResult, RunStatus, each_run, sums
 from crewgraph.runtime import verb
 from crewgraph.usage import UsageMetrics
 
-__all__ = ["PipelineKickoffResult"]
+__all__ = ["PipelineKickoffResult", "PipelineOutput"]
 
 
 class PipelineKickoffResult(BaseModel, Awaited):
@@ -166,3 +166,7 @@ class PipelineKickoffResult(BaseModel, Awaited):
 
     def __hash__(self) -> int:  # asyncio.gather keeps awaitables in a dict
         return id(self)
+
+
+PipelineOutput = PipelineKickoffResult
+"""The ancestor's name."""

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from crewgraph.project.whole import Project, ProjectCrew, read
+from typing import TYPE_CHECKING
+
+from crewgraph.lazy import lazily
+
+if TYPE_CHECKING:
+    from crewgraph.project.whole import Project, ProjectCrew, read
 
 __all__ = ["Project", "ProjectCrew", "read"]
+
+lazily(
+    __name__,
+    {
+        "crewgraph.project.whole": "Project ProjectCrew read",
+    },
+)

@@ -12,10 +12,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from crewgraph.errors.root import shortened
 from crewgraph.shapes.adapter import adapter, core_of
 from crewgraph.shapes.peel import by_identity, members_of, peeled
-from crewgraph.shapes.reading import form_of
-from crewgraph.shapes.refusal import Refusal, why
+from crewgraph.shapes.shown import shown
 from crewgraph.shapes.unseen import asks_nothing, unseen
-from crewgraph.shapes.words import about_value, shown
 
 __all__ = ["coercer"]
 
@@ -85,6 +83,10 @@ def _is_looked_at_again(cls: type) -> bool:
 
 
 def _in_words(kind: Any, value: Any, error: ValidationError) -> str:
+    from crewgraph.shapes.reading import form_of  # what fits needs no words
+    from crewgraph.shapes.refusal import Refusal, why
+    from crewgraph.shapes.words import about_value
+
     refusal = why(value, form_of(kind, side="taken"))
     if isinstance(refusal, Refusal):
         return shortened(about_value(refusal), LONGEST)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
 from typing import Any
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel
 
 from crewgraph.shapes.blank import Blank, filled
 from crewgraph.shapes.forms import (
@@ -143,7 +143,7 @@ class Maker:
         fields: Any = {}
         if again and (issubclass(form.cls, BaseModel) or hasattr(form.cls, "__dataclass_fields__")):
             content = filled(next(self.values(form_of(form.cls, side="dumped"), depth, again - 1), None))
-            fields = {"root": content} if issubclass(form.cls, RootModel) else content
+            fields = {"root": content} if getattr(form.cls, "__pydantic_root_model__", False) else content
         try:
             yield instance_of(form.cls, fields if isinstance(fields, dict) else {})
         except Exception:  # noqa: BLE001 - an abstract class, or one that forbids it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import PurePath
@@ -24,26 +23,13 @@ from crewgraph.shapes.forms import (
     Table,
 )
 from crewgraph.shapes.refusal import Entry, Key, Refusal
+from crewgraph.shapes.shown import LONGEST, shown
 
 __all__ = ["about_type", "about_value", "name_of", "shown"]
 
-LONGEST = 60
-"""Characters of a value that a message shows."""
 LONGEST_NAME = 60
 MAX_LISTED = 5
 DEEPEST = 4
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = LONGEST
-_SHORT.maxlist = _SHORT.maxdict = _SHORT.maxset = _SHORT.maxtuple = 4
-
-
-def shown(value: Any) -> str:
-    """A value, as short as it must be."""
-    try:
-        return shortened(" ".join(_SHORT.repr(value).split()), LONGEST)
-    except Exception:  # noqa: BLE001 - a repr of the user's
-        return f"<{type(value).__name__}>"
 
 
 def name_of(form: Form, depth: int = DEEPEST) -> str:  # noqa: C901, PLR0911 - one case per kind of form

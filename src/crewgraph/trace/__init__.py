@@ -5,44 +5,49 @@ Both are folds: a journey is folded from the pipeline's shape and the routes tak
 
 from __future__ import annotations
 
-from crewgraph.trace.events import (
-    Event,
-    ModelCallFailed,
-    ModelCallFinished,
-    ModelCallStarted,
-    ModelText,
-    NodeFailed,
-    NodeFinished,
-    NodeSkipped,
-    NodeStarted,
-    NodeWaiting,
-    Observer,
-    RouteTaken,
-    RunFailed,
-    RunFinished,
-    RunStarted,
-    RunWaiting,
-    TaskFailed,
-    TaskFinished,
-    TaskSkipped,
-    TaskStarted,
-    ToolCallFailed,
-    ToolCallFinished,
-    ToolCallStarted,
-)
-from crewgraph.trace.shapes import (
-    Choice,
-    Journey,
-    Leaf,
-    Parallel,
-    Series,
-    Shape,
-    Wired,
-    journey,
-    journeys,
-    only_end,
-)
-from crewgraph.trace.spans import Span, extent, moment
+from typing import TYPE_CHECKING
+
+from crewgraph.lazy import lazily
+
+if TYPE_CHECKING:
+    from crewgraph.trace.events import (
+        Event,
+        ModelCallFailed,
+        ModelCallFinished,
+        ModelCallStarted,
+        ModelText,
+        NodeFailed,
+        NodeFinished,
+        NodeSkipped,
+        NodeStarted,
+        NodeWaiting,
+        Observer,
+        RouteTaken,
+        RunFailed,
+        RunFinished,
+        RunStarted,
+        RunWaiting,
+        TaskFailed,
+        TaskFinished,
+        TaskSkipped,
+        TaskStarted,
+        ToolCallFailed,
+        ToolCallFinished,
+        ToolCallStarted,
+    )
+    from crewgraph.trace.shapes import (
+        Choice,
+        Journey,
+        Leaf,
+        Parallel,
+        Series,
+        Shape,
+        Wired,
+        journey,
+        journeys,
+        only_end,
+    )
+    from crewgraph.trace.spans import Span, extent, moment
 
 __all__ = [
     "Choice",
@@ -82,3 +87,17 @@ __all__ = [
     "moment",
     "only_end",
 ]
+
+lazily(
+    __name__,
+    {
+        "crewgraph.trace.events": (
+            "Event ModelCallFailed ModelCallFinished ModelCallStarted ModelText NodeFailed NodeFinished "
+            "NodeSkipped NodeStarted NodeWaiting Observer RouteTaken RunFailed RunFinished RunStarted "
+            "RunWaiting TaskFailed TaskFinished TaskSkipped TaskStarted ToolCallFailed ToolCallFinished "
+            "ToolCallStarted"
+        ),
+        "crewgraph.trace.shapes": "Choice Journey Leaf Parallel Series Shape Wired journey journeys only_end",
+        "crewgraph.trace.spans": "Span extent moment",
+    },
+)

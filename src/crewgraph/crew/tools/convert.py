@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any
-
-from pydantic import BaseModel, BeforeValidator
+from typing import Any
 
 from crewgraph.crew.tools.contract import BaseTool
 from crewgraph.crew.tools.foreign import adopted, is_foreign
@@ -15,7 +12,7 @@ from crewgraph.crew.tools.node import is_workable, node_tool
 from crewgraph.crew.tools.signature import is_unbound
 from crewgraph.errors import ToolError
 
-__all__ = ["BaseTool", "ToolList", "as_tool", "tool"]
+__all__ = ["BaseTool", "as_tool", "tool"]
 
 
 def as_tool(value: Any) -> BaseTool | MCPServer:
@@ -44,19 +41,3 @@ def _bound(made: BaseTool | MCPServer) -> BaseTool | MCPServer:
         owner, _, name = made.function.__qualname__.rpartition(".")
         raise ToolError(f"{made.label} is a method without its object. hint: {owner}(…).{name}")
     return made
-
-
-def _all_tools(values: Any) -> Any:
-    if isinstance(values, str | dict | BaseModel) or not isinstance(values, Iterable):  # a model iterates its fields
-        raise ValueError(f"tools is a list, not {type(values).__name__}. hint: tools=[…]")  # noqa: TRY004
-    try:
-        return [as_tool(value) for value in values]
-    except ToolError as error:
-        raise ValueError(str(error)) from error  # pydantic tells the field
-
-
-ToolList = Annotated[list[Any], BeforeValidator(_all_tools)]
-"""The type of a field for tools: everything that can be one becomes a :class:`BaseTool` or stays an :class:`MCPServer`.
-
-It is a list of anything, for it is what an editor lets a user write: functions, crews, tools of other libraries.
-"""
