@@ -88,7 +88,7 @@ class Step(Stage):
         """
         args, kwargs = self._arguments(Handoff.of(inputs))
         gave = await self.gives(*args, **kwargs)
-        return CrewOutput.of_keys(as_text(gave), gave) if isinstance(gave, dict) else gave
+        return CrewOutput.of_keys(gave) if isinstance(gave, dict) else gave
 
     async def gives(self, *args: Any, **kwargs: Any) -> CrewOutput | dict[str, Any]:
         """Call the function; what it gives as keys alone, where they are plain, for they need not be an output yet.
@@ -319,7 +319,7 @@ def _output_of_keys(value: Any) -> CrewOutput | None:
         if type(key) is not str:
             return None
     raw = as_text(value)
-    return CrewOutput.of_keys(raw, dict(value)) if raw.isascii() or is_text(raw) else None
+    return CrewOutput.of_keys(dict(value), raw) if raw.isascii() or is_text(raw) else None
 
 
 def _known_output(value: Any) -> CrewOutput | None:

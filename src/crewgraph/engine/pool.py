@@ -30,11 +30,8 @@ from crewgraph.engine.work import Performer, moment
 from crewgraph.errors import NodeError, StoreError
 from crewgraph.errors.root import in_words
 from crewgraph.scope import NEVER, Ending, first
-from crewgraph.trace import (
-    NodeFailed,
-    NodeStarted,
-    RunStarted,
-)
+from crewgraph.trace import NodeFailed, RunStarted
+from crewgraph.trace.events import node_started
 
 __all__ = ["Pool"]
 
@@ -280,7 +277,8 @@ class Pool:
             await checkpoint()  # which is cancelled: nodes that never wait would not notice
         mark = run.marks[node] = Mark(time.time())
         mark.begun = time.perf_counter()
-        self.told.tell(run, NodeStarted, node)
+        if self.job.observer is not None:
+            self.told.hand(self.job.observer, node_started(run.index, run.plan.nodes[node].name, mark.started))
         worker.root = run.root
         try:
             return await self.performer.perform(run, node)

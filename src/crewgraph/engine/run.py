@@ -17,7 +17,6 @@ from crewgraph.outputs import CrewOutput, RunStatus, UsageMetrics, Waiting
 from crewgraph.scope import Scope
 from crewgraph.step import Step
 from crewgraph.store import Kept
-from crewgraph.template import as_text
 from crewgraph.usage import Account, Call
 
 __all__ = ["Mark", "Run", "output_of"]
@@ -401,7 +400,7 @@ class Run:
 
 def output_of(gave: CrewOutput | dict[str, Any]) -> CrewOutput:
     """The output of a node that gave one, or plain keys; see :meth:`Step.gives`."""
-    return CrewOutput.of_keys(as_text(gave), gave) if isinstance(gave, dict) else gave
+    return CrewOutput.of_keys(gave) if isinstance(gave, dict) else gave
 
 
 def _merged(parts: Iterable[Values]) -> Values:

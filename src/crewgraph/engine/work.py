@@ -24,6 +24,7 @@ from crewgraph.scope import Deferred, Scope, enter, leave
 from crewgraph.step import Step
 from crewgraph.store import Kept
 from crewgraph.trace import NodeFinished, RouteTaken
+from crewgraph.trace.events import node_finished
 
 __all__ = ["Performer", "moment"]
 
@@ -71,10 +72,11 @@ class Performer:
     def settle(self, run: Run, node: int, gave: CrewOutput | dict[str, Any]) -> list[int]:
         """A node gave its output."""
         ready = run.settle(node, gave=gave)
-        if self.job.observer is not None:
-            output = run.output(node)
-            assert output is not None, "it was given"
-            self.told.tell(run, NodeFinished, node, output=output, tokens=output.token_usage.total_tokens)
+        observer = self.job.observer
+        if observer is not None:
+            tokens = 0 if isinstance(gave, dict) else gave.token_usage.total_tokens
+            name = run.plan.nodes[node].name
+            self.told.hand(observer, node_finished(run.index, name, time.time(), run.output(node), tokens))
         return ready
 
     async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:

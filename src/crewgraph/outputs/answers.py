@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
+from crewgraph.outputs.later import Later
 from crewgraph.runtime import verb
-from crewgraph.usage import Call, UsageMetrics, built, by
+from crewgraph.template import as_text
+from crewgraph.usage import Call, UsageMetrics, by
 
 __all__ = ["Answer", "CrewOutput", "OutputFormat", "TaskOutput", "UsageKey", "last_format", "shortened"]
 
@@ -30,7 +32,7 @@ class OutputFormat(StrEnum):
     PYDANTIC = "pydantic"
 
 
-class Answer(BaseModel):
+class Answer(Later):
     """What every output has: the text, and where a shape was declared, the value of that shape."""
 
     model_config = ConfigDict(defer_build=True, arbitrary_types_allowed=True)
@@ -100,18 +102,17 @@ class CrewOutput(Answer):
     """Every attempt of a model call and every tool call, in the order in which they ended."""
 
     @classmethod
-    def of_keys(cls, raw: str, keys: dict[str, Any]) -> CrewOutput:
+    def of_keys(cls, keys: dict[str, Any], raw: str | None = None) -> CrewOutput:
         """An output of keys that took nothing. Nothing is validated, which would take most of the time of a step.
 
         Args:
-            raw: the text; without lone surrogates, which no encoding takes.
             keys: from now on the output's own.
+            raw: the text, without lone surrogates, which no encoding takes; ``None`` where all values are plain, so
+                that it may be written when somebody looks.
         """
-        fields: dict[str, Any] = {
-            "raw": raw, "pydantic": None, "json_dict": keys, "tasks_output": [], "token_usage": UsageMetrics.nothing(),
-            "calls": [],
-        }  # fmt: skip
-        return built(CrewOutput, {"raw", "json_dict"}, fields)
+        if raw is None:
+            return cls.later({"json_dict": keys}, lambda: {"raw": as_text(keys)})
+        return cls.later({"json_dict": keys, "raw": raw}, dict)
 
     @property
     def cost(self) -> float | None:

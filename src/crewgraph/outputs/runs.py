@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation, model_serializer
+from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
 
 from crewgraph.errors import InputError
 from crewgraph.errors.root import text_of
 from crewgraph.outputs.answers import Answer, CrewOutput, TaskOutput, UsageKey, last_format, shortened
+from crewgraph.outputs.later import Later
 from crewgraph.outputs.waiting import Waiting
 from crewgraph.runtime import verb
 from crewgraph.trace import Span
-from crewgraph.usage import UsageMetrics, built
+from crewgraph.usage import UsageMetrics
 
 __all__ = ["PipelineRunResult", "ProcedureRunResult", "RunResult", "RunStatus", "each_run", "reason_of", "sums"]
-
-
-_LOCK = threading.RLock()
-"""One for all: what is left for later is made once, in microseconds."""
 
 
 class RunStatus(StrEnum):
@@ -38,7 +34,7 @@ class RunStatus(StrEnum):
     """It goes on when somebody has decided what an approval of it asks."""
 
 
-class _RunRecord(BaseModel):
+class _RunRecord(Later):
     """What is known of a run beside its answer.
 
     Attributes:
@@ -67,78 +63,6 @@ class _RunRecord(BaseModel):
     waiting: list[SkipValidation[Waiting]] = Field(default_factory=list[Waiting], repr=False)
     _spans: Callable[[], list[Span]] | None = PrivateAttr(default=None)
     _run: object = PrivateAttr(default=None)
-    _later: Callable[[], dict[str, Any]] | None = PrivateAttr(default=None)
-
-    @classmethod
-    def later(
-        cls,
-        fields: dict[str, Any],
-        rest: Callable[[], dict[str, Any]],
-        spans: Callable[[], list[Span]],
-        run: object,
-    ) -> Self:
-        """A result of which only the answer is made now: what is known beside it takes five times as long.
-
-        Args:
-            fields: those that are known; from now on the result's own.
-            rest: makes all others when somebody looks at one of them, but for those that have a default.
-            spans: makes the spans.
-            run: which run it is a result of.
-        """
-        made = built(cls, {*cls.model_fields}, fields)
-        private = {"_spans": spans, "_run": run, "_later": rest}
-        object.__setattr__(made, "__pydantic_private__", private)
-        return made
-
-    def __getattr__(self, name: str) -> Any:
-        if name in type(self).model_fields and self._made_whole():
-            return self.__dict__[name]
-        return super().__getattr__(name)  # type: ignore[misc]  # pydantic hides it from type checkers
-
-    def _made_whole(self) -> bool:
-        """Make what was left for later; whether there was anything."""
-        with _LOCK:  # another thread may look at the same time, and nobody may see another id than that one
-            private: dict[str, Any] = self.__pydantic_private__ or {}
-            rest = private.get("_later")
-            if rest is None:
-                return False
-            own = self.__dict__
-            private["_later"] = None
-            for name, value in rest().items():
-                own.setdefault(name, value)
-            for name, field in type(self).model_fields.items():
-                if name not in own:
-                    own[name] = field.get_default(call_default_factory=True)
-            return True
-
-    @model_serializer(mode="wrap")
-    def _serialized(self, handler: Callable[[Any], Any]) -> Any:
-        self._made_whole()
-        return handler(self)
-
-    def __getstate__(self) -> dict[Any, Any]:
-        self._made_whole()
-        return super().__getstate__()
-
-    def __copy__(self) -> Self:
-        self._made_whole()
-        return super().__copy__()
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        self._made_whole()
-        return super().__deepcopy__(memo)
-
-    def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]
-        self._made_whole()
-        return super().__iter__()
-
-    def __eq__(self, other: object) -> bool:
-        for each in (self, other):
-            if isinstance(each, _RunRecord):
-                each._made_whole()
-        return super().__eq__(other)
-
-    __hash__ = None  # type: ignore[assignment]  # mutable
 
     @property
     def spans(self) -> list[Span]:
@@ -167,11 +91,6 @@ class _RunRecord(BaseModel):
                 yield here | {"crew": call.crew, "agent": call.agent, "model": call.name}, call.usage
             if not calls:  # a foreign crew, or a node that took nothing
                 yield here, span.usage
-
-    def look_back(self, spans: Callable[[], list[Span]], run: object) -> None:
-        """Say how the spans are made when somebody looks, and of which run this is a result; engines call this."""
-        self._spans = spans
-        self._run = run
 
     @property
     def origin(self) -> object:

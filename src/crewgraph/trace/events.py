@@ -30,6 +30,8 @@ __all__ = [
     "ToolCallFailed",
     "ToolCallFinished",
     "ToolCallStarted",
+    "node_finished",
+    "node_started",
 ]
 
 
@@ -255,3 +257,33 @@ class ToolCallFailed(ToolCallStarted):
 
 Observer = Callable[[Event], None]
 """Called with every event as it happens, in the event loop: be quick, do not block."""
+
+
+# ---- made quickly ----------------------------------------------------------------------------------------------
+# Every node has these two. The __init__ of a frozen dataclass goes through object.__setattr__ for each field: 0.8 and
+# 1.3 µs, where setting the slots takes 0.4 and 0.5, of the 3 µs that a node takes by hand.
+
+_new = object.__new__
+_run, _node, _at = (vars(Event)[name].__set__ for name in ("run", "node", "at"))
+_output, _tokens, _source = (vars(NodeFinished)[name].__set__ for name in ("output", "tokens", "source"))
+
+
+def node_started(run: int, node: str, at: float) -> NodeStarted:
+    """The event of a node that begins."""
+    made = _new(NodeStarted)
+    _run(made, run)
+    _node(made, node)
+    _at(made, at)
+    return made
+
+
+def node_finished(run: int, node: str, at: float, output: Any, tokens: int) -> NodeFinished:
+    """The event of a node that gave its output."""
+    made = _new(NodeFinished)
+    _run(made, run)
+    _node(made, node)
+    _at(made, at)
+    _output(made, output)
+    _tokens(made, tokens)
+    _source(made, None)
+    return made

@@ -1,0 +1,87 @@
+"""Models of which a part is made when somebody looks at it: most of what a run gives is never looked at."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from pydantic import BaseModel, PrivateAttr, model_serializer
+
+__all__ = ["Later"]
+
+_LOCK = threading.RLock()
+"""One for all: what is left for later is made once, in microseconds."""
+_set = object.__setattr__
+
+
+class Later(BaseModel):
+    """A model whose fields may be made later, all at once: whoever reads one, compares, copies or dumps it has them all."""
+
+    _later: Callable[[], dict[str, Any]] | None = PrivateAttr(default=None)
+
+    @classmethod
+    def later(cls, fields: dict[str, Any], rest: Callable[[], dict[str, Any]], **private: Any) -> Self:
+        """A model of values that are known to fit: nothing is validated or copied.
+
+        Args:
+            fields: those that are known; from now on the model's own.
+            rest: makes the others, but for those that have a default.
+            **private: private attributes of the class, every one of them.
+        """
+        made = cls.__new__(cls)
+        _set(made, "__dict__", fields)
+        _set(made, "__pydantic_fields_set__", {*fields})
+        _set(made, "__pydantic_extra__", None)
+        private["_later"] = rest
+        _set(made, "__pydantic_private__", private)
+        return made
+
+    def _made_whole(self) -> bool:
+        """Make what was left for later; whether there was anything."""
+        with _LOCK:  # another thread may look at the same time, and both have to see the same
+            private = self.__pydantic_private__ or {}
+            rest = private.get("_later")
+            if rest is None:
+                return False
+            private["_later"], own = None, self.__dict__
+            for name, value in rest().items():
+                own.setdefault(name, value)
+            for name, field in type(self).model_fields.items():
+                if name not in own:
+                    own[name] = field.get_default(call_default_factory=True)
+            return True
+
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self).model_fields and self._made_whole():
+            return self.__dict__[name]
+        return super().__getattr__(name)  # type: ignore[misc]  # pydantic hides it from type checkers
+
+    @model_serializer(mode="wrap")
+    def _serialized(self, handler: Callable[[Any], Any]) -> Any:
+        self._made_whole()
+        return handler(self)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        self._made_whole()
+        return super().__getstate__()
+
+    def __copy__(self) -> Self:
+        self._made_whole()
+        return super().__copy__()
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        self._made_whole()
+        return super().__deepcopy__(memo)
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]
+        self._made_whole()
+        return super().__iter__()
+
+    def __eq__(self, other: object) -> bool:
+        for each in (self, other):
+            if isinstance(each, Later):
+                each._made_whole()
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, as every model
