@@ -274,7 +274,7 @@ def test_spans_are_made_when_somebody_looks() -> None:
         made.append(1)
         return [Span(node="a", kind="crew", status="ok")]
 
-    run = PipelineRunResult.later({}, dict, _spans=spans, _run=None)
+    run = PipelineRunResult.later({}, _spans=spans, _run=None, _beside=None)
     assert made == []
     assert [span.node for span in run.spans] == ["a"]
 
@@ -433,7 +433,7 @@ def test_the_cost_of_runs() -> None:
 def test_results_of_one_run_are_counted_once() -> None:
     """Each branch of a parallel final stage has the usage of the whole run."""
     run = object()
-    branches = [PipelineRunResult.later({"usage": CENT}, dict, _spans=list, _run=run) for _ in range(2)]
+    branches = [PipelineRunResult.later({"usage": CENT}, _spans=list, _run=run, _beside=None) for _ in range(2)]
     assert PipelineKickoffResult(run_results=list(branches)).usage == CENT
 
 

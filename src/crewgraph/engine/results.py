@@ -68,8 +68,8 @@ def _result(
     spans = partial(_spans, run)
     if run.plan.graph.is_procedure:
         fields |= {"tasks_output": final.tasks_output, "token_usage": final.token_usage, "calls": final.calls}
-        return ProcedureRunResult.later(fields, rest, _spans=spans, _run=run)
-    return PipelineRunResult.later(fields, rest, _spans=spans, _run=run)
+        return ProcedureRunResult.later(fields, _spans=spans, _run=run, _beside=rest)
+    return PipelineRunResult.later(fields, _spans=spans, _run=run, _beside=rest)
 
 
 def _output_named(run: Run, name: str) -> CrewOutput:

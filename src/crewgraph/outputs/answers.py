@@ -110,9 +110,10 @@ class CrewOutput(Answer):
             raw: the text, without lone surrogates, which no encoding takes; ``None`` where all values are plain, so
                 that it may be written when somebody looks.
         """
-        if raw is None:
-            return cls.later({"json_dict": keys}, lambda: {"raw": as_text(keys)})
-        return cls.later({"json_dict": keys, "raw": raw}, dict)
+        return cls.later({"json_dict": keys} if raw is None else {"json_dict": keys, "raw": raw})
+
+    def _rest(self) -> dict[str, Any]:
+        return {"raw": as_text(self.json_dict)}
 
     @property
     def cost(self) -> float | None:

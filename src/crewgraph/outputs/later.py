@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
-from pydantic import BaseModel, PrivateAttr, model_serializer
+from pydantic import BaseModel, model_serializer
 
 __all__ = ["Later"]
 
@@ -18,38 +18,37 @@ _set = object.__setattr__
 class Later(BaseModel):
     """A model whose fields may be made later, all at once: whoever reads one, compares, copies or dumps it has them all."""
 
-    _later: Callable[[], dict[str, Any]] | None = PrivateAttr(default=None)
-
     @classmethod
-    def later(cls, fields: dict[str, Any], rest: Callable[[], dict[str, Any]], **private: Any) -> Self:
+    def later(cls, fields: dict[str, Any], **private: Any) -> Self:
         """A model of values that are known to fit: nothing is validated or copied.
 
         Args:
-            fields: those that are known; from now on the model's own.
-            rest: makes the others, but for those that have a default.
+            fields: those that are known; from now on the model's own. The others are made of :meth:`rest`, or have
+                their defaults.
             **private: private attributes of the class, every one of them.
         """
         made = cls.__new__(cls)
         _set(made, "__dict__", fields)
         _set(made, "__pydantic_fields_set__", {*fields})
         _set(made, "__pydantic_extra__", None)
-        private["_later"] = rest
-        _set(made, "__pydantic_private__", private)
+        _set(made, "__pydantic_private__", private or None)
         return made
+
+    def _rest(self) -> dict[str, Any]:
+        """What was left for later."""
+        return {}
 
     def _made_whole(self) -> bool:
         """Make what was left for later; whether there was anything."""
+        own, fields = self.__dict__, type(self).model_fields
+        if len(own) >= len(fields):
+            return False
         with _LOCK:  # another thread may look at the same time, and both have to see the same
-            private = self.__pydantic_private__ or {}
-            rest = private.get("_later")
-            if rest is None:
+            if len(own) >= len(fields):
                 return False
-            private["_later"], own = None, self.__dict__
-            for name, value in rest().items():
-                own.setdefault(name, value)
-            for name, field in type(self).model_fields.items():
-                if name not in own:
-                    own[name] = field.get_default(call_default_factory=True)
+            made = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+            rest = {**made, **self._rest(), **own}
+            own |= rest
             return True
 
     def __getattr__(self, name: str) -> Any:

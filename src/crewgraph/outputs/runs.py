@@ -63,6 +63,10 @@ class _RunRecord(Later):
     waiting: list[SkipValidation[Waiting]] = Field(default_factory=list[Waiting], repr=False)
     _spans: Callable[[], list[Span]] | None = PrivateAttr(default=None)
     _run: object = PrivateAttr(default=None)
+    _beside: Callable[[], dict[str, Any]] | None = PrivateAttr(default=None)
+
+    def _rest(self) -> dict[str, Any]:
+        return self._beside() if self._beside else {}
 
     @property
     def spans(self) -> list[Span]:
