@@ -118,7 +118,7 @@ class Run:
     """
 
     __slots__ = (
-        "_after", "_initial", "_merged_before", "cancelled", "error", "frontier", "gave", "index", "inputs", "is_told", "log", "marks",
+        "_after", "_initial", "_merged_before", "_outputs", "cancelled", "error", "frontier", "gave", "index", "inputs", "is_told", "log", "marks",
         "parent", "plan", "scope", "steps", "subruns", "unsettled",
     )  # fmt: skip
 
@@ -148,6 +148,7 @@ class Run:
         is_limited = self.scope.meters or self.scope.policy.node_timeout is not None
         self.steps: Sequence[Step | None] = (None,) * len(plan.nodes) if is_limited else plan.free
         self._initial = Values(self.inputs, dict.fromkeys(self.inputs, -1))
+        self._outputs: dict[int, CrewOutput] = {}
         self._after: dict[int, Values] = {}
         self._merged_before: dict[int, Values] = {}
 
@@ -178,9 +179,11 @@ class Run:
     def output(self, node: int) -> CrewOutput | None:
         """What a crew or step gave."""
         gave = self.gave.get(node)
-        if isinstance(gave, dict):
-            gave = self.gave[node] = output_of(gave)
-        return gave
+        if not isinstance(gave, dict):
+            return gave
+        if node not in self._outputs:  # what it gave stays as it is: then everybody knows that it took nothing
+            self._outputs[node] = CrewOutput.of_keys(gave)
+        return self._outputs[node]
 
     def adopt(self, node: int, subrun: Run) -> list[int]:
         """Settle an open router whose pipeline has run: take over what it wrote."""
@@ -379,6 +382,17 @@ class Run:
             for node in sorted(run.marks)
             if (spent := run.usage_of(node)) is not None
         }
+
+    @property
+    def tokens(self) -> int:
+        """How many all nodes took."""
+        used = (
+            run.usage_of(node)
+            for run in self.family()
+            for node in run.marks
+            if not isinstance(run.gave.get(node), dict)
+        )
+        return sum(usage.total_tokens for usage in used if usage is not None)
 
     def usage_of(self, node: int) -> UsageMetrics | None:
         """Tokens of one node; ``None`` for routers and where nothing is known."""

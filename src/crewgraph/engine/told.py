@@ -65,7 +65,7 @@ class Told:
         """Tell how a run ended, and of the nodes on routes that it did not take; nothing is summed up for nobody."""
         if self.job.observer is None:
             return
-        tokens = sum(usage.total_tokens for usage in run.usage().values())
+        tokens = run.tokens
         if error is not None:
             self.tell(run, RunFailed, error=error, tokens=tokens)
             return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from functools import cache, partial
+from typing import Any, Self, cast
 
 from pydantic import BaseModel, model_serializer
 
@@ -46,9 +47,8 @@ class Later(BaseModel):
         with _LOCK:  # another thread may look at the same time, and both have to see the same
             if len(own) >= len(fields):
                 return False
-            made = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
-            rest = {**made, **self._rest(), **own}
-            own |= rest
+            rest = self._rest() | own
+            own |= {name: default() for name, default in _defaults(type(self)) if name not in rest} | rest
             return True
 
     def __getattr__(self, name: str) -> Any:
@@ -84,3 +84,15 @@ class Later(BaseModel):
         return super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]  # mutable, as every model
+
+
+@cache
+def _defaults(kind: type[Later]) -> list[tuple[str, Callable[[], Any]]]:
+    """What makes the default of each field; pydantic's own way looks at the signature of each factory each time."""
+    return [
+        (
+            name,
+            cast("Callable[[], Any]", field.default_factory or partial(field.get_default, call_default_factory=False)),
+        )
+        for name, field in kind.model_fields.items()
+    ]
