@@ -106,6 +106,14 @@ class Step(Stage):
             value = await value if inspect.isawaitable(value) else value
         else:
             value = await called(self.function, *args, **kwargs)
+        return self.kept(value)
+
+    def kept(self, value: Any) -> CrewOutput | dict[str, Any]:
+        """What the function returned as it is kept: keys alone where all values are plain, else an output.
+
+        Raises:
+            TypeError: nobody could use it.
+        """
         return dict(value) if type(value) is dict and _is_plain(value) else self._output(value)
 
     def quick(self, values: Mapping[str, Any]) -> dict[str, Any] | None:

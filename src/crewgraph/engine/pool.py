@@ -281,7 +281,12 @@ class Pool:
             self.told.hand(self.job.observer, node_started(run.index, run.plan.nodes[node].name, mark.started))
         worker.root = run.root
         try:
-            return await self.performer.perform(run, node)
+            step = run.steps[node]
+            if step is None or run.log is not None:
+                return await self.performer.perform(run, node)
+            gave = await self.performer.free(run, node, step)  # a coroutine less, of five, for most nodes
+            mark.ended = moment(mark)
+            return run, self.performer.settle(run, node, gave)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:

@@ -20,6 +20,7 @@ from crewgraph.outputs import (
     RunStatus,
     UsageMetrics,
 )
+from crewgraph.template import as_text
 from crewgraph.trace import Journey, Shape, Span, journey, journeys, moment
 
 __all__ = ["kickoff_result", "results_of", "spans_of"]
@@ -39,46 +40,47 @@ def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
 
     Only the answer is made now: what is known beside it takes five times as long, and is made when somebody looks.
     """
-    if run.status is not RunStatus.OK:
-        return [_result(run, None, lambda: journey(run.plan.graph.shape, _journey(run)))]
+    status = run.status
+    if status is not RunStatus.OK:
+        way = partial(journey, run.plan.graph.shape)
+        return [_result(run, status, CrewOutput(), lambda: way(_journey(run)))]
     last = run.plan.last
     if last is not None and run.frontier.state[last] == DONE:
-        return [_result(run, run.plan.nodes[last].name, lambda: next(_ways(run))[0])]
+        return [_result(run, status, run.gave[last], lambda: next(_ways(run))[0])]
     ways = list(_ways(run))
-    return [_result(run, end, partial(list, way), is_branch=len(ways) > 1) for way, end in ways]
+    branches = [end if len(ways) > 1 else None for _, end in ways]
+    return [
+        _result(run, status, _given(run, end), partial(list, way), branch)
+        for (way, end), branch in zip(ways, branches, strict=True)
+    ]
 
 
 def _ways(run: Run) -> Iterator[tuple[list[Any], str]]:
     return journeys(run.plan.graph.shape, _journey(run))
 
 
+def _given(run: Run, name: str) -> CrewOutput | dict[str, Any]:
+    found = ((inner, inner.plan.number.get(name)) for inner in run.family())
+    return next(inner.gave[number] for inner, number in found if number is not None and number in inner.gave)
+
+
 def _result(
-    run: Run, end: str | None, way: Callable[[], list[Any]], *, is_branch: bool = False
+    run: Run,
+    status: RunStatus,
+    gave: CrewOutput | dict[str, Any],
+    way: Callable[[], list[Any]],
+    branch: str | None = None,
 ) -> PipelineRunResult | ProcedureRunResult:
-    final = CrewOutput() if end is None else _output_named(run, end)
-    fields: dict[str, Any] = {
-        "index": run.index,
-        "status": run.status,
-        "error": run.error,
-        "raw": final.raw,
-        "pydantic": final.pydantic,
-        "json_dict": final.json_dict,
-    }
-    rest = partial(_beside, run, way, end if is_branch else None)
-    spans = partial(_spans, run)
-    if run.plan.graph.is_procedure:
-        fields |= {"tasks_output": final.tasks_output, "token_usage": final.token_usage, "calls": final.calls}
-        return ProcedureRunResult.later(fields, _spans=spans, _run=run, _beside=rest)
-    return PipelineRunResult.later(fields, _spans=spans, _run=run, _beside=rest)
-
-
-def _output_named(run: Run, name: str) -> CrewOutput:
-    for inner in run.family():
-        number = inner.plan.number.get(name)
-        output = None if number is None else inner.output(number)
-        if output is not None:
-            return output
-    raise AssertionError(f"'{name}' ended the run")
+    fields: dict[str, Any] = {"index": run.index, "status": status, "error": run.error}
+    behind = {"_run": run, "_spans": partial(_spans, run), "_beside": partial(_beside, run, way, branch)}
+    if isinstance(gave, dict):
+        fields |= {"raw": as_text(gave), "pydantic": None, "json_dict": gave}
+    else:
+        fields |= {"raw": gave.raw, "pydantic": gave.pydantic, "json_dict": gave.json_dict}
+        if run.plan.graph.is_procedure:
+            fields |= {"tasks_output": gave.tasks_output, "token_usage": gave.token_usage, "calls": gave.calls}
+    kind = ProcedureRunResult if run.plan.graph.is_procedure else PipelineRunResult
+    return kind.later(fields, **behind)
 
 
 def _beside(run: Run, way: Callable[[], list[Any]], branch: str | None) -> dict[str, Any]:

@@ -365,7 +365,7 @@ class Run:
             return RunStatus.OVER_BUDGET if budget_behind(self.error) else RunStatus.FAILED
         if self.cancelled:
             return RunStatus.CANCELLED
-        return RunStatus.WAITING if self.questions else RunStatus.OK
+        return RunStatus.WAITING if self.unsettled and self.questions else RunStatus.OK
 
     @property
     def questions(self) -> list[Waiting]:

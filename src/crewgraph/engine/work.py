@@ -23,6 +23,7 @@ from crewgraph.outputs import CrewOutput
 from crewgraph.scope import Deferred, Scope, enter, leave
 from crewgraph.step import Step
 from crewgraph.store import Kept
+from crewgraph.threads import awaited
 from crewgraph.trace import NodeFinished, RouteTaken
 from crewgraph.trace.events import node_finished
 
@@ -62,7 +63,7 @@ class Performer:
         if run.log is not None and isinstance(kind.node, Approval) and kind.node.decides is None:
             return run, self.answer(run, node, kind.node)
         step = run.steps[node]
-        gave = await self.ask(run, node, kind) if step is None else await self.free(run, node, kind, step)
+        gave = await self.ask(run, node, kind) if step is None else await self.free(run, node, step)
         mark.ended = moment(mark)
         if run.log is not None:
             gave = output_of(gave)
@@ -109,13 +110,20 @@ class Performer:
         """What a crew or step will give."""
         return call(work.node, run.handoff(node), scope=self.limited(run, node, work))
 
-    async def free(self, run: Run, node: int, work: Work, step: Step) -> CrewOutput | dict[str, Any]:
+    async def free(self, run: Run, node: int, step: Step) -> CrewOutput | dict[str, Any]:
         """The same for a step that nothing limits: its scope is made only when somebody asks for it, and most never do."""
-        around = Deferred(self.surroundings, run, node, work, run.root.scope)
+        around = Deferred(self.surroundings, run, node, run.plan.nodes[node], run.root.scope)
         token = enter(around)
+        gave: CrewOutput | dict[str, Any]
         try:
             plain = step.quick(run.values(node))
-            gave = await (step.kickoff_async(run.handoff(node)) if plain is None else step.gives(**plain))
+            if plain is None:
+                gave = await step.kickoff_async(run.handoff(node))
+            elif step.is_async and not step.inline:  # as `gives`, without a coroutine of our own around it
+                value = await step.function(**plain)
+                gave = step.kept(value if type(value) is dict else await awaited(value))
+            else:
+                gave = await step.gives(**plain)
         except BaseException as error:
             cut_short(error, around.scope())
             raise
