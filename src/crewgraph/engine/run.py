@@ -7,6 +7,7 @@ from typing import Any
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.log import Log
+from crewgraph.engine.merged import Merged
 from crewgraph.errors import ModelError, NodeError
 from crewgraph.errors.root import text_of
 from crewgraph.errors.running import budget_behind
@@ -20,51 +21,6 @@ from crewgraph.store import Kept
 from crewgraph.usage import Account, Call
 
 __all__ = ["Mark", "Run", "output_of"]
-
-
-class Values:
-    """The merged values at one place of a run, and for each key the number of the node that wrote it.
-
-    Only a node that several others lead to asks who wrote what, and most nodes have one before them: it is looked up
-    when somebody asks, which takes an eighth off a node in a chain.
-
-    Attributes:
-        values: not to be written on.
-        written: what came before, the keys that were written on it, and the node that did; until somebody asks.
-        writers: what was looked up.
-    """
-
-    __slots__ = ("values", "writers", "written")
-
-    def __init__(
-        self,
-        values: dict[str, Any],
-        writers: dict[str, int],
-        written: tuple[Values, tuple[str, ...], int] | None = None,
-    ) -> None:
-        self.values = values
-        self.writers = writers
-        self.written = written
-
-    def with_keys(self, node: int, keys: dict[str, Any]) -> Values:
-        """The values behind a node that wrote some keys."""
-        return Values(self.values | keys, _UNKNOWN, (self, tuple(keys), node))
-
-    @property
-    def writer(self) -> dict[str, int]:
-        """By key: the node, or -1 where the inputs brought it."""
-        chain, each = list[Values](), self
-        while (written := each.written) is not None:  # not by recursion: a chain may be long
-            chain.append(each)
-            each = written[0]
-        for after in reversed(chain):
-            if (written := after.written) is not None:
-                before, keys, node = written
-                after.writers, after.written = before.writers | dict.fromkeys(keys, node), None
-        return self.writers
-
-
-_UNKNOWN = dict[str, int]()
 
 
 class Mark:
@@ -118,7 +74,7 @@ class Run:
     """
 
     __slots__ = (
-        "_after", "_initial", "_merged_before", "_outputs", "cancelled", "error", "frontier", "gave", "index", "inputs", "is_told", "log", "marks",
+        "_merged", "_outputs", "cancelled", "error", "frontier", "gave", "index", "inputs", "is_told", "log", "marks",
         "parent", "plan", "scope", "steps", "subruns", "unsettled",
     )  # fmt: skip
 
@@ -147,10 +103,8 @@ class Run:
         self.scope: Scope = scope or (parent[0].scope if parent else Scope())
         is_limited = self.scope.meters or self.scope.policy.node_timeout is not None
         self.steps: Sequence[Step | None] = (None,) * len(plan.nodes) if is_limited else plan.free
-        self._initial = Values(self.inputs, dict.fromkeys(self.inputs, -1))
+        self._merged = Merged(self.inputs, plan.sources, self.frontier.state)
         self._outputs: dict[int, CrewOutput] = {}
-        self._after: dict[int, Values] = {}
-        self._merged_before: dict[int, Values] = {}
 
     # ---- advancing ---------------------------------------------------------------------------------------------
 
@@ -173,7 +127,7 @@ class Run:
         if gave is not None:
             self.gave[node] = gave
             keys = gave if isinstance(gave, dict) else structured(gave, parse_raw=self.plan.graph.merge_json)
-            self._after[node] = self._written(node, keys)
+            self._merged.write(node, keys)
         return self._advance(node, route)
 
     def output(self, node: int) -> CrewOutput | None:
@@ -187,9 +141,8 @@ class Run:
 
     def adopt(self, node: int, subrun: Run) -> list[int]:
         """Settle an open router whose pipeline has run: take over what it wrote."""
-        end = _merged(subrun._values_after(exit_) for exit_ in subrun.exits())
-        keys = {key: value for key, value in end.values.items() if end.writer[key] >= 0}
-        self._after[node] = self._written(node, keys)
+        values, writers = subrun._merged.meeting(subrun.exits())
+        self._merged.write(node, {key: value for key, value in values.items() if writers[key] >= 0})
         if self.log is not None and subrun.log is not None:
             self.log.adopt(node, subrun.log, subrun.exits())
         return self._advance(node, ANY_ROUTE)
@@ -252,7 +205,7 @@ class Run:
         """The values that a node is handed; not to be written on."""
         if self.plan.graph.is_procedure and self.plan.upstream[node]:
             return self._handed_over(node)
-        return self._values_before(node).values
+        return self._merged.before(node)
 
     def handoff(self, node: int) -> Handoff:
         """What a node receives: values of its own, and what is reachable beside them."""
@@ -324,32 +277,6 @@ class Run:
             if ran is not None:
                 yield key, ran.raw
 
-    def _values_before(self, node: int) -> Values:
-        """Merged from all predecessors that arrived; of two writers of a key the later one in the text counts."""
-        state = self.frontier.state
-        sources = self.plan.sources[node]
-        arrived = sources if len(sources) == 1 else [source for source in sources if state[source] == DONE]
-        if not arrived:
-            return self._initial
-        if len(arrived) == 1:
-            return self._values_after(arrived[0])
-        if node not in self._merged_before:
-            self._merged_before[node] = _merged(map(self._values_after, arrived))
-        return self._merged_before[node]
-
-    def _values_after(self, node: int) -> Values:
-        known = self._after.get(node)
-        if known is None:
-            known = self._after[node] = self._values_before(node)
-        return known
-
-    def _written(self, node: int, keys: dict[str, Any]) -> Values:
-        before = self._values_before(node)
-        self._merged_before.pop(node, None)  # it was needed twice, to hand it over and to write on it
-        if not keys:
-            return before
-        return before.with_keys(node, keys)
-
     # ---- looking back ------------------------------------------------------------------------------------------
 
     def family(self) -> Iterator[Run]:
@@ -415,13 +342,3 @@ class Run:
 def output_of(gave: CrewOutput | dict[str, Any]) -> CrewOutput:
     """The output of a node that gave one, or plain keys; see :meth:`Step.gives`."""
     return CrewOutput.of_keys(gave) if isinstance(gave, dict) else gave
-
-
-def _merged(parts: Iterable[Values]) -> Values:
-    values, writer = dict[str, Any](), dict[str, int]()
-    for part in parts:
-        for key, node in part.writer.items():
-            if node >= writer.get(key, -1):
-                values[key] = part.values[key]
-                writer[key] = node
-    return Values(values, writer)
