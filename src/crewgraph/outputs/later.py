@@ -39,48 +39,49 @@ class Later(BaseModel):
         """What was left for later."""
         return {}
 
-    def _made_whole(self) -> bool:
-        """Make what was left for later; whether there was anything."""
-        own, fields = self.__dict__, type(self).model_fields
-        if len(own) >= len(fields):
-            return False
+    def _make_whole(self) -> None:
+        """Make what was left for later, if there is anything."""
+        if len(self.__dict__) >= len(type(self).model_fields):
+            return
         with _LOCK:  # another thread may look at the same time, and both have to see the same
-            if len(own) >= len(fields):
-                return False
-            rest = self._rest() | own
-            own |= {name: default() for name, default in _defaults(type(self)) if name not in rest} | rest
-            return True
+            own = self.__dict__
+            if len(own) < len(type(self).model_fields):
+                known = self._rest() | own
+                whole = {name: known[name] if name in known else made() for name, made in _defaults(type(self))}
+                _set(self, "__dict__", whole)
 
     def __getattr__(self, name: str) -> Any:
-        if name in type(self).model_fields and self._made_whole():
-            return self.__dict__[name]
+        if name in type(self).model_fields:
+            self._make_whole()
+            if name in self.__dict__:
+                return self.__dict__[name]
         return super().__getattr__(name)  # type: ignore[misc]  # pydantic hides it from type checkers
 
     @model_serializer(mode="wrap")
     def _serialized(self, handler: Callable[[Any], Any]) -> Any:
-        self._made_whole()
+        self._make_whole()
         return handler(self)
 
     def __getstate__(self) -> dict[Any, Any]:
-        self._made_whole()
+        self._make_whole()
         return super().__getstate__()
 
     def __copy__(self) -> Self:
-        self._made_whole()
+        self._make_whole()
         return super().__copy__()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        self._made_whole()
+        self._make_whole()
         return super().__deepcopy__(memo)
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]
-        self._made_whole()
+        self._make_whole()
         return super().__iter__()
 
     def __eq__(self, other: object) -> bool:
         for each in (self, other):
             if isinstance(each, Later):
-                each._made_whole()
+                each._make_whole()
         return super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]  # mutable, as every model
