@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from types import NoneType
 from typing import Any, ClassVar, overload
@@ -16,12 +14,13 @@ from crewgraph import outputs
 from crewgraph.definition import of_type, told
 from crewgraph.errors import TemplateError, ValueMisfit
 from crewgraph.handoff import Handoff, taken
+from crewgraph.hints import hints_of, models_in, without_none
 from crewgraph.inputs import Declared, declared, is_declarable
 from crewgraph.node import Interface, Need, Problem, needs_of
 from crewgraph.outputs import CrewOutput
 from crewgraph.policy import Budget, Policy
 from crewgraph.returns import gives_of
-from crewgraph.shapes import coercer, is_union, peeled
+from crewgraph.shapes import coercer
 from crewgraph.syntax import Stage
 from crewgraph.template import as_text, is_text
 from crewgraph.threads import awaited, called, is_async
@@ -69,6 +68,7 @@ class Step(Stage):
         self._named = {key: one.default for key, one in parameters.items() if one.kind in _NAMED}
         self._positional = [key for key, one in parameters.items() if one.kind is one.POSITIONAL_ONLY]
         self._takes_rest = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+        self._resolved: dict[str, Any] | None = None
         self._takes: Declared | None = None
         self._checks: dict[str, Callable[[Any], Any] | None] | None = None
         self._simple: tuple[tuple[str, Callable[[Any], Any] | None], ...] | None = None
@@ -154,7 +154,7 @@ class Step(Stage):
             "step", (*named, *own), given.always, given.may_give, "function", (), self._problems,
             sometimes=given.sometimes,
             takes_all=self._takes_rest or (ALL_VALUES in self._named and self._takes is None),
-            models=tuple(_models(hints.get("return"))),
+            models=tuple(models_in(hints.get("return"))),
         )  # fmt: skip
 
     def definition(self) -> dict[str, Any]:
@@ -207,15 +207,20 @@ class Step(Stage):
         return taken(self._takes, given, who=f"step '{self.name}'")
 
     def _hints(self) -> dict[str, Any]:
-        return _hints(_annotated(self.function))
+        """The annotations. Where some cannot be resolved yet they are looked up again the next time."""
+        if self._resolved is not None:
+            return self._resolved
+        hints, is_whole = hints_of(self.function)
+        self._resolved = hints if is_whole else None
+        return hints
 
     def _look_up(self) -> dict[str, Callable[[Any], Any] | None]:
         """How the value of each parameter is checked, where it declares a type; looked up once, when first needed."""
         if self._checks is None:
             hints = self._hints()
-            whole = _without_none(hints.get(ALL_VALUES))
-            if ALL_VALUES in self._named and is_declarable(whole):
-                self._takes = declared(whole)
+            if ALL_VALUES in self._named:
+                whole = without_none(hints.get(ALL_VALUES))
+                self._takes = declared(whole) if is_declarable(whole) else None
             self._checks = {
                 key: coercer(hints[key]) if key in hints else None for key in self._named if key != ALL_VALUES
             }
@@ -352,55 +357,3 @@ def _function_name(function: Callable[..., Any]) -> str:
         function = function.func
     name = getattr(function, "__name__", type(function).__name__)
     return "lambda" if name == "<lambda>" else name
-
-
-def _annotated(function: Any) -> Any:
-    """Where the annotations of a function stand: behind its partials; for an object that is called, its method."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    try:
-        function = inspect.unwrap(function)
-    except ValueError:  # it says that it wraps itself; whoever looks for its hints would never end
-        return function.__call__
-    return function if inspect.isroutine(function) or inspect.isclass(function) else function.__call__
-
-
-def _hints(annotated: Any) -> dict[str, Any]:
-    """The annotations, as far as they can be resolved here: a hint that cannot is not an error of the pipeline."""
-    try:
-        return typing.get_type_hints(annotated, include_extras=True)
-    except Exception:  # noqa: BLE001 - resolving runs whatever the annotation says
-        return _hints_alone(annotated)
-
-
-def _hints_alone(annotated: Any) -> dict[str, Any]:
-    """Those annotations that can be resolved, each alone: one that is imported for type checkers only hides no other."""
-    found = dict[str, Any]()
-    try:
-        said, names = inspect.get_annotations(annotated), annotated.__globals__
-    except Exception:  # noqa: BLE001 - no function, or one whose annotations are made when asked for
-        return found
-    for key, hint in said.items():
-
-        def alone() -> None: ...
-
-        alone.__annotations__ = {key: hint}
-        with contextlib.suppress(Exception):
-            found |= typing.get_type_hints(alone, names, include_extras=True)
-    return found
-
-
-def _models(hint: Any) -> Iterator[type[BaseModel]]:
-    """The pydantic models that stand in a return annotation."""
-    kind = peeled(hint).kind
-    for each in typing.get_args(kind) if is_union(kind) else [kind]:
-        bare = peeled(each).kind
-        if isinstance(bare, type) and issubclass(bare, BaseModel):
-            yield bare
-
-
-def _without_none(hint: Any) -> Any:
-    """The one type beside ``None``, without what stands around it."""
-    kind = peeled(hint).kind
-    kinds = [each for each in typing.get_args(kind) if each is not type(None)] if is_union(kind) else [kind]
-    return peeled(kinds[0]).kind if len(kinds) == 1 else kind

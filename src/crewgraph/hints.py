@@ -1,0 +1,69 @@
+"""What the annotations of a function say, as far as they can be resolved."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from crewgraph.shapes import is_union, peeled
+
+__all__ = ["hints_of", "models_in", "without_none"]
+
+
+def hints_of(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
+    """The annotations of a function, and whether all of them could be resolved: one that cannot is no error of a pipeline."""
+    annotated = _annotated(function)
+    try:
+        return typing.get_type_hints(annotated, include_extras=True), True
+    except Exception:  # noqa: BLE001 - resolving runs whatever the annotation says
+        return _alone(annotated), False
+
+
+def _annotated(function: Any) -> Any:
+    """Where the annotations of a function stand: behind its partials; for an object that is called, its method."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    try:
+        function = inspect.unwrap(function)
+    except ValueError:  # it says that it wraps itself; whoever looks for its hints would never end
+        return function.__call__
+    return function if inspect.isroutine(function) or inspect.isclass(function) else function.__call__
+
+
+def _alone(annotated: Any) -> dict[str, Any]:
+    """Those annotations that can be resolved, each alone: one that is imported for type checkers only hides no other."""
+    found = dict[str, Any]()
+    try:
+        said, names = inspect.get_annotations(annotated), annotated.__globals__
+    except Exception:  # noqa: BLE001 - no function, or one whose annotations are made when asked for
+        return found
+    for key, hint in said.items():
+
+        def alone() -> None: ...
+
+        alone.__annotations__ = {key: hint}
+        with contextlib.suppress(Exception):
+            found |= typing.get_type_hints(alone, names, include_extras=True)
+    return found
+
+
+def models_in(hint: Any) -> Iterator[type[BaseModel]]:
+    """The pydantic models that stand in a return annotation."""
+    kind = peeled(hint).kind
+    for each in typing.get_args(kind) if is_union(kind) else [kind]:
+        bare = peeled(each).kind
+        if isinstance(bare, type) and issubclass(bare, BaseModel):
+            yield bare
+
+
+def without_none(hint: Any) -> Any:
+    """The one type beside ``None``, without what stands around it."""
+    kind = peeled(hint).kind
+    kinds = [each for each in typing.get_args(kind) if each is not type(None)] if is_union(kind) else [kind]
+    return peeled(kinds[0]).kind if len(kinds) == 1 else kind
