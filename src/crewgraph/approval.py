@@ -120,7 +120,7 @@ class Approval(Stage):
             raise ValueError(
                 f"the name of an approval becomes a key, and {name!r} has no letter. hint: Approval('publish')"
             )
-        self.ask = ask or f"{name}?"
+        self.ask = ask or (name if name.endswith("?") else f"{name}?")
         self.timeout = _span(timeout)
         if edits is not None and not isinstance(edits, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"edits is a dict of keys and their types, as in {{'draft': str}}, not {edits!r}")

@@ -96,6 +96,12 @@ def test_a_longer_timeout_is_no_other_question() -> None:
     assert all(other.definition() != asked for other in others)
 
 
+@pytest.mark.parametrize("name", ["send", "send?"])
+def test_without_words_its_name_is_asked(name: str) -> None:
+    """With one question mark."""
+    assert Approval(name).ask == "send?"
+
+
 def test_question() -> None:
     """It is filled in, and knows what may be changed, also where a type has no JSON Schema."""
     approval = Approval("ok", ask="{a}?", timeout=timedelta(days=1), edits={"b": int, "c": Unwritable, "d": "Nowhere"})

@@ -33,6 +33,8 @@ WHERE runs.status <> 'ok' AND nodes.status = 'waiting' AND nodes.item = 0 AND no
 """What approvals ask; an older question of the same node, to which an edit led, is none any more."""
 MOMENT = 0.001
 """Seconds that a question was there at least."""
+MEANT = """SELECT run, pipeline, id, EXISTS (SELECT 1 FROM nodes WHERE nodes.run = runs.run AND status = 'waiting')
+           FROM runs WHERE substr(id, 1, ?) = ?"""
 DECIDE = """INSERT INTO decisions VALUES (?, ?, ?, ?)
 ON CONFLICT (run, node) DO UPDATE SET decision = excluded.decision, decided = excluded.decided"""
 
@@ -194,10 +196,10 @@ def _questions(source: Source, only: str = "", *values: Any) -> list[_Open]:
 
 def _run_of(source: Source, run: str, key: str | None) -> tuple[int, str]:
     """The number and id of the run that is meant."""
-    query, values = "SELECT run, pipeline, id FROM runs WHERE substr(id, 1, ?) = ?", [len(run), run]
-    found = list(source.rows(query, *values)) if run else []
+    found = list(source.rows(MEANT, len(run), run)) if run else []
     found = [each for each in found if key in (None, each[1])]
     found = [each for each in found if each[2] == run] or found
+    found = [each for each in found if each[3]] or found  # the same inputs of another pipeline have the same ids
     if not found:
         of = "" if key is None else f" of '{key}'"
         raise StoreError(source.where, f"there is no run {run!r}{of}", hint="`crewgraph waiting` lists those that wait")

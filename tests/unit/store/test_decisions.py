@@ -144,6 +144,13 @@ def test_one_id_in_two_pipelines(store) -> None:
     assert decide(store, "0", "approved", key="b").pipeline == "b"
 
 
+def test_one_id_in_two_pipelines_of_which_one_asks(store) -> None:
+    """Nobody else is meant, so nothing has to be said."""
+    Pipeline([step(lambda i: {"n": i}, name="count")]).kickoff([{"i": 0}], store=store, id_column="i", key="a")
+    parked(store, asking(), key="b")
+    assert decide(store, "0", "approved").pipeline == "b"
+
+
 def test_where_there_is_no_store(store) -> None:
     """Nothing is made there, and what is something else stays as it is."""
     for look in (lambda: waiting(store), lambda: decide(store, "0", "approved")):
