@@ -269,7 +269,7 @@ def _compare(node: ast.Compare, values: Mapping[str, Any]) -> bool:
 def _look_up(path: Sequence[Any], values: Mapping[str, Any]) -> Any:
     found: Any = values
     for depth, key in enumerate(path):
-        fields: Any = found.__dict__ if isinstance(found, BaseModel) else found
+        fields = _fields_of(found)
         try:
             if not isinstance(fields, Mapping | list | tuple):
                 raise KeyError(key)
@@ -283,6 +283,14 @@ def _look_up(path: Sequence[Any], values: Mapping[str, Any]) -> Any:
             )
             raise ConditionError(f"there is no '{key}'{where}{there}") from None
     return found
+
+
+def _fields_of(found: Any) -> Any:
+    if not isinstance(found, BaseModel):
+        return found
+    for name in type(found).model_fields:
+        getattr(found, name, None)  # what is left for later is made now
+    return found.__dict__
 
 
 def _has(path: Sequence[Any], values: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from crewgraph import CrewOutput
 from crewgraph.condition import FUNCTIONS, parse_condition
 from crewgraph.condition.condition import MAX_DEPTH, MAX_LENGTH
 from crewgraph.errors import ConditionError
@@ -47,6 +48,14 @@ def decide(text: str, **values: Any) -> bool:
 
 
 # ---- what they can say -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["out.raw == '{\"a\": 1}'", "out.token_usage.total_tokens == 0", "out.json_dict.a == 1"]
+)
+def test_an_output_of_which_a_part_is_made_later(text: str) -> None:
+    """It has all its fields, whoever asks first."""
+    assert decide(text, out=CrewOutput.of_keys({"a": 1}))
 
 
 @pytest.mark.parametrize(
