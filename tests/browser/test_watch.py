@@ -143,9 +143,11 @@ def test_the_row_below_the_mouse_stays_there(page, watch):
     for record in every[20:]:
         watch.board.take(record)
     expect(page.locator("#inputs-hint")).to_contain_text("20 ·")
-    row = page.locator("#rows-8")
-    row.scroll_into_view_if_needed()
-    box = row.bounding_box()
+    box = page.wait_for_function(  # rows are drawn anew as long as others come
+        "() => { const row = document.querySelector('#rows-8'); row?.scrollIntoView({ block: 'nearest' });"
+        " const { x, y, width } = row?.getBoundingClientRect() ?? {};"
+        " return width && row.textContent.startsWith('28') ? { x, y } : null; }"
+    ).json_value()
     page.mouse.move(box["x"] + 80, box["y"] + 12)
     below = f"document.elementFromPoint({box['x'] + 80}, {box['y'] + 12}).closest('.row').textContent"
     assert page.evaluate(below).startswith("28")

@@ -219,13 +219,18 @@ async def _served(schedules: Schedules, code: Code, targets: Collection[str] | N
 @contextlib.contextmanager
 def _stopped_by_signals(stop: anyio.Event) -> Generator[None]:
     """Let the first Ctrl-C or SIGTERM end it after the tick at work, and the second one at once."""
-    loop = asyncio.get_running_loop()
+    loop, is_asked = asyncio.get_running_loop(), False
+
+    def stopping() -> None:
+        click.echo("stopping; what is at work is finished first", err=True)
+        stop.set()
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+        nonlocal is_asked
+        if is_asked:
             leave(Exit.INTERRUPTED)
-        click.echo("stopping; what is at work is finished first", err=True)
-        loop.call_soon_threadsafe(stop.set)
+        is_asked = True
+        loop.call_soon_threadsafe(stopping)  # not here: what was interrupted may be writing a line itself
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

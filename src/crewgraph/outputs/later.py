@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any, Self, cast
 
-from pydantic import BaseModel, model_serializer
+from pydantic import BaseModel, ConfigDict, model_serializer
 
 __all__ = ["Later"]
 
@@ -18,6 +18,8 @@ _set = object.__setattr__
 
 class Later(BaseModel):
     """A model whose fields may be made later, all at once: whoever reads one, compares, copies or dumps it has them all."""
+
+    model_config = ConfigDict(defer_build=True)
 
     @classmethod
     def later(cls, fields: dict[str, Any], **private: Any) -> Self:
