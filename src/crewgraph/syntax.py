@@ -293,8 +293,7 @@ class Pipeline(BaseModel, Stage, Drawable, Resumable):
 
     async def kickoff_async(self, inputs: Inputs, **options: Unpack[Options]) -> outputs.PipelineKickoffResult:
         """As :meth:`kickoff`, always to be awaited; ``inputs`` may be an async iterable too."""
-        result: outputs.PipelineKickoffResult = await verb("kickoff_async")(self, inputs, **options)
-        return result
+        return cast("outputs.PipelineKickoffResult", await verb("kickoff_async")(self, inputs, **options))
 
     async def process_runs(self, inputs: Inputs, **options: Unpack[Options]) -> outputs.PipelineKickoffResult:
         """The ancestor's name of :meth:`kickoff_async`."""

@@ -288,7 +288,7 @@ def _look_up(path: Sequence[Any], values: Mapping[str, Any]) -> Any:
 def _fields_of(found: Any) -> Any:
     if not isinstance(found, BaseModel):
         return found
-    for name in type(found).model_fields:
+    for name in type(found).model_fields.keys() - found.__dict__.keys():
         getattr(found, name, None)  # what is left for later is made now
     return found.__dict__
 

@@ -40,8 +40,7 @@ class Merged:
         """What arrived at a node; not to be written on."""
         arrived = self._arrived(node)
         if len(arrived) == 1:
-            known = self._after.get(arrived[0])
-            return self.after(arrived[0]) if known is None else known
+            return self.after(arrived[0])
         if not arrived:
             return self._inputs
         if node not in self._before:

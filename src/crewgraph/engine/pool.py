@@ -285,8 +285,7 @@ class Pool:
             if step is None or run.log is not None:
                 return await self.performer.perform(run, node)
             gave = await self.performer.free(run, node, step)  # a coroutine less, of five, for most nodes
-            mark.ended = moment(mark)
-            return run, self.performer.settle(run, node, gave)
+            return run, self.performer.finish(run, node, gave)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:

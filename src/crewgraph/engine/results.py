@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from crewgraph.engine.run import Mark, Run, output_of
+from crewgraph.engine.run import Mark, Run
 from crewgraph.errors.running import budget_behind
 from crewgraph.frontier import DONE
 from crewgraph.graph import Switch, Work
@@ -42,16 +42,14 @@ def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
     """
     status = run.status
     if status is not RunStatus.OK:
-        way = partial(journey, run.plan.graph.shape)
-        return [_result(run, status, CrewOutput(), lambda: way(_journey(run)))]
+        return [_result(run, status, CrewOutput(), lambda: journey(run.plan.graph.shape, _journey(run)))]
     last = run.plan.last
     if last is not None and run.frontier.state[last] == DONE:
         return [_result(run, status, run.gave[last], lambda: next(_ways(run))[0])]
     ways = list(_ways(run))
-    branches = [end if len(ways) > 1 else None for _, end in ways]
+    are_several = len(ways) > 1
     return [
-        _result(run, status, _given(run, end), partial(list, way), branch)
-        for (way, end), branch in zip(ways, branches, strict=True)
+        _result(run, status, _given(run, end), partial(list, way), end if are_several else None) for way, end in ways
     ]
 
 
@@ -72,7 +70,7 @@ def _result(
     branch: str | None = None,
 ) -> PipelineRunResult | ProcedureRunResult:
     fields: dict[str, Any] = {"index": run.index, "status": status, "error": run.error}
-    behind = {"_run": run, "_spans": partial(_spans, run), "_beside": partial(_beside, run, way, branch)}
+    behind = {"_run": run, "_spans": lambda: list(spans_of(run)), "_beside": partial(_beside, run, way, branch)}
     if isinstance(gave, dict):
         fields |= {"raw": as_text(gave), "pydantic": None, "json_dict": gave}
     else:
@@ -85,9 +83,7 @@ def _result(
 
 def _beside(run: Run, way: Callable[[], list[Any]], branch: str | None) -> dict[str, Any]:
     """What is known of a run beside its answer."""
-    outputs = {
-        inner.plan.nodes[node].name: output_of(gave) for inner in run.family() for node, gave in inner.gave.items()
-    }
+    outputs = {inner.plan.nodes[node].name: inner.output(node) for inner in run.family() for node in inner.gave}
     usage, stages = run.usage(), way()
     token_usage = {} if run.plan.graph.is_procedure else {"token_usage": usage}  # a procedure's is that of its answer
     return {
@@ -99,10 +95,6 @@ def _beside(run: Run, way: Callable[[], list[Any]], branch: str | None) -> dict[
         "crews_outputs": [outputs[name] for name in _names(stages) if name in outputs],
         **_identity(run, branch),
     }
-
-
-def _spans(run: Run) -> list[Span]:
-    return list(spans_of(run))
 
 
 def _forked_from(run: Run) -> dict[str, Any] | None:

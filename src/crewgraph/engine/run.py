@@ -121,7 +121,7 @@ class Run:
 
         Args:
             node: which.
-            gave: its output, or plain keys of which one is made when somebody looks: see :meth:`Step.keys`.
+            gave: its output, or plain keys of which one is made when somebody looks: see :meth:`Step.kept`.
             route: of a router.
         """
         if gave is not None:

@@ -64,11 +64,16 @@ class Performer:
             return run, self.answer(run, node, kind.node)
         step = run.steps[node]
         gave = await self.ask(run, node, kind) if step is None else await self.free(run, node, step)
+        return run, self.finish(run, node, gave)
+
+    def finish(self, run: Run, node: int, gave: CrewOutput | dict[str, Any]) -> list[int]:
+        """A node that was at work gave its output just now."""
+        mark = run.marks[node]
         mark.ended = moment(mark)
         if run.log is not None:
             gave = output_of(gave)
             run.log.gave(node, gave, started=mark.started, ended=mark.ended)
-        return run, self.settle(run, node, gave)
+        return self.settle(run, node, gave)
 
     def settle(self, run: Run, node: int, gave: CrewOutput | dict[str, Any]) -> list[int]:
         """A node gave its output."""

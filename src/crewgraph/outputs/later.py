@@ -9,11 +9,12 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, model_serializer
 
+from crewgraph.usage import built
+
 __all__ = ["Later"]
 
 _LOCK = threading.RLock()
 """One for all: what is left for later is made once, in microseconds."""
-_set = object.__setattr__
 
 
 class Later(BaseModel):
@@ -26,15 +27,13 @@ class Later(BaseModel):
         """A model of values that are known to fit: nothing is validated or copied.
 
         Args:
-            fields: those that are known; from now on the model's own. The others are made of :meth:`rest`, or have
+            fields: those that are known; from now on the model's own. The others are made of ``_rest()``, or have
                 their defaults.
             **private: private attributes of the class, every one of them.
         """
-        made = cls.__new__(cls)
-        _set(made, "__dict__", fields)
-        _set(made, "__pydantic_fields_set__", {*fields})
-        _set(made, "__pydantic_extra__", None)
-        _set(made, "__pydantic_private__", private or None)
+        made = built(cls, {*fields}, fields)
+        if private:
+            object.__setattr__(made, "__pydantic_private__", private)
         return made
 
     def _rest(self) -> dict[str, Any]:
@@ -50,7 +49,7 @@ class Later(BaseModel):
             if len(own) < len(type(self).model_fields):
                 known = self._rest() | own
                 whole = {name: known[name] if name in known else made() for name, made in _defaults(type(self))}
-                _set(self, "__dict__", whole)
+                object.__setattr__(self, "__dict__", whole)
 
     def __getattr__(self, name: str) -> Any:
         if name in type(self).model_fields:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from crewgraph.engine.kickoff import stream
 from crewgraph.errors import StoreError
 from crewgraph.errors.root import counted
 from crewgraph.options import StoredRuns
-from crewgraph.outputs import RunStatus, reason_of
 from crewgraph.schedule.record import Schedule
-from crewgraph.schedule.tick import Loading, ended_as
+from crewgraph.schedule.tick import Ended, Loading
 from crewgraph.store.timetable import Timetable
 
 __all__ = ["Onward"]
@@ -44,7 +42,7 @@ class Onward:
         Raises:
             StoreError: the store cannot be used.
         """
-        ended, failed, waiting = set[int](), dict[int, str](), set[int]()
+        ended = Ended()
         try:
             pipeline = self.loading.pipeline(schedule.target)
             results = stream(
@@ -55,17 +53,10 @@ class Onward:
                 max_concurrency=schedule.max_concurrency,
                 on_error="collect",
             )
-            async with aclosing(results):  # type: ignore[type-var]
-                async for result in results:
-                    ended.add(result.index)
-                    if result.status is RunStatus.WAITING:
-                        waiting.add(result.index)
-                    elif not result.ok:
-                        failed[result.index] = reason_of(result)
+            await ended.read(results)
         except StoreError:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - code of the user's is imported
             return f"{counted(len(runs), 'run')} cannot go on: {type(error).__name__}: {error}"
-        told = ended_as(len(ended), len(failed), next(iter(failed.values()), None))
-        told = told or f"{counted(len(ended), 'run')} ok"
-        return f"{told}, {len(waiting):,} of them waiting for a person" if waiting else told
+        told = ended.trouble() or f"{counted(len(ended.runs), 'run')} ok"
+        return f"{told}, {len(ended.waiting):,} of them waiting for a person" if ended.waiting else told

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ import anyio
 from crewgraph.engine.kickoff import stream
 from crewgraph.errors import KickoffError, ScheduleError, StoreError
 from crewgraph.errors.root import counted
-from crewgraph.outputs import RunStatus, reason_of
+from crewgraph.outputs import RunResult, RunStatus, reason_of
 from crewgraph.render.duration import duration
 from crewgraph.schedule.due import written_tick
 from crewgraph.schedule.record import Schedule
@@ -23,7 +23,7 @@ from crewgraph.store.timetable import Timetable
 from crewgraph.syntax import Pipeline
 from crewgraph.threads import called
 
-__all__ = ["Loading", "Tick", "asked", "batch_of", "ended_as", "run_tick"]
+__all__ = ["Ended", "Loading", "Tick", "asked", "batch_of", "ended_as", "run_tick"]
 
 
 ANSWERS_WITHIN = 3600.0
@@ -111,20 +111,43 @@ async def _run(
         budget=schedule.budget,
         on_error="raise" if schedule.on_error == "collect" else "fail_fast",  # at the end, and tells what did not begin
     )
-    ended, waiting, failed = set[int](), set[int](), dict[int, str]()
-    not_begun: Sequence[int] = ()
+    ended, not_begun = Ended(), 0
     try:
+        await ended.read(results)
+    except KickoffError as error:
+        not_begun = len(error.result.not_run)
+    told = ended.trouble(not_begun=not_begun)
+    status = "failed" if told else "ok"
+    return Tick(schedule.name, instant, status, len(ended.runs), len(ended.failed), len(ended.waiting), told)
+
+
+@dataclass(slots=True)
+class Ended:
+    """What became of runs, as their results are read.
+
+    Attributes:
+        runs: the numbers of their inputs.
+        waiting: of those that wait for a person.
+        failed: of those that failed, and why.
+    """
+
+    runs: set[int] = field(default_factory=set[int])
+    waiting: set[int] = field(default_factory=set[int])
+    failed: dict[int, str] = field(default_factory=dict[int, str])
+
+    async def read(self, results: AsyncIterator[RunResult]) -> None:
+        """Take results until there are no more; a run that ends in branches has several."""
         async with aclosing(results):  # type: ignore[type-var]
             async for result in results:
-                ended.add(result.index)
+                self.runs.add(result.index)
                 if result.status is RunStatus.WAITING:
-                    waiting.add(result.index)
+                    self.waiting.add(result.index)
                 elif not result.ok:
-                    failed[result.index] = reason_of(result)
-    except KickoffError as error:
-        not_begun = error.result.not_run
-    told = ended_as(len(ended), len(failed), next(iter(failed.values()), None), not_begun=len(not_begun))
-    return Tick(schedule.name, instant, "failed" if told else "ok", len(ended), len(failed), len(waiting), told)
+                    self.failed[result.index] = reason_of(result)
+
+    def trouble(self, *, not_begun: int = 0) -> str | None:
+        """What went wrong, in words; ``None`` where nothing did."""
+        return ended_as(len(self.runs), len(self.failed), next(iter(self.failed.values()), None), not_begun=not_begun)
 
 
 def ended_as(runs: int, failed: int, reason: str | None, *, not_begun: int = 0) -> str | None:
