@@ -26,7 +26,7 @@ from crewgraph.outputs import CrewOutput, TaskOutput
 from crewgraph.scope import KeptTask, Scope, TaskLog, current
 from crewgraph.threads import called
 from crewgraph.trace import TaskFailed, TaskFinished, TaskSkipped, TaskStarted
-from crewgraph.usage import Account, built
+from crewgraph.usage import Account
 
 __all__ = ["perform"]
 
@@ -172,7 +172,7 @@ class _Run:
             "token_usage": self.scope.account.usage,
             "calls": [*self.scope.account.calls],
         }
-        return built(CrewOutput, set(fields), fields)
+        return CrewOutput.later(fields)
 
 
 def _said(brief: Brief) -> str:
