@@ -12,8 +12,10 @@ function listen(setTheme) {
   const soon = () => {
     late = late || setTimeout(() => {
       late = 0;
-      refreshBelowMouse();
-      drawSums();
+      stillBelowMouse(() => {
+        refreshRows();
+        drawSums();
+      });
     }, 200);
   };
   on("runs", (told) => {
@@ -39,10 +41,12 @@ function listen(setTheme) {
   on("picture", (text) => {
     // Our own server's, whose texts are escaped; and the policy keeps what is parsed from being run.
     const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-    picture.svg().replaceWith(document.importNode(svg, true));
-    picture.remember();
-    setTheme();
-    picture.show(trace.run, trace.picked ? trace.picked.span.node : null);
+    stillBelowMouse(() => {
+      picture.svg().replaceWith(document.importNode(svg, true));
+      picture.remember();
+      setTheme();
+      picture.show(trace.run, trace.picked ? trace.picked.span.node : null);
+    });
   });
   on("end", () => {
     source.close();
@@ -55,18 +59,20 @@ function listen(setTheme) {
   source.addEventListener("error", () => state(source.readyState === EventSource.CLOSED ? "lost" : "waiting"));
 }
 
-// New rows come in between; the one below the mouse stays there, so that a click meets what was aimed at.
+// Rows come in between and the picture above grows; the row below the mouse stays there, so that a click meets what was
+// aimed at.
 let mouse = null; // how far down the window it is, while it is over the rows
 by("rows").addEventListener("pointermove", (event) => { mouse = event.clientY; });
 by("rows").addEventListener("pointerleave", () => { mouse = null; });
 
-function refreshBelowMouse() {
+function stillBelowMouse(change) {
   const list = by("rows");
-  const place = mouse === null ? -1 : Math.floor((mouse - list.getBoundingClientRect().top + list.scrollTop) / HEIGHT);
+  const { top } = list.getBoundingClientRect();
+  const place = mouse === null ? -1 : Math.floor((mouse - top + list.scrollTop) / HEIGHT);
   const run = table.shown[place];
-  refreshRows();
+  change();
   const now = run ? table.shown.findIndex((each) => each.index === run.index) : -1;
-  if (now >= 0) list.scrollTop += (now - place) * HEIGHT;
+  if (now >= 0) list.scrollTop += (now - place) * HEIGHT + list.getBoundingClientRect().top - top;
 }
 
 // What the address says, or the first failure, or the first run.
