@@ -71,7 +71,7 @@ class Step(Stage):
         self._resolved: dict[str, Any] | None = None
         self._takes: Declared | None = None
         self._checks: dict[str, Callable[[Any], Any] | None] | None = None
-        self._simple: tuple[tuple[str, Callable[[Any], Any] | None], ...] | None = None
+        self._simple: tuple[tuple[str, Any, Callable[[Any], Any] | None], ...] | None = None
         self.is_async = is_async(function)
         functools.update_wrapper(self, function, updated=())
 
@@ -86,9 +86,13 @@ class Step(Stage):
             TemplateError: parameters without a default have no value.
             ValueMisfit: values do not have the types of their parameters.
         """
-        args, kwargs = self._arguments(Handoff.of(inputs))
-        gave = await self.gives(*args, **kwargs)
+        gave = await self.gives_of(Handoff.of(inputs))
         return CrewOutput.of_keys(gave) if isinstance(gave, dict) else gave
+
+    async def gives_of(self, given: Handoff) -> CrewOutput | dict[str, Any]:
+        """As :meth:`gives`, with what the function takes of the values it is handed; raises as :meth:`kickoff_async`."""
+        args, kwargs = self._arguments(given)
+        return await self.gives(*args, **kwargs)
 
     async def gives(self, *args: Any, **kwargs: Any) -> CrewOutput | dict[str, Any]:
         """Call the function; what it gives as keys alone, where they are plain, for they need not be an output yet.
@@ -124,13 +128,15 @@ class Step(Stage):
         """
         if self._simple is None:
             is_simple = not self._positional and not self._takes_rest and ALL_VALUES not in self._named
-            self._simple = tuple(self._look_up().items()) if is_simple else _CARE
+            checks, hints = self._look_up(), self._hints()
+            self._simple = tuple((key, hints.get(key), check) for key, check in checks.items()) if is_simple else _CARE
         kwargs = dict[str, Any]()
-        for key, check in self._simple:
+        for key, wanted, check in self._simple:
             value = values.get(key, _CARE)
-            if type(value) not in _PLAIN:
+            kind = type(value)
+            if kind not in _PLAIN:
                 return None
-            if check is not None:
+            if kind is not wanted and check is not None:  # else it is of the very type that is declared
                 try:
                     value = check(value)
                 except ValueError:
@@ -304,7 +310,7 @@ def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, ins
 
 _PLAIN = frozenset({str, int, float, bool, NoneType})
 """Types of values that nobody can write on, and that are text without being looked into."""
-_CARE = (("\0", None),)
+_CARE = (("\0", None, None),)
 """In place of the parameters of a function that takes them in any other way than by name: no value is called so."""
 MAX_INT = 10**18
 """Python refuses to write integers of some thousand digits."""

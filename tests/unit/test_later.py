@@ -6,6 +6,7 @@ import copy
 import pickle
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_threads_see_the_same() -> None:
         made.append(1)
         return {}
 
-    result, seen = PipelineRunResult.later({}, _spans=list, _run=None, _beside=beside), set[Any]()
+    result, seen = PipelineRunResult.later({}, _behind=SimpleNamespace(run=None, beside=beside)), set[Any]()
     threads = [threading.Thread(target=lambda: seen.add(result.id)) for _ in range(8)]
     for each in threads:
         each.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -274,7 +275,7 @@ def test_spans_are_made_when_somebody_looks() -> None:
         made.append(1)
         return [Span(node="a", kind="crew", status="ok")]
 
-    run = PipelineRunResult.later({}, _spans=spans, _run=None, _beside=None)
+    run = PipelineRunResult.later({}, _behind=SimpleNamespace(spans=spans))
     assert made == []
     assert [span.node for span in run.spans] == ["a"]
 
@@ -433,7 +434,8 @@ def test_the_cost_of_runs() -> None:
 def test_results_of_one_run_are_counted_once() -> None:
     """Each branch of a parallel final stage has the usage of the whole run."""
     run = object()
-    branches = [PipelineRunResult.later({"usage": CENT}, _spans=list, _run=run, _beside=None) for _ in range(2)]
+    behind = [SimpleNamespace(run=run, beside=dict) for _ in range(2)]
+    branches = [PipelineRunResult.later({"usage": CENT}, _behind=each) for each in behind]
     assert PipelineKickoffResult(run_results=list(branches)).usage == CENT
 
 

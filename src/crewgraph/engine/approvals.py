@@ -32,7 +32,7 @@ def answered(run: Run, node: int, approval: Approval) -> CrewOutput | None:
         asked = Asked(approval.question(given, since=datetime.fromtimestamp(log.now(), UTC), node=name), mark.attempt)
         log.ask(node, asked.question)
     question, mark.attempt = asked.question, asked.attempt
-    mark.started, mark.begun = question.since.timestamp(), None
+    mark.started = question.since.timestamp()
     if asked.decision is not None:
         mark.ended = asked.decided
         return approval.output(given, asked.decision)

@@ -14,7 +14,7 @@ class Merged:
     """The values before and behind each node. Of two writers of a key the later one in the text counts.
 
     Who wrote a key is asked only where several ways meet, and most nodes have one before them: it is looked up then. What
-    is kept for each node are plain dicts and tuples of text, which the collector of garbage does not look through: with
+    is kept for each node are plain dicts, which the collector of garbage does not look through: with
     1,000 runs at once that took a fifth of the time.
 
     Args:
@@ -23,7 +23,7 @@ class Merged:
         state: of the nodes, as the frontier keeps it.
     """
 
-    __slots__ = ("_after", "_before", "_inputs", "_keys", "_sources", "_state", "_writers", "_writers_before")
+    __slots__ = ("_after", "_before", "_inputs", "_sources", "_state", "_writers", "_writers_before", "_wrote")
 
     def __init__(self, inputs: dict[str, Any], sources: Sequence[Sequence[int]], state: bytearray) -> None:
         self._inputs = inputs
@@ -32,12 +32,17 @@ class Merged:
         self._after: dict[int, dict[str, Any]] = {}
         self._before: dict[int, dict[str, Any]] = {}
         """Of nodes behind a meeting of ways: needed twice, to hand the values over and to write on them."""
-        self._keys: dict[int, tuple[str, ...]] = {}
+        self._wrote: dict[int, dict[str, Any]] = {}
         self._writers: dict[int, dict[str, int]] = {}
         self._writers_before: dict[int, dict[str, int]] = {}
 
     def before(self, node: int) -> dict[str, Any]:
         """What arrived at a node; not to be written on."""
+        sources = self._sources[node]
+        if len(sources) == 1:  # as nearly always: a third of the time of what follows
+            known = self._after.get(sources[0])
+            if known is not None:
+                return known
         arrived = self._arrived(node)
         if len(arrived) == 1:
             return self.after(arrived[0])
@@ -55,11 +60,12 @@ class Merged:
         return known
 
     def write(self, node: int, keys: dict[str, Any]) -> None:
-        """A node wrote some keys, or none."""
+        """A node wrote some keys, or none; from now on they are kept here, and not to be written on."""
         before = self.before(node)
-        self._before.pop(node, None)
+        if self._before:
+            self._before.pop(node, None)
         if keys:
-            self._keys[node] = tuple(keys)
+            self._wrote[node] = keys
             before = before | keys
         self._after[node] = before
 
@@ -94,6 +100,6 @@ class Merged:
         else:
             before = known[node]
         for each in reversed(chain):
-            keys = self._keys.get(each)
+            keys = self._wrote.get(each)
             before = known[each] = before | dict.fromkeys(keys, each) if keys else before
         return before

@@ -8,9 +8,7 @@ a run goes on when what its node gave is on disk, and its worker does something 
 
 from __future__ import annotations
 
-import logging
 import math
-import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
@@ -24,18 +22,15 @@ from anyio.lowlevel import checkpoint
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.engine.port import Job, Row
-from crewgraph.engine.run import Mark, Run
+from crewgraph.engine.run import Run
 from crewgraph.engine.told import Told
-from crewgraph.engine.work import Performer, moment
+from crewgraph.engine.work import Performer
 from crewgraph.errors import NodeError, StoreError
 from crewgraph.errors.root import in_words
 from crewgraph.scope import NEVER, Ending, first
 from crewgraph.trace import NodeFailed, RunStarted
-from crewgraph.trace.events import node_started
 
 __all__ = ["Pool"]
-
-_log = logging.getLogger("crewgraph.engine")
 
 BREATH = 64
 """After how many nodes a worker lets others run, where nodes themselves never wait."""
@@ -46,15 +41,21 @@ class Worker:
     """One of those who walk runs.
 
     Attributes:
+        pool: where it belongs.
         scope: around everything that it does; one for many nodes, because a scope takes as long as several nodes.
         root: the run whose node is at work here, while one is.
+        node: that node, or the last one that was.
+        walked: how many nodes it ran since it let others run.
         is_stopped: whether that node was cancelled, and the scope with it.
         left: the run in which that was, until it is put away.
         is_off: whether nothing is left to do.
     """
 
+    pool: Pool
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     root: Run | None = None
+    node: int = -1
+    walked: int = 0
     is_stopped: bool = False
     left: Run | None = None
     is_off: bool = False
@@ -63,6 +64,13 @@ class Worker:
         """Cancel the node that is at work here."""
         self.is_stopped = True
         self.scope.cancel()
+
+    def may_go(self, node: int) -> bool:
+        """Whether it may go on to a node of the same run in place; it is noted."""
+        if self.is_stopped or self.walked >= BREATH or self.pool.crash is not None:
+            return False
+        self.node, self.walked = node, self.walked + 1
+        return True
 
 
 @dataclass(eq=False, slots=True)
@@ -104,7 +112,7 @@ class Pool:
         if self.resting:
             self.resting.pop().set()
         elif len(self.workers) < self.job.max_concurrency:
-            worker = Worker()
+            worker = Worker(self)
             self.workers.add(worker)
             self.tasks.start_soon(self.guard, partial(self.work, worker))
 
@@ -138,7 +146,6 @@ class Pool:
 
     async def work_on(self, worker: Worker) -> None:
         """The same, until a node is stopped: its scope stays cancelled."""
-        walked = 0
         while not worker.is_stopped:
             if self.todo:
                 run, node = self.todo.popleft()
@@ -150,10 +157,7 @@ class Pool:
             else:
                 self.dismiss(worker)
                 break
-            walked += await self.walk(worker, run, node)
-            if walked >= BREATH and not worker.is_stopped:
-                walked = 0
-                await checkpoint()
+            await self.walk(worker, run, node)
 
     def dismiss(self, worker: Worker) -> None:
         """Nobody else is at work, and nothing is left to do: let them go, one after the other."""
@@ -230,7 +234,7 @@ class Pool:
             for inner in run.family():
                 for node, mark in inner.marks.items():
                     if mark.ended is None and mark.waiting is None:
-                        mark.ended = moment(mark)
+                        mark.ended = inner.now()
                         inner.note_stop(node)
                         self.told.tell(inner, NodeFailed, node, error="cancelled", is_cancelled=True)
             if run not in self.ending:
@@ -240,25 +244,27 @@ class Pool:
 
     # ---- walking -----------------------------------------------------------------------------------------------
 
-    async def walk(self, worker: Worker, run: Run, node: int) -> int:
-        """Run a node and whatever follows in place; returns how many nodes that were."""
-        root, walked, ready = run.root, 0, [node]
+    async def walk(self, worker: Worker, run: Run, node: int) -> None:
+        """Run a node and whatever follows in place."""
+        root, ready = run.root, [node]
         while ready:
-            node, walked = ready[0], walked + 1
+            node = ready[0]
             if len(ready) > 1:
                 self.hand_out(run, ready[1:])
+            if worker.walked >= BREATH:
+                worker.walked = 0
+                await checkpoint()
             before = run
             run, ready = (run, []) if root.error else await self.visit(worker, run, node)
             if worker.is_stopped:
                 worker.left = run
-                return walked
-            if run.log is not None and not root.error and before.marks[node].source is None:
+                return
+            if run.log is not None and not root.error and before.marks[worker.node].source is None:
                 self.write(run, ready)
-                return walked
+                return
             run, ready = self.advance(run, ready)
         if self.active[root] == 0:
             await self.end(root)
-        return walked
 
     def advance(self, run: Run, ready: list[int]) -> tuple[Run, list[int]]:
         """Go on from a node that is done; returns what is ready now, with the run it belongs to."""
@@ -272,20 +278,15 @@ class Pool:
         return run, ready
 
     async def visit(self, worker: Worker, run: Run, node: int) -> tuple[Run, list[int]]:
-        """Run one node; returns the nodes that are ready because of it, none where it failed."""
+        """Run a node, and steps behind it; returns the nodes that are ready then, none where it failed."""
         if self.crash is not None:
             await checkpoint()  # which is cancelled: nodes that never wait would not notice
-        mark = run.marks[node] = Mark(time.time())
-        mark.begun = time.perf_counter()
-        if self.job.observer is not None:
-            self.told.hand(self.job.observer, node_started(run.index, run.plan.nodes[node].name, mark.started))
-        worker.root = run.root
+        worker.root, worker.node = run.root, node
         try:
-            step = run.steps[node]
-            if step is None or run.log is not None:
-                return await self.performer.perform(run, node)
-            gave = await self.performer.free(run, node, step)  # a coroutine less, of five, for most nodes
-            return run, self.performer.finish(run, node, gave)
+            if run.steps[node] is not None:
+                return run, await self.performer.stroll(run, node, worker.may_go)
+            worker.walked += 1
+            return await self.performer.perform(run, node)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:
@@ -293,9 +294,9 @@ class Pool:
             if isinstance(error, anyio.get_cancelled_exc_class()) and anyio.current_effective_deadline() == -math.inf:
                 if worker.is_stopped:
                     worker.left = run
-                    self.note_stop(run, node)
+                    self.note_stop(run, worker.node)
                 raise  # else the node cancelled itself; nobody asked this kickoff to stop
-            self.fail(run, node, error)
+            self.fail(run, worker.node, error)
         finally:
             worker.root = None
         return run, []
@@ -303,7 +304,7 @@ class Pool:
     def note_stop(self, run: Run, node: int) -> None:
         """A node was cancelled: another one of its run failed, or the time of the run is up."""
         mark, error = run.marks[node], run.root.error
-        mark.ended = moment(mark)
+        mark.ended = run.now()
         assert error is not None, "a run is stopped for a reason"
         if isinstance(error, NodeError):
             run.note_stop(node)
@@ -356,7 +357,7 @@ class Pool:
 
     def fail(self, run: Run, node: int, error: BaseException) -> None:
         """A node failed: its run ends, its running siblings are cancelled."""
-        run.marks[node].ended = moment(run.marks[node])
+        run.begin(node).ended = run.now()
         end, reason = first(run.root.scope.endings)
         if run.root.error is None and end <= monotonic():  # it may have noticed before the timer did
             run.root.error = reason()

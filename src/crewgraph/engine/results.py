@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -20,7 +19,6 @@ from crewgraph.outputs import (
     RunStatus,
     UsageMetrics,
 )
-from crewgraph.template import as_text
 from crewgraph.trace import Journey, Shape, Span, journey, journeys, moment
 
 __all__ = ["kickoff_result", "results_of", "spans_of"]
@@ -42,15 +40,13 @@ def results_of(run: Run) -> list[PipelineRunResult | ProcedureRunResult]:
     """
     status = run.status
     if status is not RunStatus.OK:
-        return [_result(run, status, CrewOutput(), lambda: journey(run.plan.graph.shape, _journey(run)))]
+        return [_result(CrewOutput(), Behind(run))]
     last = run.plan.last
     if last is not None and run.frontier.state[last] == DONE:
-        return [_result(run, status, run.gave[last], lambda: next(_ways(run))[0])]
+        return [_result(run.gave[last], Behind(run))]
     ways = list(_ways(run))
     are_several = len(ways) > 1
-    return [
-        _result(run, status, _given(run, end), partial(list, way), end if are_several else None) for way, end in ways
-    ]
+    return [_result(_given(run, end), Behind(run, way, end if are_several else None)) for way, end in ways]
 
 
 def _ways(run: Run) -> Iterator[tuple[list[Any], str]]:
@@ -62,39 +58,62 @@ def _given(run: Run, name: str) -> CrewOutput | dict[str, Any]:
     return next(inner.gave[number] for inner, number in found if number is not None and number in inner.gave)
 
 
-def _result(
-    run: Run,
-    status: RunStatus,
-    gave: CrewOutput | dict[str, Any],
-    way: Callable[[], list[Any]],
-    branch: str | None = None,
-) -> PipelineRunResult | ProcedureRunResult:
-    fields: dict[str, Any] = {"index": run.index, "status": status, "error": run.error}
-    behind = {"_run": run, "_spans": lambda: list(spans_of(run)), "_beside": partial(_beside, run, way, branch)}
+def _result(gave: CrewOutput | dict[str, Any], behind: Behind) -> PipelineRunResult | ProcedureRunResult:
+    run = behind.run
+    fields: dict[str, Any] = {"index": run.index, "status": run.status, "error": run.error}
+    is_procedure = run.plan.graph.is_procedure
     if isinstance(gave, dict):
-        fields |= {"raw": as_text(gave), "pydantic": None, "json_dict": gave}
+        fields |= {"pydantic": None, "json_dict": gave}
     else:
         fields |= {"raw": gave.raw, "pydantic": gave.pydantic, "json_dict": gave.json_dict}
-        if run.plan.graph.is_procedure:
+        if is_procedure:
             fields |= {"tasks_output": gave.tasks_output, "token_usage": gave.token_usage, "calls": gave.calls}
-    kind = ProcedureRunResult if run.plan.graph.is_procedure else PipelineRunResult
-    return kind.later(fields, **behind)
+    return (ProcedureRunResult if is_procedure else PipelineRunResult).later(fields, _behind=behind)
 
 
-def _beside(run: Run, way: Callable[[], list[Any]], branch: str | None) -> dict[str, Any]:
-    """What is known of a run beside its answer."""
-    outputs = {inner.plan.nodes[node].name: inner.output(node) for inner in run.family() for node in inner.gave}
-    usage, stages = run.usage(), way()
-    token_usage = {} if run.plan.graph.is_procedure else {"token_usage": usage}  # a procedure's is that of its answer
-    return {
-        "usage": UsageMetrics.sum(usage.values()),
-        **token_usage,
-        "forked_from": _forked_from(run),
-        "waiting": run.questions,
-        "trace": [run.inputs, *stages],
-        "crews_outputs": [outputs[name] for name in _names(stages) if name in outputs],
-        **_identity(run, branch),
-    }
+class Behind:
+    """What is known of a run beside its answer: of a result, until somebody looks.
+
+    Args:
+        run: the run.
+        way: from its inputs to the answer; ``None`` where there is one way only.
+        branch: the end of that way, where there are several.
+    """
+
+    __slots__ = ("_branch", "_way", "run")
+
+    def __init__(self, run: Run, way: list[Any] | None = None, branch: str | None = None) -> None:
+        self.run = run
+        self._way = way
+        self._branch = branch
+
+    def spans(self) -> list[Span]:
+        """One for each crew, step and router."""
+        return list(spans_of(self.run))
+
+    def beside(self) -> dict[str, Any]:
+        """The fields of the result."""
+        run, stages = self.run, self._stages()
+        outputs = {inner.plan.nodes[node].name: inner.output(node) for inner in run.family() for node in inner.gave}
+        usage = run.usage()
+        token_usage = (
+            {} if run.plan.graph.is_procedure else {"token_usage": usage}
+        )  # a procedure's is that of its answer
+        return {
+            "usage": UsageMetrics.sum(usage.values()),
+            **token_usage,
+            "forked_from": _forked_from(run),
+            "waiting": run.questions,
+            "trace": [run.inputs, *stages],
+            "crews_outputs": [outputs[name] for name in _names(stages) if name in outputs],
+            **_identity(run, self._branch),
+        }
+
+    def _stages(self) -> list[Any]:
+        if self._way is not None:
+            return self._way
+        is_through = self.run.status is RunStatus.OK
+        return next(_ways(self.run))[0] if is_through else journey(self.run.plan.graph.shape, _journey(self.run))
 
 
 def _forked_from(run: Run) -> dict[str, Any] | None:

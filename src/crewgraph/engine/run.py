@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 from crewgraph.compiler.plan import Plan
@@ -36,7 +39,6 @@ class Mark:
         attempt: how often it was started, the times before this kickoff included.
         source: "store" where it was read and not run.
         waiting: what a person is asked there, who has not decided yet.
-        begun: when, by a clock that nobody sets; ``None`` where it was not started here.
     """
 
     ended: float | None = None
@@ -46,10 +48,13 @@ class Mark:
     attempt: int = 1
     source: str | None = None
     waiting: Waiting | None = None
-    begun: float | None = None
 
     def __init__(self, started: float) -> None:
         self.started = started
+
+
+_LOCK = threading.Lock()
+"""One for all: marks are made of times once, in microseconds."""
 
 
 class Run:
@@ -61,7 +66,8 @@ class Run:
         inputs: the run's own copy of the input.
         frontier: which nodes are ready, done or skipped.
         gave: by node, what it gave; see :meth:`output`.
-        marks: by node, when it ran and how it ended.
+        started, ended: by node when it began and ended, where no more than that is to be noted: numbers cost the
+            collector of garbage nothing, as long as nobody looks at :attr:`marks`.
         subruns: by router, the run of a pipeline that nobody had declared.
         parent: the run and router this one is inside of.
         unsettled: how many nodes are handed out and not settled; 0 means the run is through.
@@ -74,8 +80,8 @@ class Run:
     """
 
     __slots__ = (
-        "_merged", "_outputs", "cancelled", "error", "frontier", "gave", "index", "inputs", "is_told", "log", "marks",
-        "parent", "plan", "scope", "steps", "subruns", "unsettled",
+        "_marks", "_merged", "_outputs", "_zero", "cancelled", "ended", "error", "frontier", "gave", "index", "inputs",
+        "is_told", "log", "parent", "plan", "scope", "started", "steps", "subruns", "unsettled",
     )  # fmt: skip
 
     def __init__(
@@ -93,7 +99,8 @@ class Run:
         self.parent = parent
         self.frontier = Frontier(plan.wiring)
         self.gave: dict[int, CrewOutput | dict[str, Any]] = {}
-        self.marks: dict[int, Mark] = {}
+        self.started: dict[int, float] = {}
+        self.ended: dict[int, float] = {}
         self.subruns: dict[int, Run] = {}
         self.unsettled = 0
         self.error: BaseException | None = None
@@ -105,6 +112,28 @@ class Run:
         self.steps: Sequence[Step | None] = (None,) * len(plan.nodes) if is_limited else plan.free
         self._merged = Merged(self.inputs, plan.sources, self.frontier.state)
         self._outputs: dict[int, CrewOutput] = {}
+        self._marks: dict[int, Mark] = {}
+        self._zero = time.time() - perf_counter()
+
+    # ---- noting ------------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Now, in seconds since the epoch, as this run sees it: a clock that is set meanwhile changes nothing."""
+        return self._zero + perf_counter()
+
+    @property
+    def marks(self) -> dict[int, Mark]:
+        """By node, when it ran and how it ended."""
+        if self.ended:
+            with _LOCK:
+                for node, ended in self.ended.items():
+                    self._marks.setdefault(node, Mark(self.started[node])).ended = ended
+                self.started, self.ended = {}, {}
+        return self._marks
+
+    def begin(self, node: int, started: float | None = None) -> Mark:
+        """Note that a node begins: now, or when it began."""
+        return self.marks.setdefault(node, Mark(self.now() if started is None else started))
 
     # ---- advancing ---------------------------------------------------------------------------------------------
 
@@ -149,7 +178,8 @@ class Run:
 
     def _advance(self, node: int, route: str | None) -> list[int]:
         ready = self.frontier.done(node, route)
-        self.unsettled += len(ready) - 1
+        if len(ready) != 1:
+            self.unsettled += len(ready) - 1
         return ready
 
     def take_over(self, node: int, kept: Kept) -> list[int]:
@@ -188,7 +218,7 @@ class Run:
 
     @property
     def root(self) -> Run:
-        """The run of the input, which this one may be inside of."""
+        """The run of the input, which this one may be inside of; asked for, because a cycle would keep runs alive."""
         run = self
         while run.parent:
             run = run.parent[0]
@@ -313,12 +343,13 @@ class Run:
     @property
     def tokens(self) -> int:
         """How many all nodes took."""
-        used = (
-            run.usage_of(node)
-            for run in self.family()
-            for node in run.marks
-            if not isinstance(run.gave.get(node), dict)
-        )
+        return sum(run.own_tokens for run in self.family())
+
+    @property
+    def own_tokens(self) -> int:
+        """The same, without those of runs inside of this one."""
+        gave = [node for node, gave in self.gave.items() if not isinstance(gave, dict)]  # keys alone took nothing
+        used = map(self.usage_of, [*gave, *(self._marks.keys() - self.gave.keys())])
         return sum(usage.total_tokens for usage in used if usage is not None)
 
     def usage_of(self, node: int) -> UsageMetrics | None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from crewgraph.engine.port import Job
-from crewgraph.engine.run import Run
+from crewgraph.engine.run import Mark, Run
 from crewgraph.frontier import SKIPPED
 from crewgraph.graph import Switch, Work
 from crewgraph.trace import Event, NodeSkipped, Observer, RunFailed, RunFinished, RunWaiting
@@ -49,11 +49,10 @@ class Told:
         except Exception:  # noqa: BLE001 - whatever the user's observer raises
             _log.exception("the observer raised; the run goes on")
 
-    def by(self, run: Run, node: int) -> Callable[[Event], None] | None:
+    def by(self, run: Run, mark: Mark, node: int) -> Callable[[Event], None] | None:
         """Where a node reports its own events; without an observer, to whoever observes what this was called from."""
         if self.job.observer is None:
             return self.job.scope.emit
-        mark = run.marks[node]
 
         def emit(event: Event) -> None:
             if mark.ended is None:  # a thread may outlive its node; nobody hears of that any more
@@ -69,7 +68,8 @@ class Told:
         if error is not None:
             self.tell(run, RunFailed, error=error, tokens=tokens)
             return
-        for node, state in enumerate(run.frontier.state):
-            if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
+        state = run.frontier.state
+        for node in range(len(state)) if SKIPPED in state else ():
+            if state[node] == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
                 self.tell(run, NodeSkipped, node)
-        self.tell(run, RunWaiting if run.questions else RunFinished, tokens=tokens)
+        self.tell(run, RunWaiting if run.unsettled and run.questions else RunFinished, tokens=tokens)

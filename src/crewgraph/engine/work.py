@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,18 +20,12 @@ from crewgraph.handoff import isolated
 from crewgraph.node import call, cut_short, surroundings, whole
 from crewgraph.outputs import CrewOutput
 from crewgraph.scope import Deferred, Scope, enter, leave
-from crewgraph.step import Step
 from crewgraph.store import Kept
 from crewgraph.threads import awaited
 from crewgraph.trace import NodeFinished, RouteTaken
-from crewgraph.trace.events import node_finished
+from crewgraph.trace.events import node_finished, node_started
 
-__all__ = ["Performer", "moment"]
-
-
-def moment(mark: Mark) -> float:
-    """Now, in seconds since the epoch, as a node sees it: a clock that is set meanwhile makes it neither longer nor shorter."""
-    return time.time() if mark.begun is None else mark.started + time.perf_counter() - mark.begun
+__all__ = ["Performer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,38 +44,102 @@ class Performer:
 
     async def perform(self, run: Run, node: int) -> tuple[Run, list[int]]:
         """Run one node; returns the nodes that are ready because of it, with the run they belong to."""
-        kind, mark = run.plan.nodes[node], run.marks[node]
-        if run.log is not None:
-            kept = run.log.recall(node)
-            if kept is not None:
-                return run, self.read(run, node, kept)
-            mark.attempt = run.log.attempt(node)
+        mark = run.marks[node] = Mark(run.now())
+        self.begins(run, node, mark.started)
+        known = self.recall(run, node, mark.started)
+        if known is not None:
+            return run, known
+        kind = run.plan.nodes[node]
         if isinstance(kind, Switch):
             return await self.choose(run, node, kind)
         assert isinstance(kind, Work), "the frontier hands out nothing else"
         if run.log is not None and isinstance(kind.node, Approval) and kind.node.decides is None:
             return run, self.answer(run, node, kind.node)
-        step = run.steps[node]
-        gave = await self.ask(run, node, kind) if step is None else await self.free(run, node, step)
-        return run, self.finish(run, node, gave)
+        gave = await call(kind.node, run.handoff(node), scope=self.limited(run, node, kind))
+        return run, self.finish(run, node, gave, mark.started)
 
-    def finish(self, run: Run, node: int, gave: CrewOutput | dict[str, Any]) -> list[int]:
+    async def stroll(self, run: Run, node: int, may_go: Callable[[int], bool]) -> list[int]:
+        """Run a step that nothing limits, and those behind it as long as each leads to one other.
+
+        They are one coroutine with next to nothing around the function of a step: each further one costs 0.3 µs a node, and
+        the scope of a node is made only when somebody asks for it, as most never do. With a log it is one step, for
+        what it gave has to be on disk before another begins.
+
+        Args:
+            run: which run.
+            node: the first of them.
+            may_go: asked before each; where it says no, that node is ready and not begun.
+
+        Returns:
+            The nodes that are ready then.
+        """
+        steps, observer, scope, ready = run.steps, self.job.observer, run.root.scope, [node]
+        while len(ready) == 1 and (step := steps[ready[0]]) is not None and may_go(node := ready[0]):
+            started = run.now()
+            if observer is not None:
+                self.begins(run, node, started)
+            if run.log is not None and (known := self.recall(run, node, started)) is not None:
+                ready = known
+                continue
+            around = Deferred(self.surroundings, run, node, scope, started)
+            token = enter(around)
+            try:
+                plain = step.quick(run.values(node))
+                if plain is None:
+                    gave = await step.gives_of(run.handoff(node))
+                elif step.is_async and not step.inline:  # as `gives`, without a coroutine of our own around it
+                    value = await step.function(**plain)
+                    gave = step.kept(value if type(value) is dict else await awaited(value))
+                else:
+                    gave = await step.gives(**plain)
+            except BaseException as error:
+                cut_short(error, around.scope())
+                raise
+            finally:
+                leave(token)
+                around.close()
+            ready = self.finish(
+                run, node, gave if around.made is None else whole(output_of(gave), around.made), started
+            )
+            if run.log is not None:
+                break
+        return ready
+
+    def begins(self, run: Run, node: int, started: float) -> None:
+        """Tell the observer, if there is one, that a node begins."""
+        if self.job.observer is not None:
+            self.told.hand(self.job.observer, node_started(run.index, run.plan.nodes[node].name, started))
+
+    def recall(self, run: Run, node: int, started: float) -> list[int] | None:
+        """Settle a node by what it gave before, where a log knows that; ``None`` where it has to run."""
+        if run.log is None:
+            return None
+        kept = run.log.recall(node)
+        if kept is None:
+            run.begin(node, started).attempt = run.log.attempt(node)
+            return None
+        return self.read(run, node, kept)
+
+    def finish(self, run: Run, node: int, gave: CrewOutput | dict[str, Any], started: float) -> list[int]:
         """A node that was at work gave its output just now."""
-        mark = run.marks[node]
-        mark.ended = moment(mark)
+        ended = run.now()
+        if run.log is None and type(gave) is dict:
+            run.started[node], run.ended[node] = started, ended
+        else:
+            run.begin(node, started).ended = ended
         if run.log is not None:
             gave = output_of(gave)
-            run.log.gave(node, gave, started=mark.started, ended=mark.ended)
-        return self.settle(run, node, gave)
+            run.log.gave(node, gave, started=started, ended=ended)
+        return self.settle(run, node, gave, ended)
 
-    def settle(self, run: Run, node: int, gave: CrewOutput | dict[str, Any]) -> list[int]:
+    def settle(self, run: Run, node: int, gave: CrewOutput | dict[str, Any], ended: float) -> list[int]:
         """A node gave its output."""
         ready = run.settle(node, gave=gave)
         observer = self.job.observer
         if observer is not None:
             tokens = 0 if isinstance(gave, dict) else gave.token_usage.total_tokens
             name = run.plan.nodes[node].name
-            self.told.hand(observer, node_finished(run.index, name, time.time(), run.output(node), tokens))
+            self.told.hand(observer, node_finished(run.index, name, ended, output_of(gave), tokens))
         return ready
 
     async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
@@ -90,7 +147,7 @@ class Performer:
         verdict: Any = switch.router.route(isolated(run.values(node)))
         pipeline, route = await verdict if inspect.isawaitable(verdict) else verdict
         mark = run.marks[node]
-        mark.ended, mark.route = moment(mark), str(route)
+        mark.ended, mark.route = run.now(), str(route)
         is_declared = declares(switch, route, pipeline)
         if run.log is not None and is_declared:
             run.log.took(node, mark.route, started=mark.started, ended=mark.ended)
@@ -108,39 +165,17 @@ class Performer:
             self.told.tell(run, partial(replace, parked(mark)), node)
             return []
         assert run.log is not None
-        run.log.gave(node, answer, started=mark.started, ended=mark.ended or time.time())
-        return self.settle(run, node, answer)
+        ended = mark.ended or run.now()
+        run.log.gave(node, answer, started=mark.started, ended=ended)
+        return self.settle(run, node, answer, ended)
 
-    def ask(self, run: Run, node: int, work: Work) -> Awaitable[CrewOutput]:
-        """What a crew or step will give."""
-        return call(work.node, run.handoff(node), scope=self.limited(run, node, work))
-
-    async def free(self, run: Run, node: int, step: Step) -> CrewOutput | dict[str, Any]:
-        """The same for a step that nothing limits: its scope is made only when somebody asks for it, and most never do."""
-        around = Deferred(self.surroundings, run, node, run.plan.nodes[node], run.root.scope)
-        token = enter(around)
-        gave: CrewOutput | dict[str, Any]
-        try:
-            plain = step.quick(run.values(node))
-            if plain is None:
-                gave = await step.kickoff_async(run.handoff(node))
-            elif step.is_async and not step.inline:  # as `gives`, without a coroutine of our own around it
-                value = await step.function(**plain)
-                gave = step.kept(value if type(value) is dict else await awaited(value))
-            else:
-                gave = await step.gives(**plain)
-        except BaseException as error:
-            cut_short(error, around.scope())
-            raise
-        finally:
-            leave(token)
-            around.close()
-        return gave if around.made is None else whole(output_of(gave), around.made)
-
-    def surroundings(self, run: Run, node: int, work: Work, around: Scope) -> Scope:
+    def surroundings(self, run: Run, node: int, around: Scope, started: float) -> Scope:
         """What surrounds a node; its calls are charged to an account of its own, which is noted."""
-        scope = surroundings(work.node, work.name, around, emit=self.told.by(run, node))
-        run.marks[node].account = scope.account
+        work = run.plan.nodes[node]
+        assert isinstance(work, Work), "routers and joins call nobody"
+        mark = run.begin(node, started)
+        scope = surroundings(work.node, work.name, around, emit=self.told.by(run, mark, node))
+        mark.account = scope.account
         return scope
 
     def limited(self, run: Run, node: int, work: Work) -> Scope:
@@ -148,7 +183,7 @@ class Performer:
         around = run.root.scope
         if work.policy is not None:
             around = replace(around, policy=self.job.policy.over(work.policy).over(around.policy))
-        scope = self.surroundings(run, node, work, around)
+        scope = self.surroundings(run, node, around, run.marks[node].started)
         if run.log is not None and work.interface.kind == "crew":
             scope = replace(scope, tasks=KeptTasks(run.log.tasks(node), self.keep))
         return scope

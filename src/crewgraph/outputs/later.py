@@ -9,8 +9,6 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, model_serializer
 
-from crewgraph.usage import built
-
 __all__ = ["Later"]
 
 _LOCK = threading.RLock()
@@ -31,9 +29,10 @@ class Later(BaseModel):
                 their defaults.
             **private: private attributes of the class, every one of them.
         """
-        made = built(cls, {*fields}, fields)
+        made = _new(cls)
+        _set(made, "__dict__", fields)
         if private:
-            object.__setattr__(made, "__pydantic_private__", private)
+            _set(made, "__pydantic_private__", private)
         return made
 
     def _rest(self) -> dict[str, Any]:
@@ -48,15 +47,25 @@ class Later(BaseModel):
             own = self.__dict__
             if len(own) < len(type(self).model_fields):
                 known = self._rest() | own
+                _ = self.__pydantic_fields_set__  # those that were known
                 whole = {name: known[name] if name in known else made() for name, made in _defaults(type(self))}
                 object.__setattr__(self, "__dict__", whole)
 
     def __getattr__(self, name: str) -> Any:
+        if (
+            name in _SLOTS
+        ):  # not yet set: that takes longer than all else, and most of what is made is never asked for them
+            return self._slot(name)
         if name in type(self).model_fields:
             self._make_whole()
             if name in self.__dict__:
                 return self.__dict__[name]
         return super().__getattr__(name)  # type: ignore[misc]  # pydantic hides it from type checkers
+
+    def _slot(self, name: str) -> Any:
+        """What pydantic keeps of each model beside its fields."""
+        _set(self, name, {*self.__dict__} if name == "__pydantic_fields_set__" else None)
+        return object.__getattribute__(self, name)
 
     @model_serializer(mode="wrap")
     def _serialized(self, handler: Callable[[Any], Any]) -> Any:
@@ -86,6 +95,10 @@ class Later(BaseModel):
         return super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]  # mutable, as every model
+
+
+_new, _set = object.__new__, object.__setattr__
+_SLOTS = {"__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"}
 
 
 @cache

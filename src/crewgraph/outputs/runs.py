@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from pydantic import ConfigDict, Field, PrivateAttr, SkipValidation
@@ -17,10 +17,28 @@ from crewgraph.outputs.answers import Answer, CrewOutput, TaskOutput, UsageKey, 
 from crewgraph.outputs.later import Later
 from crewgraph.outputs.waiting import Waiting
 from crewgraph.runtime import verb
+from crewgraph.template import as_text
 from crewgraph.trace import Span
 from crewgraph.usage import UsageMetrics
 
 __all__ = ["PipelineRunResult", "ProcedureRunResult", "RunResult", "RunStatus", "each_run", "reason_of", "sums"]
+
+
+class Behind(Protocol):
+    """What is known of a run beside the answer, made when somebody looks."""
+
+    @property
+    def run(self) -> object:
+        """The run: one and the same for the results of parallel final branches."""
+        ...
+
+    def spans(self) -> list[Span]:
+        """One for each node, the skipped ones included, in the order of the text."""
+        ...
+
+    def beside(self) -> dict[str, Any]:
+        """The fields of the result that are not its answer."""
+        ...
 
 
 class RunStatus(StrEnum):
@@ -61,17 +79,17 @@ class _RunRecord(Later):
     usage: UsageMetrics = Field(default_factory=UsageMetrics, repr=False)
     crews_outputs: list[CrewOutput] = Field(default_factory=list[CrewOutput], repr=False)
     waiting: list[SkipValidation[Waiting]] = Field(default_factory=list[Waiting], repr=False)
-    _spans: Callable[[], list[Span]] | None = PrivateAttr(default=None)
-    _run: object = PrivateAttr(default=None)
-    _beside: Callable[[], dict[str, Any]] | None = PrivateAttr(default=None)
+    _behind: Behind | None = PrivateAttr(default=None)
 
     def _rest(self) -> dict[str, Any]:
-        return self._beside() if self._beside else {}
+        known = self.__dict__
+        text = {} if "raw" in known else {"raw": as_text(known.get("json_dict"))}
+        return text | (self._behind.beside() if self._behind else {})
 
     @property
     def spans(self) -> list[Span]:
         """One typed span per node of the run, the skipped ones included, in the order of the text."""
-        return self._spans() if self._spans else []
+        return self._behind.spans() if self._behind else []
 
     @property
     def cost(self) -> float | None:
@@ -99,7 +117,7 @@ class _RunRecord(Later):
     @property
     def origin(self) -> object:
         """The run that this is a result of: one and the same for the results of parallel final branches."""
-        return self if self._run is None else self._run
+        return self._behind.run if self._behind else self
 
     def report(self, path: str | PathLike[str], *, title: str | None = None) -> Path:
         """Write a page that shows this run: see :meth:`PipelineKickoffResult.report`."""
