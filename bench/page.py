@@ -253,8 +253,8 @@ WORDS = """
 Numbers are processor time of a node as a multiple of what the loop by hand took in the same round: the median of the rounds, and in
 brackets the least and the most. Every node lets others run once and adds 1. crewgraph runs with everything that it gives by default:
 traces of each input, errors kept apart, a bound on what runs at once; *observed* adds an observer that takes every event. All inputs go into
-one kickoff, and what compiling takes is left out, as it is where others compile; *a kickoff for each run* has it in, as a server would that
-compiles for each request. Layers that must wait for a whole layer (pydantic-graph, Burr, Agent Framework, LlamaIndex) stand in for W5 where no more
+one kickoff, and what compiling takes is left out, as it is where others compile; *a kickoff for each run* kicks the same
+pipeline off for each, as a server would, and compiled it each time until [decision 37](decisions/0037-an-unchanged-pipeline-is-compiled-once.md). Layers that must wait for a whole layer (pydantic-graph, Burr, Agent Framework, LlamaIndex) stand in for W5 where no more
 can be wired.
 """
 WAITING = """

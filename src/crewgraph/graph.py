@@ -131,6 +131,7 @@ class Graph:
         self.merge_json = merge_json
         self._successors: dict[str, list[Edge]] = {name: [] for name in self.nodes}
         self._predecessors: dict[str, list[Edge]] = {name: [] for name in self.nodes}
+        self._order: list[str] | None = None
         for edge in self.edges:
             self._successors[edge.source].append(edge)
             self._predecessors[edge.target].append(edge)
@@ -202,7 +203,12 @@ class Graph:
         return ordered
 
     def _ordered(self) -> list[str]:
-        """As :meth:`order`, but for the nodes in and behind a cycle."""
+        """As :meth:`order`, but for the nodes in and behind a cycle; found once."""
+        if self._order is None:
+            self._order = self._found_order()
+        return list(self._order)
+
+    def _found_order(self) -> list[str]:
         names = list(self.nodes)
         place = {name: number for number, name in enumerate(names)}
         waiting = {name: len(edges) for name, edges in self._predecessors.items()}

@@ -155,6 +155,8 @@ def placeholder_name(name: str) -> str:
     """
     if name.isidentifier():
         return name
-    letters = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in name.lower())
-    slug = re.sub("_+", "_", letters).strip("_")
+    letters = name.lower()
+    if not letters.isascii():  # else the pattern says the same, and the compiler asks some times for each node
+        letters = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in letters)
+    slug = re.sub("[^0-9a-z]+" if letters.isascii() else "_+", "_", letters).strip("_")
     return slug if not slug or slug.isidentifier() else f"_{slug}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import gc
+from collections.abc import Collection, Generator, Iterable
+from contextlib import contextmanager
 
 from crewgraph.compiler.analysis import Analysis, analysis_of
 from crewgraph.compiler.lower import lower
@@ -19,6 +21,21 @@ __all__ = ["analyse", "check", "compile_pipeline", "inputs"]
 
 BROKEN = frozenset({"CG101", "CG102", "CG103", "CG104", "CG202", "CG203"})
 """With these a part of the graph is missing or cannot be ordered; what it reads and gives is looked at afterwards."""
+
+
+@contextmanager
+def _uncollected() -> Generator[None]:
+    """Keep the garbage collector from walking a graph again and again while it grows: nothing in it is garbage.
+
+    That takes a quarter of the time for 100,000 nodes. Who has turned the collector off keeps it off.
+    """
+    is_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_on:
+            gc.enable()
 
 
 def analyse(
@@ -47,6 +64,7 @@ def check(
     return analyse(pipeline, ignore=ignore, strict=strict)[1]
 
 
+@_uncollected()
 def compile_pipeline(pipeline: Pipeline, *, taken: Collection[str] = ()) -> Plan:
     """The plan of a pipeline; for ``taken`` see :func:`analyse`.
 
@@ -71,6 +89,7 @@ def inputs(pipeline: Pipeline) -> InputSpec:
     return analysis.inputs
 
 
+@_uncollected()
 def _looked_at(
     pipeline: Pipeline,
     *,

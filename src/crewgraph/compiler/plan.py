@@ -137,6 +137,8 @@ def _texts(
     wanted = set[str]().union(*reads)
     names = list(map(_spoken, nodes))
     numbers = {name: number for number, name in enumerate(dict.fromkeys(name for name in names if name in wanted))}
+    if not numbers:  # as in every graph of steps: nobody is told a text
+        return ((),) * len(nodes)
     behind, bound = list[State](), list[tuple[tuple[str, tuple[int, ...]], ...]]()
     for place, node in enumerate(nodes):
         state = _arrived(

@@ -117,5 +117,8 @@ def _turned(part: Any, others: dict[int, Any], count: int) -> tuple[Any, dict[in
 
 
 def _commonest(several: Sequence[Any]) -> Any:
+    first = several[0]
+    if all(each is first for each in several):  # as nearly everywhere; counting takes ten times as long
+        return first
     ((most, _),) = Counter(map(id, several)).most_common(1)
     return next(each for each in several if id(each) == most)

@@ -15,7 +15,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from crewgraph.bridge import run_or_pend
 from crewgraph.budget import Meter
-from crewgraph.compiler import Plan, compile_pipeline
+from crewgraph.compiler import Plan, plan_for
 from crewgraph.engine.approvals import check_approvals
 from crewgraph.engine.background import Background
 from crewgraph.engine.inputs import arows, complete, rows, unrolled
@@ -89,7 +89,7 @@ class _Kickoff:
             plan: of the pipeline, where it is compiled already.
             is_stream: whether inputs are read as they are needed.
         """
-        plan = plan or compile_pipeline(self.pipeline)
+        plan = plan or plan_for(self.pipeline)
         if self.store is None:
             check_approvals(plan)
             source = self._source(plan, is_stream=is_stream)
@@ -166,7 +166,7 @@ class _Kickoff:
         async def deliver(run: Run) -> None:
             runs.append(run)
 
-        not_begun, plan = list[int](), compile_pipeline(self.pipeline)
+        not_begun, plan = list[int](), plan_for(self.pipeline)
         try:
             total = await self.execute(deliver, runs.append, not_begun=not_begun, plan=plan, is_stream=False)
         except Exception as error:

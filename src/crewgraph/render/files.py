@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -35,6 +36,9 @@ _ENDINGS = {
     ".pdf": "pdf",
 }  # fmt: skip
 _BY_DOT = {"png": ["-Tpng", "-Gdpi=144"], "pdf": ["-Tpdf"]}
+LEAST_SCALE = 0.25
+"""Where Graphviz makes a bitmap smaller than that, to fit what it can draw, nobody can read it."""
+_SCALED = re.compile(r"too large for .* bitmaps\. Scaling by ([0-9.e-]+) to fit")
 FORMATS = tuple(dict.fromkeys(_ENDINGS.values()))
 """The formats, by name."""
 
@@ -92,9 +96,15 @@ def _by_dot(source: bytes, name: str) -> bytes:
         raise RenderError(f"Graphviz took longer than {TIMEOUT:g} s and was stopped. hint: {hint}") from None
     except OSError as error:
         raise RenderError(f"Graphviz cannot be started: {error}") from error
+    said = clean(done.stderr.decode(errors="replace"))
     if done.returncode or not done.stdout:
-        said = clean(done.stderr.decode(errors="replace"))[:500] or "nothing"
-        raise RenderError(f"Graphviz failed with exit code {done.returncode}; it said: {said}")
+        raise RenderError(f"Graphviz failed with exit code {done.returncode}; it said: {said[:500] or 'nothing'}")
+    scaled = _SCALED.search(said)
+    if scaled and float(scaled[1]) < LEAST_SCALE:
+        raise RenderError(
+            f"the picture is too large for a {name.upper()}: Graphviz would draw it at {float(scaled[1]):.2%} of its size, "
+            "which nobody can read. hint: draw it as .svg or .txt, or with fewer frames open: --depth 1, draw(…, depth=1)"
+        )
     return done.stdout
 
 

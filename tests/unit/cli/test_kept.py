@@ -9,6 +9,7 @@ import pytest
 
 from crewgraph.cli.kept import Kept
 from crewgraph.errors import RenderError
+from crewgraph.outputs import PipelineRunResult
 from crewgraph.report import Fold, Record
 from tests.browser.newsdesk import records
 
@@ -45,6 +46,19 @@ def test_a_full_disk_costs_only_the_file_that_is_on_it(capsys):
     assert told == ["r.html is given up, it cannot be written: No space left on device"]
     kept.write()
     assert capsys.readouterr().err == "wrote p.svg\n"
+
+
+def test_nothing_is_made_of_runs_where_nobody_wants_it():
+    """Not even their spans, which take longer than small runs themselves."""
+
+    class Untouched(PipelineRunResult):
+        @property
+        def spans(self):
+            raise AssertionError("nobody asked")
+
+    Kept({}).add(Untouched())
+    with pytest.raises(AssertionError, match="nobody asked"):
+        Kept({Path("a"): Counted()}).add(Untouched())
 
 
 def test_all_that_cannot_be_written_is_told_at_the_end(capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -125,3 +126,28 @@ def test_compiling_writes_on_nothing() -> None:
     before = dict(vars(crew)), list(pipeline.stages), list(route.routes)
     compile_pipeline(pipeline)
     assert (vars(crew), pipeline.stages, list(route.routes)) == before
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_is_left_as_it_was(is_on: bool) -> None:
+    """It rests while a graph grows, also where that ends with an error, and stays off for who has turned it off."""
+    before = gc.isenabled()
+    try:
+        (gc.enable if is_on else gc.disable)()
+        compile_pipeline(Pipeline([a]))
+        assert gc.isenabled() is is_on
+        with pytest.raises(RuntimeError, match="no interface"):
+            compile_pipeline(Pipeline([Broken()]))
+        assert gc.isenabled() is is_on
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+class Broken:
+    """A crew that cannot say what it is."""
+
+    async def kickoff_async(self, inputs: object = None) -> str:
+        return ""
+
+    def interface(self) -> None:
+        raise RuntimeError("no interface")

@@ -68,6 +68,22 @@ def test_what_graphviz_complains_about_is_in_the_error(tmp_path, dot):
 
 
 @posix
+@pytest.mark.parametrize(
+    ("scale", "is_drawn"), [("0.00134", False), ("8.5e-05", False), ("0.249", False), ("0.61", True)]
+)
+def test_a_bitmap_that_nobody_can_read_is_an_error(tmp_path, dot, scale, is_drawn):
+    """Graphviz shrinks what is too large for it, to nothing at last; the error says in which other ways to draw it."""
+    said = f"dot: graph is too large for cairo-renderer bitmaps. Scaling by {scale} to fit"
+    dot(f'echo "{said}" >&2; printf picture')
+    if is_drawn:
+        assert newsroom().draw(tmp_path / "x.png").read_text() == "picture"
+        return
+    with pytest.raises(RenderError, match=r"too large for a PNG: .* at \d+\.\d\d% of its size.*hint: .*\.svg.*depth=1"):
+        newsroom().draw(tmp_path / "x.png")
+    assert not list(tmp_path.glob("x.*"))
+
+
+@posix
 def test_graphviz_without_an_answer_is_an_error(tmp_path, dot):
     """An empty picture is none."""
     dot("exit 0")
