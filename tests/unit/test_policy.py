@@ -35,6 +35,21 @@ def test_nothing_farther(farther: Policy | None) -> None:
     assert policy.over(farther) == policy
 
 
+@pytest.mark.parametrize("nearer", [UNDECLARED, Policy()], ids=["nobody", "nothing"])
+def test_nothing_nearer(nearer: Policy) -> None:
+    """With nothing declared nearer what counts is the farther policy itself, without a copy."""
+    assert nearer.over(DEFAULTS) is DEFAULTS
+
+
+def test_subclass() -> None:
+    """What a policy of one's own says by its class is declared, although nobody set it."""
+
+    class Patient(Policy):
+        retries: int | None = 9
+
+    assert Patient().over(DEFAULTS).retries == 9
+
+
 def test_complete() -> None:
     """A policy that leaves nothing out takes nothing over."""
     everything = Policy(
