@@ -313,7 +313,7 @@ def budgeted(meters: Sequence[Meter]) -> list[Ending]:
 
 def first(endings: Sequence[Ending]) -> Ending:
     """The ending that comes first; of several at once the outermost."""
-    return min(endings, key=lambda each: each[0], default=NEVER)
+    return min(endings, key=lambda each: each[0]) if endings else NEVER
 
 
 async def within(endings: Sequence[Ending], work: Callable[[], Awaitable[T]]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from crewgraph.budget import Meter
 from crewgraph.compiler.plan import Plan
@@ -19,8 +19,7 @@ from crewgraph.trace import Observer
 __all__ = ["Engine", "Job", "Journal", "Log", "Row", "Rows"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One input.
 
     Attributes:
@@ -100,11 +99,11 @@ class Job:
 
     def around(self, index: int) -> Scope:
         """What surrounds one run: the kickoff, and what is declared for each input."""
-        scope, what = self.scope, f"input {index}"
+        scope = self.scope
         if scope.policy.run_timeout is not None:
-            scope = replace(scope, endings=(*scope.endings, too_long(what, scope.policy.run_timeout)))
+            scope = replace(scope, endings=(*scope.endings, too_long(f"input {index}", scope.policy.run_timeout)))
         if self.input_budget is not None:
-            meter = Meter(self.input_budget, what)
+            meter = Meter(self.input_budget, f"input {index}")
             endings = (*scope.endings, *budgeted([meter]))
             scope = replace(scope, meters=(*scope.meters, meter), endings=endings)
         return scope
