@@ -21,12 +21,25 @@ from crewgraph.outputs import CrewOutput, OutputFormat, ProcedureRunResult, Task
 from crewgraph.shapes import adapter, by_identity, coercer
 from crewgraph.store.entries import Spent
 from crewgraph.store.plain import PLAIN, NotPlain, as_json, is_same, misfit
+from crewgraph.template import as_text
 from crewgraph.usage import Call, UsageMetrics
 
-__all__ = ["NotPlain", "decoded", "decoded_task", "encoded", "encoded_task", "read_spent", "written_spent"]
+__all__ = [
+    "NotPlain",
+    "decoded",
+    "decoded_task",
+    "encoded",
+    "encoded_keys",
+    "encoded_task",
+    "keys_alone",
+    "read_spent",
+    "written_spent",
+]
 
 _WORDS = TaskOutput.model_fields.keys() - {"raw", "pydantic", "json_dict", "output_format", "output_file"}
 """What of a task's output is plain."""
+_KEYS_ALONE = {"json_dict"}
+"""The fields of an output that is known by its keys."""
 
 
 # ---- outputs ---------------------------------------------------------------------------------------------------
@@ -48,6 +61,27 @@ def encoded(output: CrewOutput, face: Interface) -> str:
     if output.tasks_output:
         record["tasks"] = [_task(task, face) for task in output.tasks_output]
     return as_json({key: value for key, value in record.items() if value})
+
+
+def keys_alone(output: CrewOutput) -> dict[str, Any] | None:
+    """The plain keys of an output of which the rest is left for later; ``None`` where there is more."""
+    own = vars(output)
+    return own["json_dict"] if own.keys() == _KEYS_ALONE and type(output) is CrewOutput else None
+
+
+def encoded_keys(keys: dict[str, Any], face: Interface) -> str:
+    """The same of an output of plain keys alone, which is not made for it.
+
+    Args:
+        keys: what a step gave that took nothing.
+        face: what the node says of itself.
+
+    Raises:
+        NotPlain: it would not come back as it was.
+    """
+    record, typed = _keys(keys, face)
+    whole = {"raw": as_text(keys), "keys": record, "typed": typed, "has_keys": True}
+    return as_json({name: value for name, value in whole.items() if value})
 
 
 def decoded(text: str, face: Interface | None) -> CrewOutput:

@@ -17,7 +17,7 @@ from crewgraph.graph import Work
 from crewgraph.graph_record import graph_record
 from crewgraph.node import Interface
 from crewgraph.outputs import CrewOutput, Waiting
-from crewgraph.store.codec import NotPlain, decoded, encoded, read_spent, written_spent
+from crewgraph.store.codec import NotPlain, decoded, encoded, encoded_keys, keys_alone, read_spent, written_spent
 from crewgraph.store.entries import Asked, Identity, Kept, Spent
 from crewgraph.store.own_names import own_names
 from crewgraph.store.plain import as_json
@@ -242,9 +242,11 @@ class FileLog:
 
     def gave(self, node: int, output: CrewOutput, *, started: float, ended: float) -> None:
         """Keep what a node gave; it is on disk when the journal is durable."""
-        spent = written_spent(output.token_usage, output.calls)
+        keys = keys_alone(output)  # it took nothing, and most are never looked at: it is not made whole for this
+        spent = None if keys is not None else written_spent(output.token_usage, output.calls)
         try:
-            text = encoded(output, self._face(node))
+            face = self._face(node)
+            text = encoded(output, face) if keys is None else encoded_keys(keys, face)
         except NotPlain as error:
             self._pages.book.complain(self._names[node], str(error), "is not kept, and runs again when this is resumed")
             self._results[node] = digest_of(self._key(node), UNKNOWN)
