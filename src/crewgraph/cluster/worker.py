@@ -244,7 +244,7 @@ class Worker:
         scope = replace(outer, policy=UNDECLARED.over(pipeline.policy).over(outer.policy), shared=self.limiter)
         job = Job(self.concurrency, False, None, deliver, scope=scope, journal=book)
         (row,) = rows([json.loads(known.identity.text)], served.plan)
-        row_here = row._replace(index=known.place, identity=known.identity)
+        row_here = replace(row, index=known.place, identity=known.identity)
         try:
             with self.at_work.walking(known.run, book.workflow) as walking:
                 await LocalEngine().execute(served.plan, [row_here], job)

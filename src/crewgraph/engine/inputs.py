@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from crewgraph.compiler.plan import Plan
@@ -88,7 +89,7 @@ def row_of(index: int, values: Any, plan: Plan, identify: Identify | None = None
     """One row; where it cannot run it carries its error."""
     try:
         row = _checked_row(index, values, plan)
-        return row if identify is None or row.error is not None else row._replace(identity=identify(index, values))
+        return row if identify is None or row.error is not None else replace(row, identity=identify(index, values))
     except Exception as error:  # noqa: BLE001 - a mapping of the user's may raise whatever it likes
         return Row(index, {}, error)
 

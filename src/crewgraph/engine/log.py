@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.outputs import CrewOutput, Waiting
@@ -40,8 +40,8 @@ class Log(Protocol):
         """What a node gave before; ``None`` where it has to run."""
         ...
 
-    def gave(self, node: int, output: CrewOutput, *, started: float, ended: float) -> None:
-        """Keep what a node gave; it is on disk when the journal is durable."""
+    def gave(self, node: int, output: CrewOutput | dict[str, Any], *, started: float, ended: float) -> None:
+        """Keep what a node gave, an output or plain keys alone; it is on disk when the journal is durable."""
         ...
 
     def took(self, node: int, route: str, *, started: float, ended: float) -> None:

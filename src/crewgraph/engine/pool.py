@@ -259,7 +259,7 @@ class Pool:
             if worker.is_stopped:
                 worker.left = run
                 return
-            if run.log is not None and not root.error and before.marks[worker.node].source is None:
+            if run.log is not None and not root.error and not before.was_read(worker.node):
                 self.write(run, ready)
                 return
             run, ready = self.advance(run, ready)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from crewgraph.budget import Meter
 from crewgraph.compiler.plan import Plan
@@ -19,7 +19,8 @@ from crewgraph.trace import Observer
 __all__ = ["Engine", "Job", "Journal", "Log", "Row", "Rows"]
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Row:
     """One input.
 
     Attributes:

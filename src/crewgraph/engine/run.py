@@ -135,6 +135,11 @@ class Run:
         """Note that a node begins: now, or when it began."""
         return self.marks.setdefault(node, Mark(self.now() if started is None else started))
 
+    def was_read(self, node: int) -> bool:
+        """Whether what a node gave was read, and it did not run."""
+        mark = self._marks.get(node)
+        return mark is not None and mark.source is not None
+
     # ---- advancing ---------------------------------------------------------------------------------------------
 
     def start(self) -> list[int]:

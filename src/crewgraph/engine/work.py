@@ -115,20 +115,21 @@ class Performer:
         if run.log is None:
             return None
         kept = run.log.recall(node)
-        if kept is None:
-            run.begin(node, started).attempt = run.log.attempt(node)
-            return None
-        return self.read(run, node, kept)
+        if kept is not None:
+            return self.read(run, node, kept)
+        attempt = run.log.attempt(node)
+        if attempt > 1:
+            run.begin(node, started).attempt = attempt
+        return None
 
     def finish(self, run: Run, node: int, gave: CrewOutput | dict[str, Any], started: float) -> list[int]:
         """A node that was at work gave its output just now."""
         ended = run.now()
-        if run.log is None and type(gave) is dict:
+        if isinstance(gave, dict):
             run.started[node], run.ended[node] = started, ended
         else:
             run.begin(node, started).ended = ended
         if run.log is not None:
-            gave = output_of(gave)
             run.log.gave(node, gave, started=started, ended=ended)
         return self.settle(run, node, gave, ended)
 

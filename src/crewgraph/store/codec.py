@@ -31,15 +31,12 @@ __all__ = [
     "encoded",
     "encoded_keys",
     "encoded_task",
-    "keys_alone",
     "read_spent",
     "written_spent",
 ]
 
 _WORDS = TaskOutput.model_fields.keys() - {"raw", "pydantic", "json_dict", "output_format", "output_file"}
 """What of a task's output is plain."""
-_KEYS_ALONE = {"json_dict"}
-"""The fields of an output that is known by its keys."""
 
 
 # ---- outputs ---------------------------------------------------------------------------------------------------
@@ -61,12 +58,6 @@ def encoded(output: CrewOutput, face: Interface) -> str:
     if output.tasks_output:
         record["tasks"] = [_task(task, face) for task in output.tasks_output]
     return as_json({key: value for key, value in record.items() if value})
-
-
-def keys_alone(output: CrewOutput) -> dict[str, Any] | None:
-    """The plain keys of an output of which the rest is left for later; ``None`` where there is more."""
-    own = vars(output)
-    return own["json_dict"] if own.keys() == _KEYS_ALONE and type(output) is CrewOutput else None
 
 
 def encoded_keys(keys: dict[str, Any], face: Interface) -> str:

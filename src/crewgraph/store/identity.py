@@ -17,6 +17,7 @@ from crewgraph.store.plain import misfit
 __all__ = ["Identities", "identity_of"]
 
 
+COUNTED = "INSERT INTO seen VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count"
 SEEN = "CREATE TABLE seen (id TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID"
 
 
@@ -67,9 +68,8 @@ class Identities:
 
     def _count(self, own: str) -> int:
         """How often this one has come by now."""
-        found = self._seen.execute("SELECT count FROM seen WHERE id = ?", (own,)).fetchone()
-        count: int = 1 if found is None else found[0] + 1
-        self._seen.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (own, count))
+        count: int
+        (count,) = self._seen.execute(COUNTED, (own,)).fetchone()
         return count
 
     def _refused(self, index: int) -> Callable[[Any], Any]:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest_of
@@ -17,7 +17,7 @@ from crewgraph.graph import Work
 from crewgraph.graph_record import graph_record
 from crewgraph.node import Interface
 from crewgraph.outputs import CrewOutput, Waiting
-from crewgraph.store.codec import NotPlain, decoded, encoded, encoded_keys, keys_alone, read_spent, written_spent
+from crewgraph.store.codec import NotPlain, decoded, encoded, encoded_keys, read_spent, written_spent
 from crewgraph.store.entries import Asked, Identity, Kept, Spent
 from crewgraph.store.own_names import own_names
 from crewgraph.store.plain import as_json
@@ -240,13 +240,12 @@ class FileLog:
 
     # ---- writing -----------------------------------------------------------------------------------------------
 
-    def gave(self, node: int, output: CrewOutput, *, started: float, ended: float) -> None:
-        """Keep what a node gave; it is on disk when the journal is durable."""
-        keys = keys_alone(output)  # it took nothing, and most are never looked at: it is not made whole for this
-        spent = None if keys is not None else written_spent(output.token_usage, output.calls)
+    def gave(self, node: int, output: CrewOutput | dict[str, Any], *, started: float, ended: float) -> None:
+        """Keep what a node gave, an output or plain keys alone; it is on disk when the journal is durable."""
+        spent = None if isinstance(output, dict) else written_spent(output.token_usage, output.calls)
         try:
             face = self._face(node)
-            text = encoded(output, face) if keys is None else encoded_keys(keys, face)
+            text = encoded_keys(output, face) if isinstance(output, dict) else encoded(output, face)
         except NotPlain as error:
             self._pages.book.complain(self._names[node], str(error), "is not kept, and runs again when this is resumed")
             self._results[node] = digest_of(self._key(node), UNKNOWN)

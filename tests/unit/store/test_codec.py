@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, PrivateAttr, RootModel, field_serializer
 from crewgraph.node import Interface
 from crewgraph.outputs import CrewOutput, OutputFormat, TaskOutput
 from crewgraph.step import step
-from crewgraph.store.codec import NotPlain, decoded, encoded, encoded_keys, keys_alone, read_spent, written_spent
+from crewgraph.store.codec import NotPlain, decoded, encoded, encoded_keys, read_spent, written_spent
 from crewgraph.store.plain import is_same
 from crewgraph.usage import Call, UsageMetrics
 
@@ -155,14 +155,6 @@ def test_what_would_come_back_as_something_else(output: CrewOutput, face: Interf
 def test_keys_alone_are_written_as_an_output_of_them(keys: dict[str, Any]) -> None:
     """What a step gave is written the same whether or not an output was made of it."""
     assert encoded_keys(keys, Interface()) == encoded(CrewOutput.of_keys(keys), Interface())
-
-
-def test_an_output_is_keys_alone_until_somebody_looks() -> None:
-    """Then it is written as any other."""
-    output = CrewOutput.of_keys({"a": 1})
-    assert keys_alone(output) == {"a": 1}
-    assert output.raw
-    assert keys_alone(output) is None
 
 
 def test_keys_alone_that_would_not_come_back() -> None:
