@@ -20,7 +20,7 @@ from crewgraph.cli.options import pair
 from crewgraph.cli.planned import plan_text
 from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
 from crewgraph.cli.target import load
-from crewgraph.cli.trouble import Exit, Mistake
+from crewgraph.cli.trouble import Exit, Mistake, no_file
 
 __all__ = ["plan"]
 
@@ -93,7 +93,7 @@ def _inputs(file: str | None, extra: Mapping[str, Any], limit: int | None) -> In
         return read_stream(sys.stdin.buffer, "standard input", limit=limit, extra=extra)
     path = Path(file)
     if not path.is_file():
-        raise Mistake(f"'{file}' is a folder" if path.is_dir() else f"there is no file '{file}'")
+        raise Mistake(f"'{file}' is a folder") if path.is_dir() else no_file(file)
     return read_file(path, limit=limit, extra=extra)
 
 
