@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from crewgraph.cli.choice import Choice
 from crewgraph.cli.files import is_file_target, names_option
 from crewgraph.cli.findings import echo_findings, plain, summary
 from crewgraph.cli.github import findings_github
@@ -36,7 +37,7 @@ FORMATS: dict[str, Callable[[Target, Findings], str]] = {
 
 @click.command()
 @click.argument("target")
-@click.option("--format", "name", type=click.Choice(list(FORMATS)), help="How findings are written; text if not given.")
+@click.option("--format", "name", type=Choice(list(FORMATS)), help="How findings are written; text if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option("-o", "--output", metavar="FILE", help="Where to; - is standard output.")
 @click.option("--strict", is_flag=True, help="Warnings are errors.")

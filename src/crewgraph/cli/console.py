@@ -20,9 +20,14 @@ UNCUT = 1_000_000
 _TRAILING = re.compile(r" +((?:\x1b\[0m)?)$")
 
 
-def width_for(stream: TextIO) -> int:
-    """The columns of a terminal; of what is no terminal, as many as a line wants, so that it can be searched."""
-    return max(MIN_WIDTH, min(shutil.get_terminal_size().columns, MAX_WIDTH)) if stream.isatty() else UNCUT
+def width_for(stream: TextIO, *, most: int = MAX_WIDTH) -> int:
+    """The columns of a terminal; of what is no terminal, as many as a line wants, so that it can be searched.
+
+    Args:
+        stream: where it is printed.
+        most: what is wider is not used; prose can be read up to some width.
+    """
+    return max(MIN_WIDTH, min(shutil.get_terminal_size().columns, most)) if stream.isatty() else UNCUT
 
 
 def console_of(width: int) -> Any:

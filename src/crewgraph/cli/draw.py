@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from crewgraph.cli.choice import Choice
 from crewgraph.cli.files import names_option
 from crewgraph.cli.findings import counted
 from crewgraph.cli.target import load
@@ -24,11 +25,11 @@ __all__ = ["draw"]
     metavar="FILE",
     help="Where to: .dot .gv .mmd .txt .svg .png .pdf; - is standard output.",
 )
-@click.option("--format", "name", type=click.Choice(FORMATS), help="Which format; otherwise by the ending of FILE.")
-@click.option("--orientation", type=click.Choice(["LR", "TB"]), default="LR", help="Left to right, or top to bottom.")
+@click.option("--format", "name", type=Choice(FORMATS), help="Which format; otherwise by the ending of FILE.")
+@click.option("--orientation", type=Choice(["LR", "TB"]), default="LR", help="Left to right, or top to bottom.")
 @click.option(
     "--theme",
-    type=click.Choice(["auto", "light", "dark"]),
+    type=Choice(["auto", "light", "dark"]),
     default="auto",
     help="The colours of an SVG; auto leaves them to the reader's desktop.",
 )

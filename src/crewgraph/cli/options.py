@@ -11,7 +11,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-from crewgraph.cli.trouble import Mistake
+from crewgraph.cli.trouble import Mistake, no_file
+from crewgraph.errors.near import beside
 from crewgraph.store.postgres import is_address
 
 __all__ = ["Options", "check_apart", "check_options", "pair"]
@@ -144,9 +145,12 @@ def _is_known_before(source: str) -> bool:
 def _check_paths(options: Options) -> None:
     source = options.source
     if source and source != "-" and not Path(source).exists():
-        raise Mistake(f"there is no file '{source}'")
+        raise no_file(source)
     if options.replay and not Path(options.replay).is_file():
-        raise Mistake(f"there is no cassette '{options.replay}'. hint: --record {options.replay} makes one")
+        meant = beside(options.replay)
+        raise Mistake(
+            f"there is no cassette '{options.replay}'. hint: {meant or f'--record {options.replay} makes one'}"
+        )
     if options.output_root and not Path(options.output_root).is_dir():
         raise Mistake(f"there is no folder '{options.output_root}' for --output-root")
     used = dict(_written(options))

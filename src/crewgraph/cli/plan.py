@@ -13,12 +13,14 @@ import anyio
 import click
 
 from crewgraph.cli.ceiling import too_much
+from crewgraph.cli.console import UNCUT, width_for
 from crewgraph.cli.files import names_option
 from crewgraph.cli.inputs import TargetCommand
 from crewgraph.cli.options import pair
+from crewgraph.cli.planned import plan_text
 from crewgraph.cli.rows import Inputs, one_row, read_file, read_stream
 from crewgraph.cli.target import load
-from crewgraph.cli.trouble import Exit, Mistake
+from crewgraph.cli.trouble import Exit, Mistake, no_file
 
 __all__ = ["plan"]
 
@@ -74,7 +76,10 @@ def plan(  # noqa: PLR0913 - one for each option
     inputs = _inputs(file, extra, limit)
     rows = anyio.run(_read, inputs) if isinstance(inputs.rows, AsyncIterable) else inputs.rows
     forecast = pipeline.plan(rows, max_concurrency=max_concurrency)
-    click.echo(json.dumps(forecast.to_dict(), ensure_ascii=False, indent=2) if as_json else str(forecast))
+    if as_json:
+        click.echo(json.dumps(forecast.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        click.echo(plan_text(forecast, width_for(sys.stdout, most=UNCUT)))
     told = None if max_usd is None else too_much(forecast, max_usd)
     if told is not None:
         click.echo(f"{click.style('error:', fg='red', bold=True)} {told}", err=True)
@@ -88,7 +93,7 @@ def _inputs(file: str | None, extra: Mapping[str, Any], limit: int | None) -> In
         return read_stream(sys.stdin.buffer, "standard input", limit=limit, extra=extra)
     path = Path(file)
     if not path.is_file():
-        raise Mistake(f"'{file}' is a folder" if path.is_dir() else f"there is no file '{file}'")
+        raise Mistake(f"'{file}' is a folder") if path.is_dir() else no_file(file)
     return read_file(path, limit=limit, extra=extra)
 
 

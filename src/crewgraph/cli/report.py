@@ -13,6 +13,7 @@ from crewgraph.cli.account import WORDS
 from crewgraph.cli.choice import key_option
 from crewgraph.cli.kept import Kept, kept_files
 from crewgraph.cli.options import check_apart
+from crewgraph.cli.trouble import Mistake
 from crewgraph.errors.root import counted
 from crewgraph.report import opened_runs
 
@@ -46,6 +47,8 @@ def report(
     The report is one page that needs no network: graph, timeline, the trace of every run, errors, and cost.
     """
     is_address = "://" in source
+    if not is_address and Path(source).is_dir():
+        raise Mistake(f"'{source}' is a folder. hint: name the store in it, or the file of a trace")
     page = output or (Path("report.html") if is_address else Path(source).with_suffix(".html"))
     kept_in = None if is_address else Path(source)
     check_apart({"the runs": kept_in, "the report": page, "--picture": picture, "--chrome-trace": chrome_trace})

@@ -13,6 +13,7 @@ import anyio
 import click
 
 from crewgraph.cli.ask import asking
+from crewgraph.cli.choice import Choice
 from crewgraph.cli.files import names_option
 from crewgraph.cli.job import Job, Output
 from crewgraph.cli.kept import Kept, kept_files
@@ -46,7 +47,7 @@ OPTIONS = (
     ),
     click.option(
         "--on-error",
-        type=click.Choice(["collect", "fail_fast"]),
+        type=Choice(["collect", "fail_fast"]),
         default="collect",
         show_default=True,
         help="Whether other inputs go on when one fails.",
@@ -67,7 +68,15 @@ OPTIONS = (
     click.option("--replay", metavar="FILE", help="Answer from a cassette; no model is called."),
     click.option("--key", metavar="NAME", help="With --store: what the pipeline is called there, if not by its name."),
     click.option("--output-root", metavar="DIR", help="Where output files of tasks go; sets CREWGRAPH_OUTPUT_ROOT."),
-    click.option("--out", metavar="FILE", default="-", help="Where results go; standard output otherwise."),
+    click.option(
+        "-o",
+        "--out",
+        "--output",
+        "out",
+        metavar="FILE",
+        default="-",
+        help="Where results go; standard output otherwise.",
+    ),
     click.option("--trace", metavar="FILE", help="Also write the graph and a JSON line of spans for each input."),
     click.option(
         "--report", metavar="FILE", help="Also make a page of all runs: graph, timeline, traces, errors, cost."

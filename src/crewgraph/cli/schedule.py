@@ -17,7 +17,7 @@ import anyio
 import click
 from pydantic import ValidationError
 
-from crewgraph.cli.choice import store_option
+from crewgraph.cli.choice import Choice, store_option
 from crewgraph.cli.code import Allowed, Code, place_of
 from crewgraph.cli.limits import budget_of
 from crewgraph.cli.options import pair
@@ -56,7 +56,7 @@ schedule.add_command(show)
 @click.option("--callable", "function", metavar="MODULE:FUNCTION", help="A function that gives the inputs each time.")
 @click.option(
     "--catch-up",
-    type=click.Choice(["none", "last", "all"]),
+    type=Choice(["none", "last", "all"]),
     default="last",
     show_default=True,
     help="What becomes of times that passed while nobody served.",
@@ -64,7 +64,7 @@ schedule.add_command(show)
 @click.option("--grace", type=float, default=60.0, show_default=True, help="Seconds by which a time is only late.")
 @click.option(
     "--overlap",
-    type=click.Choice(["queue", "skip"]),
+    type=Choice(["queue", "skip"]),
     default="queue",
     show_default=True,
     help="What becomes of times that come while an earlier one is at work.",
@@ -72,7 +72,7 @@ schedule.add_command(show)
 @click.option("--id-column", metavar="KEY", help="The key whose value tells the inputs apart.")
 @click.option(
     "--on-error",
-    type=click.Choice(["collect", "fail_fast"]),
+    type=Choice(["collect", "fail_fast"]),
     default="collect",
     show_default=True,
     help="Whether the other runs go on when one has failed.",

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from crewgraph.cli.account import WORDS
-from crewgraph.cli.choice import key_option
+from crewgraph.cli.choice import Choice, key_option
 from crewgraph.cli.runs import echo_runs
 from crewgraph.cli.trouble import Mistake
 from crewgraph.errors.root import counted
@@ -26,9 +26,7 @@ ORDER = STATES = (*ENDED, "waiting", "running", "queued")
 @click.argument("store", envvar="CREWGRAPH_STORE")
 @click.option("--nodes", "has_nodes", is_flag=True, help="Also count, for each node, the runs that have kept it.")
 @click.option("--runs", "has_runs", is_flag=True, help="List the runs instead, those that began last first.")
-@click.option(
-    "--status", "states", type=click.Choice(STATES), multiple=True, help="With --runs: only these. Repeatable."
-)
+@click.option("--status", "states", type=Choice(STATES), multiple=True, help="With --runs: only these. Repeatable.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="With --runs: no more than so many.")
 @key_option
 @click.option("--json", "is_json", is_flag=True, help="Print the same as one JSON object; with --runs as one for each.")

@@ -12,8 +12,9 @@ import click
 
 from crewgraph.cli.commands import Named
 from crewgraph.errors import CrewgraphError, PipelineInvalid
+from crewgraph.errors.near import beside
 
-__all__ = ["Exit", "Mistake", "TroubleGroup", "leave"]
+__all__ = ["Exit", "Mistake", "TroubleGroup", "leave", "no_file"]
 
 
 class Exit(IntEnum):
@@ -37,6 +38,12 @@ class Mistake(click.ClickException):
     def show(self, file: Any = None) -> None:
         """Print the message."""
         _echo_error(self.message, file)
+
+
+def no_file(name: str) -> Mistake:
+    """A file that is named and is not there."""
+    meant = beside(name)
+    return Mistake(f"there is no file '{name}'{f'. hint: {meant}' if meant else ''}")
 
 
 class TroubleGroup(click.Group):

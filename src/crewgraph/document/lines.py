@@ -1,4 +1,4 @@
-"""Lines of a document in YAML for what the checker finds in the pipeline that it says.
+"""Lines of a document for what the checker finds in the pipeline that it says.
 
 The checker names places of the pipeline, ``stage 2 'desk' › route 'urgent'``; they are followed through the document as
 far as it goes, and into the task or agent that a crew names by its key.
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crewgraph.diagnostics import Diagnostic, Findings, Suppressed
-from crewgraph.document.text import form_of, text_of
-from crewgraph.document.yaml import Node, parse_yaml
+from crewgraph.document.text import root_of
+from crewgraph.document.yaml import Node
 
 __all__ = ["located"]
 
@@ -25,15 +25,15 @@ _FIELDS = {"CG601": "ignore", "CG309": "inputs"}
 
 
 def located(findings: Findings, file: Path) -> Findings:
-    """Findings of a pipeline, each with the line of the document that it is about; as they are where it is no YAML.
+    """Findings of a pipeline, each with the line of the document that it is about.
 
     Args:
         findings: what the checker found.
         file: the document, which was read before.
     """
-    if form_of(file) != "yaml" or not (findings or findings.suppressed):
+    if not (findings or findings.suppressed):
         return findings
-    root = parse_yaml(text_of(file)).root
+    root = root_of(file)
     if root is None:  # it has changed meanwhile
         return findings
     lines = _Lines(root, str(file))

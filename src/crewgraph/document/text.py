@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
@@ -12,13 +13,14 @@ from crewgraph.diagnostics import Diagnostic
 from crewgraph.document.bounds import MAX_TEXT, Flaw, Path
 from crewgraph.document.builder import pipeline_of
 from crewgraph.document.names import Names, Registry
+from crewgraph.document.noted import noted
 from crewgraph.document.told import Place
 from crewgraph.document.writer import dump
-from crewgraph.document.yaml import parse_yaml, write_yaml
+from crewgraph.document.yaml import Node, parse_yaml, write_yaml
 from crewgraph.errors import DocumentError
 from crewgraph.syntax import Pipeline
 
-__all__ = ["Form", "dumps", "form_of", "loads", "read", "write"]
+__all__ = ["Form", "dumps", "form_of", "loads", "read", "root_of", "write"]
 
 Form = Literal["json", "yaml"]
 
@@ -78,7 +80,7 @@ def read(path: str | os.PathLike[str], *, names: Registry = None) -> Pipeline:
     """The pipeline that the document in a file says, by the ending of the file: .json, .yaml or .yml.
 
     Raises:
-        DocumentInvalid: with everything that is wrong with the document, each with its line in YAML.
+        DocumentInvalid: with everything that is wrong with the document, each with its line.
         DocumentError: the ending is another one, or the file cannot be read.
     """
     file = FilePath(path)
@@ -104,6 +106,18 @@ def text_of(file: FilePath) -> str:
         raise DocumentError(f"'{file}' is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
+def root_of(file: FilePath) -> Node | None:
+    """What a file holds, with the line of everything in it; ``None`` where it is no text of its form.
+
+    Raises:
+        DocumentError: it cannot be read.
+    """
+    text = text_of(file)
+    if form_of(file) == "yaml":
+        return parse_yaml(text).root
+    return None if _parsed_json(text)[0] is None else noted(text)
+
+
 def form_of(file: FilePath) -> Form:
     """The form of a file, by its ending.
 
@@ -126,11 +140,11 @@ def _loaded(text: str, names: Registry, form: Form, file: str | None) -> Pipelin
     registry = Names(names)
     if form == "json":
         data, flaws = _parsed_json(text)
-        place = Place(file)
+        place = Place(file) if data is None else Place(file, cache(lambda: noted(text)))
     else:
         parsed = parse_yaml(text)
         data = None if parsed.root is None else parsed.root.plain()
-        flaws, place = parsed.flaws, Place(file, parsed.root)
+        flaws, place = parsed.flaws, Place(file, lambda: parsed.root)
     return pipeline_of(data, registry, place, findings=list[Diagnostic](place.flaws(flaws)))
 
 

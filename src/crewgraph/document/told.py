@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,19 +77,21 @@ class Place:
 
     Attributes:
         file: its file; ``None`` for data.
-        root: its values with their lines, where they are known.
+        root: tells its values with their lines, where they are known; asked only when something is wrong.
     """
 
     file: str | None = None
-    root: Node | None = None
+    root: Callable[[], Node | None] = lambda: None
 
     def finding(self, code: str, message: str, path: Path, hint: str = "", *, line: int | None = None) -> Diagnostic:
         """A finding at a place of the document."""
-        if line is None and self.root is not None:
-            line = self.root.line_of(path)
         where = json_path(path)
-        source = None if self.file is None else (self.file, line or 1)
+        source = None if self.file is None else (self.file, line or self._line(path))
         return Diagnostic(code, message, (where,) if where else (), hint, source=source)
+
+    def _line(self, path: Path) -> int:
+        root = self.root()
+        return 1 if root is None else root.line_of(path)
 
     def flaws(self, flaws: Iterable[Flaw]) -> Iterator[Diagnostic]:
         """Flaws of a text as findings."""

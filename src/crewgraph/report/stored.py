@@ -17,6 +17,7 @@ from crewgraph.report.fold import Fold
 from crewgraph.report.record import Record, record_of
 from crewgraph.report.trace_file import Trace, opened_trace
 from crewgraph.store import Definitions, Source, StoredRun, is_store, opened_source, pipeline_in, run_in, runs_in
+from crewgraph.store.file import absent
 from crewgraph.store.runs import UNENDED, newest_definition
 
 __all__ = ["Follower", "opened_runs", "stored_record"]
@@ -41,6 +42,8 @@ def opened_runs(where: str | PathLike[str], *, key: str | None = None, run: str 
         StoreError, TraceError: it is neither, or it cannot be read.
     """
     if not is_store(where):
+        if not Path(where).exists():
+            raise absent(Path(where), hint="crewgraph run … --store FILE makes a store, and --trace FILE a trace")
         with opened_trace(Path(where)) as trace:
             yield trace if run is None else _only(trace, run, Path(where))
         return

@@ -11,8 +11,7 @@ from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 
-from crewgraph.errors import StoreError
-from crewgraph.store.file import looked_at, read_only, translated, writable
+from crewgraph.store.file import absent, looked_at, read_only, translated, writable
 from crewgraph.store.lock import Lock
 from crewgraph.store.postgres import is_address
 from crewgraph.store.removals import ENDED, Collected, Removal, removals
@@ -56,7 +55,7 @@ def collect(
         return swept(str(where), older=older, status=status, key=key, dry_run=dry_run)
     path = Path(where)
     if not looked_at(path):
-        raise StoreError(str(path), "there is no store")
+        raise absent(path)
     planned = removals(time.time() - older.total_seconds(), status, key)
     before = path.stat().st_size
     with contextlib.ExitStack() as stack:

@@ -9,7 +9,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
 
-from crewgraph.errors import StoreError
 from crewgraph.store import file, postgres
 from crewgraph.store.source import FileSource, Source
 
@@ -74,7 +73,7 @@ def opened_desk(store: str | PathLike[str]) -> Generator[Desk]:
         return
     path = Path(store)
     if not file.looked_at(path):
-        raise StoreError(str(path), "there is no store")
+        raise file.absent(path)
     with closing(file.writable(path, is_checked=True)) as connection, file.translated(path):
         connection.execute("BEGIN IMMEDIATE")
         try:

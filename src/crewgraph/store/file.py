@@ -9,8 +9,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 from crewgraph.errors import StoreError
+from crewgraph.errors.near import beside
 
-__all__ = ["APPLICATION", "VERSION", "log_of", "looked_at", "make", "read_only", "translated", "writable"]
+__all__ = ["APPLICATION", "VERSION", "absent", "log_of", "looked_at", "make", "read_only", "translated", "writable"]
 
 APPLICATION = 1668442732  # "crjl" in bytes
 """Marks a file of SQLite as a store of crewgraph."""
@@ -150,9 +151,18 @@ def writable(path: Path, *, is_checked: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def absent(
+    path: Path, *, hint: str = "crewgraph run … --store FILE makes one, or kickoff(…, store=FILE)"
+) -> StoreError:
+    """What is raised where a store is to be read and there is none."""
+    if path.exists():
+        return StoreError(str(path), "is empty, and no store yet", hint=hint)
+    return StoreError(str(path), "there is no such file", hint=beside(path) or hint)
+
+
 def log_of(path: Path) -> Path:
     """The log that SQLite keeps beside a file while it is written to."""
-    return path.with_name(f"{path.name}-wal")
+    return path.parent / f"{path.name}-wal"
 
 
 def read_only(path: Path) -> sqlite3.Connection:
@@ -162,7 +172,7 @@ def read_only(path: Path) -> sqlite3.Connection:
         StoreError: there is no store.
     """
     if not looked_at(path):
-        raise StoreError(str(path), "there is no store")
+        raise absent(path)
     is_at_rest = not log_of(path).exists()  # then nobody writes, and nothing waits beside it
     with translated(path):
         name = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_at_rest else ''}"

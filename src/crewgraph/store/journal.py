@@ -20,13 +20,12 @@ from typing import Any
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest
-from crewgraph.errors import StoreError
 from crewgraph.errors.root import counted
 from crewgraph.options import Fork, StoredRuns
 from crewgraph.store.again import StoredInput, stored_inputs, told_of
 from crewgraph.store.definitions import described
 from crewgraph.store.entries import Identity
-from crewgraph.store.file import looked_at, make, translated, writable
+from crewgraph.store.file import absent, looked_at, make, translated, writable
 from crewgraph.store.forks import fork_of
 from crewgraph.store.identity import Identities
 from crewgraph.store.lock import Lock
@@ -98,7 +97,7 @@ class FileJournal:
         place = Path(path)
         async with contextlib.AsyncExitStack() as stack:
             if not looked_at(place) and must_exist:  # before anything is made beside it
-                raise StoreError(str(path), "there is no store")
+                raise absent(place)
             lock = Lock(place)
             stack.callback(lock.release)
             if not looked_at(place):

@@ -22,7 +22,7 @@ HINT = "wait for it, or name another file"
 
 def lock_of(path: Path) -> Path:
     """The file that is locked in place of the store, which SQLite locks in its own ways."""
-    return path.with_name(f"{path.name}.lock")
+    return path.parent / f"{path.name}.lock"
 
 
 class Lock:

@@ -11,9 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from crewgraph.errors import StoreError
 from crewgraph.store.again import DECIDED
-from crewgraph.store.file import looked_at, make, translated, writable
+from crewgraph.store.file import absent, looked_at, make, translated, writable
 from crewgraph.store.lock import Lock, holder_of
 
 __all__ = ["TickRow", "Timetable"]
@@ -55,7 +54,7 @@ class Timetable:
         self.path = path
         if not looked_at(path):
             if not is_made:
-                raise StoreError(str(path), "there is no store", hint="crewgraph schedule add … makes one")
+                raise absent(path, hint="crewgraph schedule add … makes one")
             lock = Lock(path)
             try:
                 if not looked_at(path):

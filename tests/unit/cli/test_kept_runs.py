@@ -270,7 +270,7 @@ def test_what_ended_long_ago_is_removed(crewgraph, store):
         (["--older", "9999999d"], "not '9999999d'"),
         (["--older", "1d", "--status", "running"], "--status is one or more of ok, failed, over_budget, cancelled"),
         (["--older", "1d", "--status", ","], "not ','"),
-        (["--older", "1d", "--store", "none.sqlite"], "there is no store"),
+        (["--older", "1d", "--store", "none.sqlite"], "there is no such file"),
     ],
 )
 def test_what_gc_refuses(crewgraph, store, options, message):

@@ -81,6 +81,13 @@ def test_results_and_spans_go_to_files(crewgraph, flow, write, folder):
     assert [span["status"] for span in spans[1]["spans"]] == ["ok", "ok", "failed", "skipped"]
 
 
+@pytest.mark.parametrize("option", ["-o", "--output"])
+def test_the_file_of_results_is_named_as_in_other_commands(crewgraph, flow, folder, option):
+    """``-o`` is short for ``--out``, and ``--output`` is the same."""
+    assert crewgraph("run", "flow.py", "--input", "text=x", option, "out.jsonl").stdout == ""
+    assert len(lines((folder / "out.jsonl").read_text(encoding="utf-8"))) == 1
+
+
 def test_the_runs_are_drawn(crewgraph, flow, write, folder):
     """As an SVG in which each run counts once, also those that failed."""
     done = crewgraph("run", "flow.py", write("rows.jsonl", ROWS), "--picture", "runs.svg", "--no-progress")

@@ -91,7 +91,7 @@ def test_what_would_fail_at_night(crewgraph, args, code, message) -> None:
     assert added.exit_code == code
     assert message in added.output
     listed = crewgraph("schedule", "list", "--store", "s.sqlite").output
-    assert "there are no schedules" in listed or "there is no store" in listed
+    assert "there are no schedules" in listed or "there is no such file" in listed
 
 
 def test_inputs_of_a_file_and_of_a_function(crewgraph, write) -> None:
@@ -122,7 +122,7 @@ def test_a_store_that_is_not_there(crewgraph, folder) -> None:
     for command in (("list",), ("pause", "x"), ("serve", "app:pipeline"), ("run-now", "x")):
         done = crewgraph("schedule", *command, "--store", "s.sqlite")
         assert done.exit_code == 2
-        assert "there is no store" in done.output
+        assert "there is no such file" in done.output
     assert [path.name for path in folder.iterdir()] == ["app.py"]
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import logging
 
+import pytest
+
 from crewgraph import Pipeline, step
 from crewgraph.cli import stored
 
@@ -85,3 +87,59 @@ def test_whoever_listens_is_not_told_twice(caplog):
     with stored.told(shown.append):
         logging.getLogger("crewgraph.store").info("a line")
     assert shown == []
+
+
+READING = (
+    ["status"], ["status", "--runs"], ["trace"], ["report"], ["waiting"], ["show", "r", "--store"],
+    ["gc", "--older", "1d", "--store"], ["approve", "r", "--store"], ["resume", "flow.py", "--store"],
+    ["retry", "flow.py", "--store"], ["fork", "flow.py", "r", "--store"], ["schedule", "list", "--store"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", READING, ids=" ".join)
+def test_a_store_that_is_not_there(crewgraph, flow, folder, line):
+    """Every command that reads one says it in the same words, names what is called much the same, and makes nothing."""
+    before = sorted(folder.iterdir())
+    done = crewgraph(*line, "none.sqlite")
+    assert (done.exit_code, done.stderr.partition(". hint: crewgraph ")[0]) == (
+        2,
+        "error: none.sqlite: there is no such file",
+    )
+    assert sorted(folder.iterdir()) == before
+    (folder / "nome.sqlite").write_bytes(b"")
+    done = crewgraph(*line, "none.sqlite")
+    assert done.stderr == "error: none.sqlite: there is no such file. hint: did you mean 'nome.sqlite'?\n"
+
+
+@pytest.mark.parametrize("line", READING, ids=" ".join)
+def test_a_folder_is_no_store(crewgraph, flow, line):
+    """Also the one that is called by a dot, which has no name."""
+    done = crewgraph(*line, ".")
+    assert done.exit_code == 2
+    assert "is a directory" in done.stderr.lower() or "'.' is a folder" in done.stderr
+
+
+def test_an_empty_file_is_no_store_yet(crewgraph, flow, write):
+    """And that is said."""
+    write("runs.sqlite", b"")
+    assert "runs.sqlite: is empty, and no store yet. hint: crewgraph run" in crewgraph("status", "runs.sqlite").stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (["run", "flow.py", "row.jsonl"], "there is no file 'row.jsonl'. hint: did you mean 'rows.jsonl'?"),
+        (["plan", "flow.py", "rows.json"], "there is no file 'rows.json'. hint: did you mean 'rows.jsonl'?"),
+        (["plan", "flow.py", "a/rows.json"], "there is no file 'a/rows.json'"),
+        (["run", "flow.py", "--replay", "taep"], "there is no cassette 'taep'. hint: --record taep makes one"),
+        (
+            ["run", "flow.py", "--replay", "row.jsonl"],
+            "there is no cassette 'row.jsonl'. hint: did you mean 'rows.jsonl'?",
+        ),
+    ],
+    ids=["inputs", "to plan", "no folder", "a cassette", "another cassette"],
+)
+def test_a_file_that_is_not_there(crewgraph, flow, write, line, told):
+    """One beside it that is called much the same may be meant."""
+    write("rows.jsonl", ROWS)
+    assert crewgraph(*line).stderr == f"error: {told}\n"

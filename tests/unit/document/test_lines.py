@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -172,8 +173,8 @@ def test_a_node_of_a_graph_is_found_by_its_key(document: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("pipeline.json", "{}"), ("pipeline.yaml", "")],
-    ids=["JSON", "emptied meanwhile"],
+    [("pipeline.json", ""), ("pipeline.json", "{"), ("pipeline.yaml", "")],
+    ids=["JSON, emptied meanwhile", "JSON, cut off", "YAML, emptied meanwhile"],
 )
 def test_findings_stay_as_they_are_where_no_line_is_known(document: Any, name: Any, text: Any) -> None:
     """Nothing is made up."""
@@ -187,6 +188,19 @@ def test_a_document_that_has_changed_meanwhile_is_no_trouble(document: Any) -> N
     assert line_of(file, "CG301", "stage 1 'sort'", "task 'sort'") == "- sort"
     file = document("pipeline.yaml", "crewgraph: 1\ncrews: {sort: {tasks: 7}}\nstages:\n  - sort\n")
     assert line_of(file, "CG301", "stage 1 'sort'", "task 'sort'").startswith("crews:")
+
+
+def test_a_document_in_json_has_lines(document: Any) -> None:
+    """The line of the text with the placeholder, as in YAML."""
+    data = {
+        "crewgraph": 1,
+        "agents": {"clerk": {"role": "Clerk", "llm": "offline"}},
+        "tasks": {"sort": {"agent": "clerk", "description": "Sort {email}"}},
+        "crews": {"sort": {"agents": ["clerk"], "tasks": ["sort"]}},
+        "stages": ["sort"],
+    }
+    file = document("pipeline.json", json.dumps(data, indent=2))
+    assert line_of(file, "CG301", "stage 1 'sort'", "task 'sort'", message="'sort' needs {email}").startswith('"descr')
 
 
 def test_what_has_a_line_keeps_it(document: Any) -> None:

@@ -86,13 +86,13 @@ class TestFlaws:
         ]
         assert f"({path}:10 › crews.author.tasks[0])" in str(caught.value)
 
-    def test_findings_in_json_have_their_file(self, tmp_path):
-        """Lines of JSON are not known, but where it cannot be parsed."""
+    def test_findings_in_json_have_their_line(self, tmp_path):
+        """Of the key too, and where it cannot be parsed."""
         path = tmp_path / "p.json"
         path.write_text('{"crewgraph": 1,\n "stage": []}', encoding="utf-8")
         with pytest.raises(DocumentInvalid) as caught:
             read(path)
-        assert [(each.path, each.source) for each in caught.value.findings] == [(("stage",), (str(path), 1))]
+        assert [(each.path, each.source) for each in caught.value.findings] == [(("stage",), (str(path), 2))]
         path.write_text('{"crewgraph": 1,\n stage: []}', encoding="utf-8")
         with pytest.raises(DocumentInvalid) as caught:
             read(path)

@@ -165,7 +165,7 @@ def test_runs_are_named_unmistakably(store) -> None:
 
 def test_pipelines_are_named(store) -> None:
     """Where a store holds several."""
-    with pytest.raises(TraceError, match="cannot be read"), opened_runs(store):
+    with pytest.raises(StoreError, match="there is no such file"), opened_runs(store):
         pass
     kickoff(store, [])
     with pytest.raises(StoreError, match="there are no runs in it yet"), opened_runs(store):

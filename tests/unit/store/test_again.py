@@ -258,7 +258,7 @@ def test_pipelines_without_runs(some, works, tmp_path) -> None:
     with pytest.raises(StoreError, match=r"holds no runs of 'other'; there are those of 'p'. hint: name the pipeline"):
         other.resume(store=some)
     assert len(other.retry(store=some, key="p", on_error="collect")) == 1
-    with pytest.raises(StoreError, match="there is no store"):
+    with pytest.raises(StoreError, match="there is no such file"):
         other.resume(store=tmp_path / "none.sqlite")
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith("none")] == []
     other.kickoff([], store=tmp_path / "empty.sqlite")

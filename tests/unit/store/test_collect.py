@@ -174,7 +174,7 @@ def test_what_cannot_be_meant(store) -> None:
         collect(store, older=DAY, status=["running"])
     with pytest.raises(ValueError, match="lies ahead"):
         collect(store, older=-DAY)
-    with pytest.raises(StoreError, match="there is no store"):
+    with pytest.raises(StoreError, match="there is no such file"):
         collect(store, older=DAY)
     assert not store.exists()
     make(store)

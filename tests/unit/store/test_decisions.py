@@ -154,7 +154,7 @@ def test_one_id_in_two_pipelines_of_which_one_asks(store) -> None:
 def test_where_there_is_no_store(store) -> None:
     """Nothing is made there, and what is something else stays as it is."""
     for look in (lambda: waiting(store), lambda: decide(store, "0", "approved")):
-        with pytest.raises(StoreError, match="there is no store"):
+        with pytest.raises(StoreError, match="there is no such file"):
             look()
     assert not store.exists()
     store.write_bytes(b"something else" * 20)

@@ -80,7 +80,7 @@ def test_what_is_no_store(store, tmp_path) -> None:
         pipeline.kickoff({"i": 0}, store=tmp_path)
     with pytest.raises(StoreError, match="there is no folder"):
         pipeline.kickoff({"i": 0}, store=tmp_path / "no" / "runs.sqlite")
-    with pytest.raises(StoreError, match="there is no store"):
+    with pytest.raises(StoreError, match="there is no such file"):
         overview_of(tmp_path / "none.sqlite")
 
 
