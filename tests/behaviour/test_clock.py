@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -30,3 +31,4 @@ async def test_spans_are_as_long_as_they_were(monkeypatch, by, fails) -> None:
     ran = [span for span in run.spans if span.started is not None and span.ended is not None]
     assert len(ran) == (1 if fails else 3)
     assert all(0 <= (span.ended - span.started).total_seconds() < 60 for span in ran)
+    assert all(early.started <= late.started for early, late in pairwise(ran))

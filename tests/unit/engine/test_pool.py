@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import anyio
 import pytest
 
-from crewgraph import Agent, Crew, Pipeline, Policy, Task, step
+from crewgraph import Agent, Crew, Pipeline, Policy, Step, Task, step
 from crewgraph.testing import ScriptedLLM
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +56,27 @@ async def test_a_worker_whose_run_was_out_of_time_goes_on_with_other_runs() -> N
     pipeline = Pipeline([pause, wait_if_odd, after], policy=Policy(run_timeout=0.2))
     result = await pipeline.kickoff_async([{"n": n} for n in range(6)], max_concurrency=1, on_error="collect")
     assert [run.status for run in result] == ["ok", "failed"] * 3
+
+
+@pytest.mark.parametrize("steps", [1, 200], ids=["runs", "chains"])
+async def test_steps_that_never_wait_let_others_run(steps: int) -> None:
+    """However long a chain of them is, and however many runs there are."""
+    seen, ran = list[int](), list[int]()
+
+    def work(n: int) -> dict[str, int]:
+        ran.append(n)
+        return {"n": n}
+
+    async def look() -> None:
+        while len(ran) < 400:
+            seen.append(len(ran))
+            await anyio.lowlevel.checkpoint()
+
+    pipeline = Pipeline([Step(work, name=f"s{number}", inline=True) for number in range(steps)])
+    async with anyio.create_task_group() as others:
+        others.start_soon(look)
+        await pipeline.kickoff_async([{"n": n} for n in range(400 // steps)], max_concurrency=1)
+    assert all(late - early < 200 for early, late in pairwise(seen))  # in trio either may come twice in a row
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 50])
