@@ -30,9 +30,8 @@ DEEPEST = 8
 MAX_KNOWN = 10_000
 
 
-def as_line(value: Any) -> str:
-    """JSON values in one line of ASCII, the same for equal ones."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+as_line = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+"""JSON values in one line of ASCII, the same for equal ones."""
 
 
 def digest(value: Any) -> str:

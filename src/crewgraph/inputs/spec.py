@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -110,9 +110,10 @@ class InputSpec(Mapping[str, InputField]):
         """The keys that only some routes need; a run that takes such a route without them fails there."""
         return tuple(key for key, each in self._fields.items() if each.need is Needed.ON_ROUTES)
 
-    def missing(self, keys: Collection[str]) -> dict[str, tuple[str, ...]]:
+    def missing(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
         """What a row with these keys lacks for sure, with those who need it."""
-        return {key: self._fields[key].used_by for key in self.required if key not in keys}
+        given = set(keys)
+        return {key: self._fields[key].used_by for key in self.required if key not in given}
 
     def look_at(self, values: Mapping[str, Any]) -> Row:
         """Everything that is wrong with a row, together, and the values to run with."""
