@@ -52,9 +52,7 @@ class Later(BaseModel):
                 object.__setattr__(self, "__dict__", whole)
 
     def __getattr__(self, name: str) -> Any:
-        if (
-            name in _SLOTS
-        ):  # not yet set: that takes longer than all else, and most of what is made is never asked for them
+        if name in _SLOTS:
             return self._slot(name)
         if name in type(self).model_fields:
             self._make_whole()
@@ -63,7 +61,7 @@ class Later(BaseModel):
         return super().__getattr__(name)  # type: ignore[misc]  # pydantic hides it from type checkers
 
     def _slot(self, name: str) -> Any:
-        """What pydantic keeps of each model beside its fields."""
+        """What pydantic keeps of each model beside its fields: to set it takes longer than all else, and few are asked for it."""
         _set(self, name, {*self.__dict__} if name == "__pydantic_fields_set__" else None)
         return object.__getattribute__(self, name)
 
