@@ -14,8 +14,8 @@ class Merged:
     """The values before and behind each node. Of two writers of a key the later one in the text counts.
 
     Who wrote a key is asked only where several ways meet, and most nodes have one before them: it is looked up then. What
-    is kept for each node are plain dicts, which the collector of garbage does not look through: with
-    1,000 runs at once that took a fifth of the time.
+    is kept for each node are plain dicts, which the collector of garbage does not look through: with 1,000 runs at once
+    that took a fifth of the time.
 
     Args:
         inputs: what the run was given.

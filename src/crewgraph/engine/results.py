@@ -96,9 +96,7 @@ class Behind:
         run, stages = self.run, self._stages()
         outputs = {inner.plan.nodes[node].name: inner.output(node) for inner in run.family() for node in inner.gave}
         usage = run.usage()
-        token_usage = (
-            {} if run.plan.graph.is_procedure else {"token_usage": usage}
-        )  # a procedure's is that of its answer
+        token_usage = {} if run.plan.graph.is_procedure else {"token_usage": usage}  # else it is that of the answer
         return {
             "usage": UsageMetrics.sum(usage.values()),
             **token_usage,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -39,7 +38,7 @@ class Told:
         if observer is None:
             return
         name = None if node is None else run.plan.nodes[node].name
-        self.hand(observer, kind(run=run.index, node=name, at=time.time(), **said))
+        self.hand(observer, kind(run=run.index, node=name, at=run.now(), **said))
 
     @staticmethod
     def hand(observer: Observer, event: Event) -> None:
@@ -68,8 +67,7 @@ class Told:
         if error is not None:
             self.tell(run, RunFailed, error=error, tokens=tokens)
             return
-        state = run.frontier.state
-        for node in range(len(state)) if SKIPPED in state else ():
-            if state[node] == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
+        for node, state in enumerate(run.frontier.state):
+            if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
                 self.tell(run, NodeSkipped, node)
         self.tell(run, RunWaiting if run.unsettled and run.questions else RunFinished, tokens=tokens)

@@ -12,7 +12,7 @@ from crewgraph.approval import Approval
 from crewgraph.engine.approvals import answered, parked
 from crewgraph.engine.open_routes import declares, run_inside
 from crewgraph.engine.port import Job
-from crewgraph.engine.run import Mark, Run, output_of
+from crewgraph.engine.run import Run, output_of
 from crewgraph.engine.tasks import KeptTasks
 from crewgraph.engine.told import Told
 from crewgraph.graph import Switch, Work
@@ -44,9 +44,9 @@ class Performer:
 
     async def perform(self, run: Run, node: int) -> tuple[Run, list[int]]:
         """Run one node; returns the nodes that are ready because of it, with the run they belong to."""
-        mark = run.marks[node] = Mark(run.now())
-        self.begins(run, node, mark.started)
-        known = self.recall(run, node, mark.started)
+        started = run.begin(node).started
+        self.begins(run, node, started)
+        known = self.recall(run, node, started)
         if known is not None:
             return run, known
         kind = run.plan.nodes[node]
@@ -56,7 +56,7 @@ class Performer:
         if run.log is not None and isinstance(kind.node, Approval) and kind.node.decides is None:
             return run, self.answer(run, node, kind.node)
         gave = await call(kind.node, run.handoff(node), scope=self.limited(run, node, kind))
-        return run, self.finish(run, node, gave, mark.started)
+        return run, self.finish(run, node, gave, started)
 
     async def stroll(self, run: Run, node: int, may_go: Callable[[int], bool]) -> list[int]:
         """Run a step that nothing limits, and those behind it as long as each leads to one other.
@@ -73,12 +73,12 @@ class Performer:
         Returns:
             The nodes that are ready then.
         """
-        steps, observer, scope, ready = run.steps, self.job.observer, run.root.scope, [node]
+        steps, scope, ready = run.steps, run.root.scope, [node]
         while len(ready) == 1 and (step := steps[ready[0]]) is not None and may_go(node := ready[0]):
             started = run.now()
-            if observer is not None:
-                self.begins(run, node, started)
-            if run.log is not None and (known := self.recall(run, node, started)) is not None:
+            self.begins(run, node, started)
+            known = self.recall(run, node, started)
+            if known is not None:
                 ready = known
                 continue
             around = Deferred(self.surroundings, run, node, scope, started)
@@ -98,9 +98,9 @@ class Performer:
             finally:
                 leave(token)
                 around.close()
-            ready = self.finish(
-                run, node, gave if around.made is None else whole(output_of(gave), around.made), started
-            )
+            if around.made is not None:
+                gave = whole(output_of(gave), around.made)
+            ready = self.finish(run, node, gave, started)
             if run.log is not None:
                 break
         return ready
@@ -131,16 +131,16 @@ class Performer:
             run.begin(node, started).ended = ended
         if run.log is not None:
             run.log.gave(node, gave, started=started, ended=ended)
-        return self.settle(run, node, gave, ended)
+        return self.settle(run, node, gave)
 
-    def settle(self, run: Run, node: int, gave: CrewOutput | dict[str, Any], ended: float) -> list[int]:
+    def settle(self, run: Run, node: int, gave: CrewOutput | dict[str, Any]) -> list[int]:
         """A node gave its output."""
         ready = run.settle(node, gave=gave)
         observer = self.job.observer
         if observer is not None:
             tokens = 0 if isinstance(gave, dict) else gave.token_usage.total_tokens
             name = run.plan.nodes[node].name
-            self.told.hand(observer, node_finished(run.index, name, ended, output_of(gave), tokens))
+            self.told.hand(observer, node_finished(run.index, name, run.now(), output_of(gave), tokens))
         return ready
 
     async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
@@ -166,9 +166,8 @@ class Performer:
             self.told.tell(run, partial(replace, parked(mark)), node)
             return []
         assert run.log is not None
-        ended = mark.ended or run.now()
-        run.log.gave(node, answer, started=mark.started, ended=ended)
-        return self.settle(run, node, answer, ended)
+        run.log.gave(node, answer, started=mark.started, ended=mark.ended or run.now())
+        return self.settle(run, node, answer)
 
     def surroundings(self, run: Run, node: int, around: Scope, started: float) -> Scope:
         """What surrounds a node; its calls are charged to an account of its own, which is noted."""

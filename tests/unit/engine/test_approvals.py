@@ -203,6 +203,18 @@ async def test_events_and_stream(store, ran) -> None:
     assert [run.status for run in results] == ["waiting"]
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("store", ["file"], indirect=True)
+async def test_events_are_told_when_they_happen(store, ran) -> None:
+    """An approval that was decided before this kickoff ends in it, and its span says since when it was decided."""
+    pipeline = Pipeline([Approval("ok"), noted(ran, "a")])
+    await pipeline.kickoff_async({"i": 1}, store=store)
+    approve(store, "ok")
+    told = [event async for event in pipeline.events({"i": 1}, store=store)]
+    assert [event.at for event in told] == sorted(event.at for event in told)
+    assert any(isinstance(event, NodeFinished) and event.node == "ok" for event in told)
+
+
 def test_spans_tell_how_long_it_took(store) -> None:
     """From the question to the decision; one that waits has not ended, and what is read looks as it was."""
     pipeline = Pipeline([Approval("ok")])
