@@ -155,5 +155,6 @@ def test_the_row_below_the_mouse_stays_there(page, watch):
         watch.board.take(record)
     expect(page.locator("#inputs-hint")).to_contain_text("40 ·")
     assert page.evaluate(below).startswith("28")
-    expect(page.locator("#graph svg")).to_contain_text("33 ×")  # the picture comes later, and is higher now
+    # the picture comes later, twenty times as long as drawing one takes, and is higher now
+    expect(page.locator("#graph svg")).to_contain_text("33 ×", timeout=60_000)
     assert page.evaluate(below).startswith("28")
