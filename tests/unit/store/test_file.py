@@ -173,9 +173,9 @@ from crewgraph.errors import StoreError
 
 @step
 async def large(i: int) -> dict[str, str]:
-    return {"text": f"{i}" * 20_000}
+    return {"text": f"{i}" * 4_000}  # so that the first commit finds room, although several may be in it
 
-resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 try:
     Pipeline([large]).kickoff([{"i": 10 + i} for i in range(80)], store=sys.argv[1], max_concurrency=4)
 except KickoffError as error:
