@@ -16,7 +16,7 @@ from crewgraph.render.escape import clean, shortened
 from crewgraph.report import Record, encoded_line, stored_record, trace_line
 from crewgraph.store import Definitions, Source, StoredRun, opened_source, run_in, runs_in
 from crewgraph.store.decisions import questions_of
-from crewgraph.store.log import Line
+from crewgraph.store.pages import Line
 from crewgraph.store.runs import lines_of
 from crewgraph.trace import moment
 

@@ -13,7 +13,8 @@ from crewgraph.cluster.committer import Committer, Entries
 from crewgraph.compiler.plan import Plan
 from crewgraph.errors import StoreError
 from crewgraph.store.entries import Identity
-from crewgraph.store.log import WAITING, FileLog, Line, Pages
+from crewgraph.store.log import FileLog
+from crewgraph.store.pages import WAITING, Before, Line, Pages
 from crewgraph.store.questions import Answer
 
 __all__ = ["Book", "Known", "Overtaken"]
@@ -109,10 +110,11 @@ class Book:
     def begin(self, identity: Identity, place: int, state: bytearray) -> FileLog:
         """The log of the run."""
         known = self.known
-        pages = Pages(
-            self, known.run, identity, place, began=known.began, origin=known.origin, status=known.status,
-            lines=known.lines, decisions=known.decisions, looked=known.looked, ahead=self.clock() - time.time(),
+        before = Before(
+            known.status, lines=known.lines, decisions=known.decisions, looked=known.looked,
+            ahead=self.clock() - time.time(),
         )  # fmt: skip
+        pages = Pages(self, known.run, identity, place, began=known.began, origin=known.origin, before=before)
         return FileLog(pages, self.plan, self.own, state, basis=identity.content)
 
     def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None:

@@ -12,7 +12,7 @@ from crewgraph.engine.run import Run
 from crewgraph.errors import StoreError
 from crewgraph.frontier import DONE
 from crewgraph.store import Definition, Source, StoredRun
-from crewgraph.store.log import Line
+from crewgraph.store.pages import Line
 from crewgraph.store.replay import StoredLog
 from crewgraph.store.runs import COLUMNS
 

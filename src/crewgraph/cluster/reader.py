@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from crewgraph.cluster.book import Known
 from crewgraph.errors import StoreError
 from crewgraph.store.entries import Identity
-from crewgraph.store.log import WAITING, Line
+from crewgraph.store.pages import WAITING, Line
 from crewgraph.store.postgres import Away, connected, shown_address, translated
 from crewgraph.store.questions import ANSWERS, Answer, answers_of
 

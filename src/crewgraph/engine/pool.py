@@ -25,6 +25,7 @@ from crewgraph.engine.port import Job, Row
 from crewgraph.engine.run import Run
 from crewgraph.engine.told import Told
 from crewgraph.engine.work import Performer
+from crewgraph.engine.worker import BREATH, Worker
 from crewgraph.errors import NodeError, StoreError
 from crewgraph.errors.root import in_words
 from crewgraph.scope import NEVER, Ending, first
@@ -34,45 +35,6 @@ __all__ = ["Pool"]
 
 OPEN = 3
 """With a journal: runs for each further node that may be at work, as others wait for the disk; 1.5 took a third longer."""
-BREATH = 64
-"""After how many nodes a worker lets others run, where nodes themselves never wait."""
-
-
-@dataclass(eq=False, slots=True)
-class Worker:
-    """One of those who walk runs.
-
-    Attributes:
-        pool: where it belongs.
-        scope: around everything that it does; one for many nodes, because a scope takes as long as several nodes.
-        root: the run whose node is at work here, while one is.
-        node: that node, or the last one that was.
-        walked: how many nodes it ran since it let others run.
-        is_stopped: whether that node was cancelled, and the scope with it.
-        left: the run in which that was, until it is put away.
-        is_off: whether nothing is left to do.
-    """
-
-    pool: Pool
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    root: Run | None = None
-    node: int = -1
-    walked: int = 0
-    is_stopped: bool = False
-    left: Run | None = None
-    is_off: bool = False
-
-    def stop(self) -> None:
-        """Cancel the node that is at work here."""
-        self.is_stopped = True
-        self.scope.cancel()
-
-    def may_go(self, node: int) -> bool:
-        """Whether it may go on to a node of the same run in place; it is noted."""
-        if self.is_stopped or self.walked >= BREATH or self.pool.crash is not None:
-            return False
-        self.node, self.walked = node, self.walked + 1
-        return True
 
 
 @dataclass(eq=False, slots=True)
@@ -337,11 +299,14 @@ class Pool:
         while self.unwritten:
             gathered, self.unwritten = self.unwritten, []
             await self.job.journal.durable()
+            through = list[Run]()
             for each in gathered:
                 run, ready = self.advance(*each)
                 self.todo.extend((run, node) for node in ready)
                 if self.active[run.root] == 0:
-                    self.tasks.start_soon(self.guard, partial(self.end, run.root))  # whoever takes it may be slow
+                    through.append(run.root)
+            if through:
+                self.tasks.start_soon(self.guard, partial(self.end, *through))  # whoever takes them may be slow
             self.is_writing = bool(self.unwritten)
             for _ in range(max(len(self.todo), 1)):
                 self.rouse()
@@ -372,7 +337,7 @@ class Pool:
         end, reason = ending
         with timer:
             await anyio.sleep(max(0.0, end - monotonic()))
-        if timer.cancel_called or run.error is not None:  # it has ended, or is about to
+        if timer.cancel_called or run.error is not None or self.active[run] == 0:  # it has ended, or is about to
             return
         run.error = reason()
         waiting = [each for each in self.todo if each[0].root is run]
@@ -382,19 +347,21 @@ class Pool:
         if self.active[run] == 0:
             await self.end(run)
 
-    async def end(self, run: Run) -> None:
-        """A run is through: report it, deliver it, forget it."""
-        timer = self.timers.pop(run, None)
-        if timer is not None:
-            timer.cancel()
-        self.ending.add(run)
-        self.told.ended(run, None if run.error is None else str(run.error))
-        run.note_end()
-        await self.job.deliver(run)
-        self.active.pop(run, None)
-        self.ending.discard(run)
-        self.room.set()
-        if self.job.journal is not None:  # else a worker is here, and looks for the next input
-            self.rouse()
-        if run.error is not None and self.job.fail_fast:
-            self.tasks.cancel_scope.cancel()
+    async def end(self, *runs: Run) -> None:
+        """Runs are through: report them, then deliver them one after the other, and forget them."""
+        for run in runs:
+            timer = self.timers.pop(run, None)
+            if timer is not None:
+                timer.cancel()
+            self.ending.add(run)
+            self.told.ended(run, None if run.error is None else str(run.error))
+            run.note_end()
+        for run in runs:
+            await self.job.deliver(run)
+            self.active.pop(run, None)
+            self.ending.discard(run)
+            self.room.set()
+            if self.job.journal is not None:  # else a worker is here, and looks for the next input
+                self.rouse()
+            if run.error is not None and self.job.fail_fast:
+                self.tasks.cancel_scope.cancel()

@@ -19,7 +19,7 @@ from crewgraph.outputs import PipelineRunResult, ProcedureRunResult
 from crewgraph.store import Definition, Definitions, Source, StoredRun, definition_of, opened_source, runs_in
 from crewgraph.store.definitions import broken, plan_of_graph
 from crewgraph.store.entries import Spent
-from crewgraph.store.log import Line
+from crewgraph.store.pages import Line
 from crewgraph.store.replay import StoredLog, stored_log
 from crewgraph.syntax import Pipeline
 from crewgraph.usage import Account

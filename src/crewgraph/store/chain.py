@@ -8,7 +8,8 @@ from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest_of
 from crewgraph.store.closed import Closed
 from crewgraph.store.entries import Identity
-from crewgraph.store.log import UNKNOWN, FileLog, Line, Pages
+from crewgraph.store.log import UNKNOWN, FileLog
+from crewgraph.store.pages import Line, Pages
 from crewgraph.store.source import Source
 
 __all__ = ["Chain", "chain_of", "lines_in"]

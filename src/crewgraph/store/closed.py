@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crewgraph.store.log import Pages
+from crewgraph.store.pages import Pages
 from crewgraph.store.writer import Writer
 
 __all__ = ["Closed"]

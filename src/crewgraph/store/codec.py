@@ -37,6 +37,8 @@ __all__ = [
 
 _WORDS = TaskOutput.model_fields.keys() - {"raw", "pydantic", "json_dict", "output_format", "output_file"}
 """What of a task's output is plain."""
+ANSWER = {"raw", "keys", "typed", "has_keys"}
+"""What there is of an answer that is keys and their text."""
 
 
 # ---- outputs ---------------------------------------------------------------------------------------------------
@@ -57,6 +59,8 @@ def encoded(output: CrewOutput, face: Interface) -> str:
     record = _answer(output, face)
     if output.tasks_output:
         record["tasks"] = [_task(task, face) for task in output.tasks_output]
+    elif record.keys() == ANSWER and not record["typed"] and output.raw == as_text(output.json_dict):
+        return _plain_keys(record["keys"])
     return as_json({key: value for key, value in record.items() if value})
 
 
@@ -71,8 +75,14 @@ def encoded_keys(keys: dict[str, Any], face: Interface) -> str:
         NotPlain: it would not come back as it was.
     """
     record, typed = _keys(keys, face)
-    whole = {"raw": as_text(keys), "keys": record, "typed": typed, "has_keys": True}
-    return as_json({name: value for name, value in whole.items() if value})
+    if typed:
+        return as_json({"raw": as_text(keys), "keys": record, "typed": typed, "has_keys": True})
+    return _plain_keys(record)
+
+
+def _plain_keys(keys: dict[str, Any]) -> str:
+    """An output that is no more than its keys: its text is written of them when somebody looks."""
+    return as_json({"plain": keys})
 
 
 def decoded(text: str, face: Interface | None) -> CrewOutput:
@@ -86,6 +96,10 @@ def decoded(text: str, face: Interface | None) -> CrewOutput:
         ValueError: it does not fit the types that are declared now; the text says why.
     """
     record: dict[str, Any] = json.loads(text)
+    if "plain" in record:
+        if face is not None:
+            _check(record["plain"], face)
+        return CrewOutput.of_keys(record["plain"])
     return CrewOutput.model_construct(
         **_answer_read(record, face), tasks_output=[_task_read(task, face) for task in record.get("tasks", ())]
     )

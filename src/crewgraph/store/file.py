@@ -15,7 +15,7 @@ __all__ = ["APPLICATION", "VERSION", "absent", "log_of", "looked_at", "make", "r
 
 APPLICATION = 1668442732  # "crjl" in bytes
 """Marks a file of SQLite as a store of crewgraph."""
-VERSION = 2
+VERSION = 3
 """Of the tables and of the JSON in them."""
 MAGIC = b"SQLite format 3\0"
 HEADER = 100

@@ -19,7 +19,8 @@ from crewgraph.store.again import Found, StoredInput, found_run, refuse_nobody
 from crewgraph.store.chain import Chain, chain_of, lines_in
 from crewgraph.store.entries import Identity
 from crewgraph.store.identity import identity_of
-from crewgraph.store.log import ANY, Line
+from crewgraph.store.log import ANY
+from crewgraph.store.pages import Line
 from crewgraph.store.source import Source
 
 __all__ = ["NewRun", "fork_of"]

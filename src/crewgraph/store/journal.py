@@ -29,7 +29,8 @@ from crewgraph.store.file import absent, looked_at, make, translated, writable
 from crewgraph.store.forks import fork_of
 from crewgraph.store.identity import Identities
 from crewgraph.store.lock import Lock
-from crewgraph.store.log import FileLog, Line, Pages
+from crewgraph.store.log import FileLog
+from crewgraph.store.pages import Before, Line, Pages
 from crewgraph.store.questions import ANSWERS, answers_of
 from crewgraph.store.source import FileSource
 from crewgraph.store.versions import Version, changes, own_definitions, version_of
@@ -214,10 +215,8 @@ class FileJournal:
                        FROM nodes WHERE run = ? ORDER BY attempt"""
             lines, looked = [Line(*each) for each in self.reader.execute(query, (run,))], time.time()
             decisions = answers_of(self.reader.execute(f"{ANSWERS} WHERE run = ?", (run,)))
-        return Pages(
-            self, run, identity, place, began=began, origin=origin, status=status, ended=ended, is_moved=not is_same,
-            lines=lines, decisions=decisions, looked=looked,
-        )  # fmt: skip
+        before = Before(status, ended, is_moved=not is_same, lines=lines, decisions=decisions, looked=looked)
+        return Pages(self, run, identity, place, began=began, origin=origin, before=before)
 
     async def durable(self) -> None:
         """Wait until everything that logs kept so far is on disk.

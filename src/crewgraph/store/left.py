@@ -13,7 +13,8 @@ from crewgraph.store.again import found_run, stored_inputs
 from crewgraph.store.chain import chain_of, lines_in
 from crewgraph.store.entries import Identity
 from crewgraph.store.forks import fork_of
-from crewgraph.store.log import ANY, Line
+from crewgraph.store.log import ANY
+from crewgraph.store.pages import Line
 from crewgraph.store.source import Source
 
 __all__ = ["Left", "NodeLeft", "left_in"]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from crewgraph.compiler.plan import Plan
 from crewgraph.definition import digest_of
@@ -18,162 +16,21 @@ from crewgraph.graph_record import graph_record
 from crewgraph.node import Interface
 from crewgraph.outputs import CrewOutput, Waiting
 from crewgraph.store.codec import NotPlain, decoded, encoded, encoded_keys, read_spent, written_spent
-from crewgraph.store.entries import Asked, Identity, Kept, Spent
+from crewgraph.store.entries import Asked, Kept, Spent
 from crewgraph.store.own_names import own_names
+from crewgraph.store.pages import WAITING, Pages
 from crewgraph.store.plain import as_json
-from crewgraph.store.questions import Answer, asked_of, question_id, question_text
+from crewgraph.store.questions import asked_of, question_id, question_text
 from crewgraph.store.tasks import FileTasks
 from crewgraph.store.versions import own_definitions, version_of
 from crewgraph.usage import Account, UsageMetrics
 
-__all__ = ["ANY", "UNKNOWN", "WAITING", "FileLog", "Line", "Pages"]
+__all__ = ["ANY", "UNKNOWN", "FileLog"]
 
 ANY = "*"
 """Stands for a fingerprint of which nobody knows what it would be: what it was given to is read whatever led to it."""
-WAITING = "waiting"
-"""The status of a node that waits for a person, and of its run."""
 UNKNOWN = "?"
 """Stands for what a node gave that is not kept: it is taken to give the same again."""
-PASSING = frozenset({"cancelled", "opened"})
-"""Of rows that are there to be looked at, and make way for what comes next: they count as no attempt."""
-
-
-class Line(NamedTuple):
-    """A row of the table of nodes."""
-
-    node: str
-    attempt: int
-    status: str
-    fingerprint: str
-    output: str | None
-    route: str | None
-    spent: str | None
-    started: float
-    ended: float
-    item: int = 0
-    error: str | None = None
-
-
-class Writer(Protocol):
-    """Takes rows, and says when they are safe."""
-
-    def put(self, table: str, values: Sequence[object]) -> None: ...
-    async def durable(self) -> None: ...
-
-
-class Book(Protocol):
-    """The journal that a log is part of."""
-
-    @property
-    def pipeline(self) -> str: ...
-
-    read: int
-
-    @property
-    def writer(self) -> Writer: ...
-
-    def note_run(self, pages: Pages, *, status: str, error: str | None, ended: float | None) -> None: ...
-    def complain(self, node: str, reason: str, then: str) -> None: ...
-
-
-@dataclass(slots=True)
-class Pages:
-    """What the logs of one run share: that of the run itself, and those of runs inside of it.
-
-    Attributes:
-        book: the journal.
-        run: the number of the run in the file.
-        identity: of its input.
-        place: the number of its input in this kickoff.
-        began: when it was begun first, in seconds since the epoch.
-        origin: what it was forked from; ``None`` for what an input made.
-        status: how it had ended; ``None`` where it is new.
-        ended: when that was.
-        is_moved: whether it now has another place, or the pipeline another definition.
-        lines: what is known of it from before.
-        looked: when it was looked what people have decided, by the clock of the store.
-        ahead: how many seconds that clock is ahead of the one of this machine.
-    """
-
-    book: Book
-    run: int
-    identity: Identity
-    place: int
-    began: float
-    origin: str | None = None
-    status: str | None = None
-    ended: float | None = None
-    is_moved: bool = False
-    lines: Sequence[Line] = ()
-    looked: float = 0.0
-    ahead: float = 0.0
-    known: dict[tuple[str, str], Line] = field(default_factory=dict[tuple[str, str], Line])
-    """By node and fingerprint the last line that can be read."""
-    decisions: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
-    """By node what somebody decided."""
-    last: dict[str, Line] = field(default_factory=dict[str, Line])
-    """By node its last line."""
-    asked: set[str] = field(default_factory=set[str])
-    """The approvals that this kickoff has come to."""
-    attempts: Counter[str] = field(default_factory=Counter)
-    """How often each node was noted so far."""
-    task_attempts: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """How often each task inside of a node was noted so far."""
-    opened: dict[tuple[str, str], str | None] = field(default_factory=dict[tuple[str, str], "str | None"])
-    """By router and fingerprint the pipeline that it came up with."""
-    is_noted: bool = False
-
-    def __post_init__(self) -> None:
-        for line in self.lines:
-            if line.item:
-                self.task_attempts[line.node, line.item] = line.attempt
-            else:
-                self.last[line.node] = line
-                if line.status not in PASSING:
-                    self.attempts[line.node] = line.attempt
-            if line.status == "ok":
-                self.known[line.node, line.fingerprint] = line
-            if line.status == "opened":
-                self.opened[line.node, line.fingerprint] = line.output
-
-    def note(self) -> None:
-        """Note that the run is under way, before anything else of it is."""
-        if not self.is_noted:
-            self.is_noted = True
-            self.book.note_run(self, status="running", error=None, ended=None)
-
-    def line(
-        self,
-        node: str,
-        status: str,
-        fingerprint: str,
-        started: float,
-        ended: float,
-        *,
-        item: int = 0,
-        **said: str | None,
-    ) -> None:
-        """Note an attempt of a node, or of a task inside of it; ``said`` is its output, route, what it spent, and its error."""
-        self.note()
-        if item:
-            attempt = self.task_attempts[node, item] = self.task_attempts[node, item] + 1
-        else:
-            attempt = self.attempts[node] + 1
-            self.attempts[node] = attempt - (status in PASSING)
-        get = said.get
-        self.book.writer.put(
-            "nodes",
-            (self.run, node, item, attempt, status, fingerprint, get("output"), get("route"), get("spent"), get("error"),
-             started, ended),
-        )  # fmt: skip
-
-    def complain(self, node: str, reason: str, then: str) -> None:
-        """Say of a node why it is not kept or not read."""
-        self.book.complain(node, reason, then)
-
-    async def durable(self) -> None:
-        """Wait until everything that was noted so far is on disk."""
-        await self.book.writer.durable()
 
 
 class FileLog:
@@ -188,7 +45,7 @@ class FileLog:
         within: the names of the routers that this run is inside of.
     """
 
-    __slots__ = ("_basis", "_faces", "_keys", "_names", "_own", "_pages", "_plan", "_results", "_state")
+    __slots__ = ("_basis", "_keys", "_names", "_own", "_pages", "_plan", "_results", "_state")
 
     def __init__(
         self, pages: Pages, plan: Plan, own: Sequence[str], state: bytearray, *, basis: str, within: Sequence[str] = ()
@@ -216,14 +73,14 @@ class FileLog:
 
     def attempt(self, node: int) -> int:
         """Which attempt the next one is, counted from 1."""
-        return self._pages.attempts[self._names[node]] + 1
+        return self._pages.attempts.get(self._names[node], 0) + 1
 
     def recall(self, node: int) -> Kept | None:
         """What a node gave before; ``None`` where it has to run."""
-        if not self._pages.known:
+        if not self._pages.before.known:
             return None
         name, key = self._names[node], self._key(node)
-        line = self._pages.known.get((name, key)) or self._pages.known.get((name, ANY))
+        line = self._pages.before.known.get((name, key)) or self._pages.before.known.get((name, ANY))
         if line is None:
             return None
         try:
@@ -263,14 +120,14 @@ class FileLog:
         """What an approval has asked already about just this, with what was decided; ``None`` where it has to ask."""
         name, key = self._names[node], self._key(node)
         self._pages.asked.add(name)
-        line, answer = self._pages.last.get(name), self._pages.decisions.get(name)
+        line, answer = self._pages.before.last.get(name), self._pages.before.decisions.get(name)
         if line is None or line.status != WAITING or line.output is None:
             return None
         if answer is not None and answer.question != question_id(line.attempt, line.fingerprint):
             answer = None
         if line.fingerprint == key:
             self._pages.attempts[name] = line.attempt - 1  # it is still the same attempt, and its row is replaced
-            return asked_of(name, line.output, line.attempt, answer, looked=self._pages.looked)
+            return asked_of(name, line.output, line.attempt, answer, looked=self._pages.before.looked)
         if answer is not None:
             reason = "what leads to its question has changed since that was decided"
             self._pages.book.complain(name, reason, "asks again")
@@ -278,7 +135,7 @@ class FileLog:
 
     def now(self) -> float:
         """What time it is by the clock of the store, in seconds since the epoch."""
-        return time.time() + self._pages.ahead
+        return time.time() + self._pages.before.ahead
 
     def ask(self, node: int, question: Waiting) -> None:
         """Keep what a person is asked; it is on disk when the journal is durable."""
@@ -304,14 +161,14 @@ class FileLog:
         pages = self._pages
         if status in ("ok", WAITING):
             self._drop_questions()
-        if pages.is_noted or pages.status != status:
+        if pages.is_noted or pages.before.status != status:
             pages.book.note_run(pages, status=status, error=error, ended=time.time())
-        elif pages.is_moved:
-            pages.book.note_run(pages, status=status, error=error, ended=pages.ended)
+        elif pages.before.is_moved:
+            pages.book.note_run(pages, status=status, error=error, ended=pages.before.ended)
 
     def _drop_questions(self) -> None:
         """Take back the questions that the run does not come to any more, so that nobody answers them."""
-        for name, line in self._pages.last.items():
+        for name, line in self._pages.before.last.items():
             if line.status == WAITING and name not in self._pages.asked:
                 values = (
                     self._pages.run, name, 0, line.attempt, "not kept", line.fingerprint, None, None, None,
@@ -319,13 +176,8 @@ class FileLog:
                 )  # fmt: skip
                 self._pages.book.writer.put("nodes", values)
 
-    def _line(
-        self, node: int, status: str, started: float, ended: float, *, output: str | None = None, route: str | None = None,
-        spent: str | None = None, error: str | None = None,
-    ) -> None:  # fmt: skip
-        self._pages.line(
-            self._names[node], status, self._key(node), started, ended, output=output, route=route, spent=spent, error=error
-        )  # fmt: skip
+    def _line(self, node: int, status: str, started: float, ended: float, **said: Any) -> None:
+        self._pages.line(self._names[node], status, self._key(node), started, ended, **said)
 
     @property
     def origin(self) -> str | None:
@@ -345,7 +197,7 @@ class FileLog:
         """
         name, own = self._names[router], own_definitions(plan)
         text = as_json({"graph": graph_record(plan.graph), "own": version_of(plan, own).own})
-        if self._pages.opened.get((name, self._key(router))) != text:
+        if self._pages.before.opened.get((name, self._key(router))) != text:
             self._line(router, "opened", started, ended, output=text, route=route)
         return FileLog(self._pages, plan, own, state, basis=digest_of(self._key(router), route), within=(name,))
 

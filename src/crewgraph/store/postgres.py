@@ -30,7 +30,7 @@ __all__ = [
 SCHEMES = ("postgresql://", "postgres://")
 LOCK = 1668442732
 """Held while the tables are made, so that two who do so at once do not meet."""
-VERSION = "2"
+VERSION = "3"
 """Of the tables and of the JSON in them, as in a file."""
 KEEPALIVE = {
     "connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,

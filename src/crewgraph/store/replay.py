@@ -11,7 +11,8 @@ from crewgraph.store.closed import Closed
 from crewgraph.store.codec import decoded, read_spent
 from crewgraph.store.definitions import Definition, broken, stored_definition
 from crewgraph.store.entries import Identity, Kept, Spent
-from crewgraph.store.log import ANY, UNKNOWN, FileLog, Line, Pages
+from crewgraph.store.log import ANY, UNKNOWN, FileLog
+from crewgraph.store.pages import Line, Pages
 from crewgraph.store.questions import question_of
 from crewgraph.store.runs import StoredRun, lines_of
 from crewgraph.store.source import Source

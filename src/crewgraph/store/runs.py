@@ -12,7 +12,7 @@ from typing import Any
 from crewgraph.errors import StoreError
 from crewgraph.errors.root import MAX_NAMED, counted
 from crewgraph.store.definitions import broken
-from crewgraph.store.log import Line
+from crewgraph.store.pages import Line
 from crewgraph.store.source import Source, one_row, opened_source
 
 __all__ = ["UNENDED", "StoredRun", "lines_of", "newest_definition", "pipeline_in", "run_in", "runs_in", "stored_runs"]

@@ -27,11 +27,18 @@ class Line(Protocol):
     def spent(self) -> str | None: ...
 
 
+class Before(Protocol):
+    """What is known of a run from before."""
+
+    @property
+    def known(self) -> Mapping[tuple[str, str], Line]: ...
+
+
 class Pages(Protocol):
     """What the log of a run has for its nodes, and for the tasks inside of them."""
 
     @property
-    def known(self) -> Mapping[tuple[str, str], Line]: ...
+    def before(self) -> Before: ...
     def complain(self, node: str, reason: str, then: str) -> None: ...
     def line(
         self,
@@ -75,7 +82,7 @@ class FileTasks:
         if any(each not in self._results for each in before):
             return None
         key = self._keys[task] = digest_of(self._key, str(task), *(self._results[each] for each in before), said)
-        line = self._pages.known.get((self._node, key))
+        line = self._pages.before.known.get((self._node, key))
         if line is None or line.output is None:
             return None
         try:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
 from crewgraph import Agent, Crew, Pipeline, Policy, Step, Task, step
+from crewgraph.store.journal import FileJournal
 from crewgraph.testing import ScriptedLLM
+from crewgraph.trace import Event, RunFailed, RunFinished
 
 pytestmark = pytest.mark.anyio
 
@@ -56,6 +60,26 @@ async def test_a_worker_whose_run_was_out_of_time_goes_on_with_other_runs() -> N
     pipeline = Pipeline([pause, wait_if_odd, after], policy=Policy(run_timeout=0.2))
     result = await pipeline.kickoff_async([{"n": n} for n in range(6)], max_concurrency=1, on_error="collect")
     assert [run.status for run in result] == ["ok", "failed"] * 3
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_time_that_is_up_when_the_last_node_is_on_disk(turns: int, tmp_path: Path, monkeypatch: Any) -> None:
+    """The run is delivered once, whoever notices first."""
+    written, seen = FileJournal.durable, list[Event]()
+
+    async def late(journal: FileJournal) -> None:
+        await written(journal)
+        time.sleep(0.3)  # noqa: ASYNC251 - nobody else has a turn until the time is up
+        for _ in range(turns):
+            await anyio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(FileJournal, "durable", late)
+    pipeline = Pipeline([pause], name="late", policy=Policy(run_timeout=0.2))
+    result = await pipeline.kickoff_async(
+        [{"n": 0}], store=tmp_path / "runs.sqlite", on_error="collect", observer=seen.append
+    )
+    assert len(result) == 1
+    assert sum(isinstance(event, RunFinished | RunFailed) for event in seen) == 1
 
 
 @pytest.mark.parametrize("steps", [1, 200], ids=["runs", "chains"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import json
 import math
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from crewgraph.outputs import CrewOutput, OutputFormat, TaskOutput
 from crewgraph.step import step
 from crewgraph.store.codec import NotPlain, decoded, encoded, encoded_keys, read_spent, written_spent
 from crewgraph.store.plain import is_same
+from crewgraph.template import as_text
 from crewgraph.usage import Call, UsageMetrics
 
 
@@ -155,6 +157,29 @@ def test_what_would_come_back_as_something_else(output: CrewOutput, face: Interf
 def test_keys_alone_are_written_as_an_output_of_them(keys: dict[str, Any]) -> None:
     """What a step gave is written the same whether or not an output was made of it."""
     assert encoded_keys(keys, Interface()) == encoded(CrewOutput.of_keys(keys), Interface())
+
+
+@pytest.mark.parametrize(
+    ("keys", "raw", "is_short"),
+    [
+        ({"a": [1, {"b": "ü"}]}, None, True),
+        ({"a": 10**30}, None, True),
+        ({"a": 1}, "other words", False),
+        ({"a": 1}, "", False),
+        ({}, "", False),
+    ],
+    ids=["nested", "long number", "text of its own", "no text", "nothing"],
+)
+def test_a_text_that_is_no_more_than_its_keys_is_not_kept(
+    keys: dict[str, Any], raw: str | None, is_short: bool
+) -> None:
+    """It is written of them again, also where nobody knows their types; any other text comes back as it was."""
+    output = CrewOutput(json_dict=keys, raw=as_text(keys) if raw is None else raw)
+    text = encoded(output, NOTHING)
+    assert ("raw" not in json.loads(text) and "plain" in json.loads(text)) == is_short
+    for face in (NOTHING, None):
+        read = decoded(text, face)
+        assert (read.raw, read.json_dict) == (output.raw, output.json_dict)
 
 
 def test_keys_alone_that_would_not_come_back() -> None:
