@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
 from crewgraph.policy import DEFAULTS
+from tests.clocks import virtual_everywhere
 
 MODEL_VARIABLES = (
     "CREWGRAPH_MODEL",
@@ -21,9 +23,10 @@ MODEL_VARIABLES = (
 
 
 @pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
+def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | tuple[str, dict[str, Any]]:
     """Every async test runs on both event loops."""
-    return str(request.param)
+    virtual = request.node.get_closest_marker("virtual_time")
+    return virtual_everywhere(request.param, monkeypatch, **virtual.kwargs) if virtual else str(request.param)
 
 
 @pytest.fixture(autouse=True)

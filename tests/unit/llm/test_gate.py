@@ -9,7 +9,6 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import Any
 
 import anyio
 import pytest
@@ -19,18 +18,12 @@ from hypothesis import strategies as st
 
 from crewgraph.llm.gate import KEPT, SILENCE, WINDOW, Gate, Log, Pass, gate_of
 from crewgraph.policy import Limit
-from tests.clocks import between, jumping
+from tests.clocks import between, virtual
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 MINUTE = 60.0
 BACKENDS = ["asyncio", "trio"]
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """Both event loops, with a clock that jumps."""
-    return jumping(str(request.param))
 
 
 def most(amounts: list[tuple[float, int]], *, within: float = MINUTE) -> int:
@@ -358,7 +351,7 @@ def test_any_callers(backend: str, limit: Limit, callers: list[tuple[int, int, i
                 tasks.start_soon(task)
                 await others_run()
 
-    name, options = jumping(backend)
+    name, options = virtual(backend)
     anyio.run(main, backend=name, backend_options=options)
     assert {number for number, each in enumerate(callers) if not each[3]} <= set(let_in)
     assert let_in == [number for number in arrived if number in set(let_in)]
