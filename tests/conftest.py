@@ -9,9 +9,14 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from crewgraph.policy import DEFAULTS
 from tests.clocks import virtual_everywhere
+
+# How long an example takes, or takes to make, says more of the machine than of the code.
+settings.register_profile("crewgraph", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("crewgraph")
 
 MODEL_VARIABLES = (
     "CREWGRAPH_MODEL",

@@ -241,7 +241,7 @@ async def test_a_node_that_fails_after_the_end() -> None:
 
 async def test_in_time() -> None:
     """Runs that are done in time leave no clock behind: the kickoff ends when they do."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         result = await Pipeline([quick, [quick, quick]]).kickoff_async(
             [{}] * 20, policy=Policy(run_timeout=300, node_timeout=300, task_timeout=300), max_concurrency=3
         )
@@ -282,7 +282,7 @@ async def test_a_thread_that_outlives_its_node(why: type[Exception]) -> None:
     def slow() -> None:
         crew("inner", model).kickoff()
         home.call(called_once.set)
-        let_go.wait(10)
+        let_go.wait(60)
         try:
             crew("inner", model).kickoff()
         except CrewgraphError as error:
@@ -303,7 +303,7 @@ async def test_a_thread_that_outlives_its_node(why: type[Exception]) -> None:
     assert (run.usage.total_tokens, model.asked) == (10, 1)
     heard = len(events)
     let_go.set()
-    await anyio.to_thread.run_sync(over.wait, 10)
+    await anyio.to_thread.run_sync(over.wait, 60)
     assert [type(error) for error in refused] == [why]
     assert (model.asked, len(events), run.usage.total_tokens, run.spans[0].usage.total_tokens) == (1, heard, 10, 10)
 
@@ -329,7 +329,7 @@ async def test_deadlines_reach_into_threads() -> None:
 
     slow.policy = Policy(node_timeout=SOON)
     await Pipeline([slow]).kickoff_async({}, on_error="collect")
-    await anyio.to_thread.run_sync(over.wait, 10)
+    await anyio.to_thread.run_sync(over.wait, 60)
     assert [str(error) for error in ended] == ["node 'slow' took longer than 0.03 s"]
 
 

@@ -381,6 +381,6 @@ async def test_cancelled(server: Server) -> None:
     with anyio.move_on_after(60) as patience:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(pipeline(server.llm()).kickoff_async, {"n": 1})
-            await anyio.to_thread.run_sync(server.arrived.wait, 5)
+            await anyio.to_thread.run_sync(server.arrived.wait, 60)
             tasks.cancel_scope.cancel()
     assert not patience.cancelled_caught

@@ -60,9 +60,9 @@ async def test_cancelled(elsewhere: AsyncioThread) -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(elsewhere.run, hang)
-        await anyio.to_thread.run_sync(started.wait, 5)
+        await anyio.to_thread.run_sync(started.wait, 60)
         tasks.cancel_scope.cancel()
-    assert await anyio.to_thread.run_sync(ended.wait, 5)
+    assert await anyio.to_thread.run_sync(ended.wait, 60)
 
 
 async def test_context_variables(elsewhere: AsyncioThread) -> None:

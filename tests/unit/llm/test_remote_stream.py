@@ -186,7 +186,7 @@ async def test_cancelled(server: Server) -> None:
     with anyio.CancelScope() as scope:
         await server.llm().complete(asking(lambda _: scope.cancel()))
     assert scope.cancelled_caught
-    assert await anyio.to_thread.run_sync(gone.wait, 5)
+    assert await anyio.to_thread.run_sync(gone.wait, 60)
     server.plays(said("again"))
     assert (await server.llm().complete(asking(None))).text == "again"
 

@@ -363,7 +363,7 @@ async def test_a_model_that_asks_the_same(cache: Make) -> None:
         async def reply(self, request: Request) -> Reply:
             return await Asker(scope=Scope(), policy=Policy()).ask(ScriptedLLM("inner", model=self.model), request)
 
-    with cache(), anyio.fail_after(5):
+    with cache(), anyio.fail_after(60):
         assert (await ask(Wrapper(model="m"))).text == "inner"
 
 
