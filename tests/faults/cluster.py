@@ -213,14 +213,15 @@ def meanwhile(disturb: Callable[[], object]) -> Iterator[None]:
         except BaseException as error:  # noqa: BLE001 - raised where the test sees it
             caught.append(error)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        thread.join()
+        thread.join(PATIENCE)
         for error in caught:
             raise error
+        assert not thread.is_alive(), "it is still being disturbed"
 
 
 def disturbed(crew: Crew, count: int, disturb: Callable[[], object], run: Pipeline = pipeline) -> list[Any]:
