@@ -557,8 +557,10 @@ class Counted:
 class TestOneLimiter:
     """2,000 runs at once, several kickoffs, one limit."""
 
-    async def test_2000_runs(self) -> None:
+    async def test_2000_runs(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """2,000 concurrent runs of two pipelines never exceed the limit, use it to the full, and all get their answer."""
+        monkeypatch.setattr("crewgraph.llm.gate.LOOK", 3_600)  # nobody stands still, and 80,000 looks take seconds
+        monkeypatch.setattr("crewgraph.llm.gate.SILENCE", 7_200)
         provider = Counted()
         limit = Policy(limit=Limit(requests_per_minute=300, concurrency=20))
         results = list[Any]()
