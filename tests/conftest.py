@@ -6,10 +6,17 @@ import os
 import signal
 import sys
 from collections.abc import Generator
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from crewgraph.policy import DEFAULTS
+from tests.clocks import virtual_everywhere
+
+# How long an example takes, or takes to make, says more of the machine than of the code.
+settings.register_profile("crewgraph", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("crewgraph")
 
 MODEL_VARIABLES = (
     "CREWGRAPH_MODEL",
@@ -21,9 +28,10 @@ MODEL_VARIABLES = (
 
 
 @pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
+def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | tuple[str, dict[str, Any]]:
     """Every async test runs on both event loops."""
-    return str(request.param)
+    virtual = request.node.get_closest_marker("virtual_time")
+    return virtual_everywhere(request.param, monkeypatch, **virtual.kwargs) if virtual else str(request.param)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-START_SECONDS = 30
+START_SECONDS = 60
 ATTEMPTS = 3
 """How often another port is tried: between choosing one and listening there somebody else may take it."""
 
@@ -34,13 +34,13 @@ class Llmock:
 
     def get(self, path: str) -> Any:
         """What its admin interface says."""
-        with LOCAL.open(f"{self.url}{path}", timeout=5) as response:
+        with LOCAL.open(f"{self.url}{path}", timeout=60) as response:
             return json.load(response)
 
     def report(self) -> tuple[int, dict[str, Any]]:
         """The exit code and the verdict of ``llmock report``: what it thinks of its clients."""
         command = [sys.executable, "-m", "llmock.cli", "report", "--json", "--url", self.url]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=_environment())
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=_environment())
         return done.returncode, json.loads(done.stdout)
 
 
@@ -80,10 +80,10 @@ def _answers(server: Llmock, process: subprocess.Popen[bytes]) -> bool:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(5)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(5)
+        process.wait(60)
 
 
 def _free_port() -> int:

@@ -169,19 +169,20 @@ async def test_an_answer_cut_short_by_the_budget() -> None:
 # ---- seconds ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.virtual_time
 @pytest.mark.parametrize("scope", ["the kickoff", "input 0", "node 'a'"])
 async def test_seconds_stop_a_call_that_hangs(scope: str) -> None:
     """The call is cancelled, its cost is unknown, and the error says whose time is over."""
     llm, budget = Model(hangs=True), Budget(seconds=0.05)
     node = crew("a", llm, budget=budget if scope.startswith("node") else None)
     options: dict[str, Any] = {"the kickoff": {"budget": budget}, "input 0": {"input_budget": budget}}.get(scope, {})
-    with anyio.fail_after(10):
-        result = await collected(Pipeline([node]), rows(1), **options)
+    result = await collected(Pipeline([node]), rows(1), **options)
     assert statuses(result) == ["over_budget"]
     assert f"the budget of {scope} (0.05 s) is used up: 0.05 s have passed" in str(result[0].error)
     assert (result.usage.failed_requests, result.cost, llm.under_way) == (1, None, 0)
 
 
+@pytest.mark.virtual_time
 async def test_time_is_over_between_two_inputs() -> None:
     """Inputs that were not begun are no failures; the kickoff is over budget all the same."""
 
@@ -212,7 +213,7 @@ async def endless_and_slow() -> AsyncIterator[dict[str, Any]]:
 async def test_an_endless_stream_ends_with_its_budget(source: Any) -> None:
     """With "collect" it just ends, after the runs that were stopped."""
     pipeline, done = Pipeline([crew("a", Model())]), list[str]()
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async for run in pipeline.stream(source(), budget=Budget(calls=5), on_error="collect", max_concurrency=3):
             done.append(run.status.value)
     assert done.count("ok") == 5

@@ -159,19 +159,22 @@ async def test_there_are_no_barriers() -> None:
         return note
 
     pipeline = Pipeline([[noting("a1") >> noting("a2"), noting("b1") >> noting("b2")], noting("join")])
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         await pipeline.kickoff_async({})
     assert order == ["a1", "a2", "b1", "b2", "join"]
 
 
+@pytest.mark.virtual_time
 @pytest.mark.anyio
 async def test_a_thousand_waiting_runs_share_their_time() -> None:
     """Runs that only wait do so at once: a thousand times 50 ms end long before one after the other would."""
-    with anyio.fail_after(20):
-        result = await Pipeline([nap]).kickoff_async([{"seconds": 0.05}] * 1000, max_concurrency=1000)
+    began = anyio.current_time()
+    result = await Pipeline([nap]).kickoff_async([{"seconds": 0.05}] * 1000, max_concurrency=1000)
     assert len(result) == 1000
+    assert anyio.current_time() - began < 1
 
 
+@pytest.mark.virtual_time
 @pytest.mark.anyio
 async def test_cancelling_a_kickoff_is_prompt_and_leaves_nothing_behind() -> None:
     """A cancelled kickoff ends at once, and its nodes with it."""
@@ -212,7 +215,7 @@ def test_ctrl_c_keeps_what_finished(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=20)
+        rest, _ = process.communicate(timeout=100)
     assert "kept [0, 1, 2] 5" in rest
     assert issubclass(KickoffInterrupted, KeyboardInterrupt)
 

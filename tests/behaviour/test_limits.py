@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -30,9 +29,9 @@ from crewgraph.syntax import Pipeline
 from crewgraph.threads import Home
 from crewgraph.trace import Event, ModelCallStarted, NodeFailed, RunFailed
 from crewgraph.usage import UsageMetrics
-from tests.clocks import jumping, jumping_gates
+from tests.clocks import jump
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 SOON = 0.03
 
@@ -233,7 +232,7 @@ async def test_a_node_that_fails_after_the_end() -> None:
 
     @step(inline=True)
     def blocks() -> None:
-        time.sleep(2 * SOON)
+        jump(2 * SOON)
         raise ConnectionError("closed")
 
     (run,) = await Pipeline([quick, blocks]).kickoff_async({}, on_error="collect", policy=Policy(run_timeout=SOON))
@@ -242,7 +241,7 @@ async def test_a_node_that_fails_after_the_end() -> None:
 
 async def test_in_time() -> None:
     """Runs that are done in time leave no clock behind: the kickoff ends when they do."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         result = await Pipeline([quick, [quick, quick]]).kickoff_async(
             [{}] * 20, policy=Policy(run_timeout=300, node_timeout=300, task_timeout=300), max_concurrency=3
         )
@@ -272,6 +271,7 @@ async def test_seconds_of_a_budget() -> None:
 # ---- threads ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.virtual_time(by_hand=True)
 @pytest.mark.parametrize("why", [DeadlineExceeded, WorkStopped], ids=["deadline", "a sibling failed"])
 async def test_a_thread_that_outlives_its_node(why: type[Exception]) -> None:
     """A synchronous step cannot be stopped: its run goes on without it, it gets no further call, nobody hears of it."""
@@ -282,7 +282,7 @@ async def test_a_thread_that_outlives_its_node(why: type[Exception]) -> None:
     def slow() -> None:
         crew("inner", model).kickoff()
         home.call(called_once.set)
-        let_go.wait(10)
+        let_go.wait(60)
         try:
             crew("inner", model).kickoff()
         except CrewgraphError as error:
@@ -295,35 +295,42 @@ async def test_a_thread_that_outlives_its_node(why: type[Exception]) -> None:
         await called_once.wait()
         if why is WorkStopped:
             raise ZeroDivisionError
+        jump(SOON)
 
-    slow.policy = Policy(node_timeout=0.5 if why is DeadlineExceeded else 30)
+    slow.policy = Policy(node_timeout=SOON)
     (run,) = await Pipeline([[slow, fails]]).kickoff_async({}, on_error="collect", observer=events.append)
     assert type(run.error.cause) is (ZeroDivisionError if why is WorkStopped else why)
     assert (run.usage.total_tokens, model.asked) == (10, 1)
     heard = len(events)
     let_go.set()
-    await anyio.to_thread.run_sync(over.wait, 10)
+    await anyio.to_thread.run_sync(over.wait, 60)
     assert [type(error) for error in refused] == [why]
     assert (model.asked, len(events), run.usage.total_tokens, run.spans[0].usage.total_tokens) == (1, heard, 10, 10)
 
 
+@pytest.mark.virtual_time(by_hand=True)
 async def test_deadlines_reach_into_threads() -> None:
     """A crew that a thread runs in a loop of its own ends with the deadline of the node that it belongs to."""
-    ended, over = list[BaseException](), threading.Event()
+    ended, over, home = list[BaseException](), threading.Event(), Home()
+
+    class Hanging(Model):
+        async def complete(self, request: Request) -> Reply:
+            home.call(jump, SOON)
+            return await super().complete(request)
 
     @step
     def slow() -> None:
         try:
-            crew("inner", Model(), "hang").kickoff()
+            crew("inner", Hanging(), "hang").kickoff()
         except DeadlineExceeded as error:
             ended.append(error)
         finally:
             over.set()
 
-    slow.policy = Policy(node_timeout=0.1)
+    slow.policy = Policy(node_timeout=SOON)
     await Pipeline([slow]).kickoff_async({}, on_error="collect")
-    await anyio.to_thread.run_sync(over.wait, 10)
-    assert [str(error) for error in ended] == ["node 'slow' took longer than 0.1 s"]
+    await anyio.to_thread.run_sync(over.wait, 60)
+    assert [str(error) for error in ended] == ["node 'slow' took longer than 0.03 s"]
 
 
 async def test_events_from_threads() -> None:
@@ -550,13 +557,10 @@ class Counted:
 class TestOneLimiter:
     """2,000 runs at once, several kickoffs, one limit."""
 
-    @pytest.fixture(params=["asyncio", "trio"])
-    def anyio_backend(self, request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-        return jumping(str(request.param))
-
     async def test_2000_runs(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """2,000 concurrent runs of two pipelines never exceed the limit, use it to the full, and all get their answer."""
-        jumping_gates(monkeypatch)
+        monkeypatch.setattr("crewgraph.llm.gate.LOOK", 3_600)  # nobody stands still, and 80,000 looks take seconds
+        monkeypatch.setattr("crewgraph.llm.gate.SILENCE", 7_200)
         provider = Counted()
         limit = Policy(limit=Limit(requests_per_minute=300, concurrency=20))
         results = list[Any]()
@@ -573,18 +577,16 @@ class TestOneLimiter:
         assert provider.peak == 20
         assert provider.most_in_a_minute() == 300
 
-    async def test_tokens(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_tokens(self) -> None:
         """A limit of tokens holds by what calls really took: 60 each, so 50 in a minute."""
-        jumping_gates(monkeypatch)
         provider = Counted()
         pipeline = Pipeline([crew("a", provider)], policy=Policy(limit=Limit(tokens_per_minute=3_000)))
         result = await pipeline.kickoff_async([{}] * 200, max_concurrency=200)
         assert all(run.ok for run in result)
         assert 25 <= provider.most_in_a_minute() <= 50
 
-    async def test_a_provider_that_refuses(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_provider_that_refuses(self) -> None:
         """Where the provider itself refuses now and then, retries keep within the limit too, and all get their answer."""
-        jumping_gates(monkeypatch)
         dice = random.Random(2)
         provider = Counted(refuses=lambda: dice.random() < 0.05)
         policy = Policy(limit=Limit(requests_per_minute=100, concurrency=10), retries=8)

@@ -52,6 +52,7 @@ class TestErrors:
         assert caught.value.usage.successful_requests >= 1
         assert caught.value.usage.cost > 0
 
+    @pytest.mark.virtual_time
     @pytest.mark.parametrize("which", ["task_timeout", "node_timeout"])
     async def test_deadline(self, which: str) -> None:
         """Also that of a deadline, with the cost of the call that it stopped unknown."""
@@ -61,6 +62,7 @@ class TestErrors:
         assert (caught.value.usage.failed_requests, caught.value.usage.cost) == (1, None)
 
 
+@pytest.mark.virtual_time
 async def test_seconds_of_a_budget() -> None:
     """A budget whose time is up tells the calls that it stopped, although they end after it."""
     pipeline = Pipeline([crew(Task(description="a"), llm=SlowLLM(30, price=PRICE))])
@@ -68,6 +70,7 @@ async def test_seconds_of_a_budget() -> None:
     assert re.search(r"0\.05 s have passed; spent: 0 tokens, cost unknown, 1 call$", str(run.error))
 
 
+@pytest.mark.virtual_time
 async def test_cancelled_in_plain_words() -> None:
     """What was stopped is told as cancelled, without what the event loop says about its own objects."""
     events = list[Event]()
@@ -81,6 +84,7 @@ async def test_cancelled_in_plain_words() -> None:
     assert failed == "DeadlineExceeded: input 0 took longer than 0.05 s"
 
 
+@pytest.mark.virtual_time
 async def test_inputs_that_end_in_an_error() -> None:
     """A source of inputs that raises on its way loses nothing of what had been paid for."""
 
@@ -97,6 +101,7 @@ async def test_inputs_that_end_in_an_error() -> None:
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
+@pytest.mark.virtual_time
 async def test_inputs_that_end_in_an_error_beside_a_failed_run() -> None:
     """The failures that there were are told behind it."""
 

@@ -268,7 +268,7 @@ async def test_a_stream_keeps_only_the_first_failures() -> None:
 async def test_events_of_many_inputs_end() -> None:
     """However many events wait for their reader, all of them come."""
     started = 0
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async for event in Pipeline([same]).events(numbers(2_000)):
             started += isinstance(event, NodeStarted)
     assert started == 2_000

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = [
@@ -18,6 +18,7 @@ QUIET = [
     "--disable-component-update",
     "--no-first-run",
 ]
+expect.set_options(timeout=60_000)  # by itself it gives a busy machine 5 s
 
 
 @pytest.fixture(scope="module")

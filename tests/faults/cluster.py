@@ -59,14 +59,17 @@ for line in sys.stdin:
             time.sleep(60)
 """
 """Starts workers that have everything imported already."""
+PATIENCE = 150.0
 DEAD_AFTER = 1.5
 """Seconds of silence after which a worker is taken for dead; it says four times a second that it lives."""
 
 
 def until(is_there: Callable[[], Any], process: subprocess.Popen[Any] | None = None) -> Any:
-    """Wait for something; the time limit of the test ends what does not come."""
+    """Wait for something; before the time limit of the test, which would not end a thread that waits."""
+    end = time.monotonic() + PATIENCE
     while not (found := is_there()):
         assert process is None or process.poll() is None
+        assert time.monotonic() < end, "it does not come"
         time.sleep(0.02)
     return found
 
@@ -210,14 +213,15 @@ def meanwhile(disturb: Callable[[], object]) -> Iterator[None]:
         except BaseException as error:  # noqa: BLE001 - raised where the test sees it
             caught.append(error)
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        thread.join()
+        thread.join(PATIENCE)
         for error in caught:
             raise error
+        assert not thread.is_alive(), "it is still being disturbed"
 
 
 def disturbed(crew: Crew, count: int, disturb: Callable[[], object], run: Pipeline = pipeline) -> list[Any]:

@@ -118,13 +118,13 @@ def test_a_worker_that_is_cut_off_is_replaced_and_fenced(crew: Crew, network: Ne
     """A worker behind a cable that is pulled and put back changes nothing of what another did meanwhile."""
     port = urlsplit(crew.store).port
     address = crew.store.replace(f"127.0.0.1:{port}", f"{network.host}:{port}")
-    crew.hire(0.3, store=address, network=network.path, idle=1.0)
+    crew.hire(1.0, store=address, network=network.path, idle=1.0)
     fenced(crew, network.cut, network.mend)
 
 
 def test_a_frozen_worker_is_replaced_and_fenced(crew: Crew) -> None:
     """A worker that froze in the middle of its runs and thaws later changes nothing of what others did meanwhile."""
-    frozen = crew.hire(0.3, idle=1.0)
+    frozen = crew.hire(1.0, idle=1.0)
     fenced(crew, lambda: os.kill(frozen, signal.SIGSTOP), lambda: os.kill(frozen, signal.SIGCONT))
 
 

@@ -6,6 +6,7 @@ no fault ends in a success with a wrong answer.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import anyio
@@ -28,7 +29,9 @@ from crewgraph.errors import (
     OutputInvalid,
 )
 from crewgraph.policy import Policy
+from crewgraph.threads import Home
 from crewgraph.trace import ModelCallFailed, ModelText
+from tests.clocks import jump
 from tests.faults.server import (
     USAGE,
     Act,
@@ -239,6 +242,18 @@ async def test_every_model_fails(server: Server) -> None:
 
 # ---- time ------------------------------------------------------------------------------------------------------
 
+
+def late(act: Act) -> Act:
+    """The same, soon after which the time of whoever asks is up, and not before it has asked."""
+    home = Home()
+
+    def plays(to: Connection) -> None:
+        threading.Timer(0.1, home.call, (jump, 60)).start()
+        act(to)
+
+    return plays
+
+
 SLOW = [
     pytest.param(hang, False, id="before headers"),
     pytest.param(hang_in_body, False, id="in the body"),
@@ -248,22 +263,24 @@ SLOW = [
 ]
 
 
+@pytest.mark.virtual_time(by_hand=True)
 @pytest.mark.parametrize(("act", "streams"), SLOW)
 async def test_hangs(server: Server, act: Act, streams: bool) -> None:
     """A server that hangs, or drips for ever, is a timeout after the time that the policy gives, retries included."""
-    server.plays(act)
-    policy = Policy(retries=1, retry_wait=0.001, call_timeout=0.3)
+    server.plays(late(act))
+    policy = Policy(retries=1, retry_wait=0, call_timeout=50)
     run = await outcome(pipeline(server.llm(policy=policy)), streamed=streams)
     assert type(failure(run, server)) is ModelTimeout
     assert len(server.requests) == 2
     assert run.usage.unpriced_requests == 2, "the server may have worked, and charge for it"
 
 
+@pytest.mark.virtual_time(by_hand=True)
 @pytest.mark.parametrize(("act", "streams"), SLOW)
 async def test_hangs_once(server: Server, act: Act, streams: bool) -> None:
     """A server that hung once is asked again."""
-    server.plays(act, said("right"))
-    policy = Policy(retries=1, retry_wait=0.001, call_timeout=0.5)
+    server.plays(late(act), said("right"))
+    policy = Policy(retries=1, retry_wait=0, call_timeout=50)
     run = await outcome(pipeline(server.llm(policy=policy)), streamed=streams)
     assert (run.status, run.raw, len(server.requests)) == ("ok", "right", 2)
 
@@ -275,10 +292,11 @@ async def test_slow_but_in_time(server: Server) -> None:
     assert (run.status, run.raw) == ("ok", "slow")
 
 
+@pytest.mark.virtual_time(by_hand=True)
 async def test_node_timeout(server: Server) -> None:
     """A node that hangs ends at its own time limit, with what it had spent until then."""
-    server.plays(said("first"), hang)
-    policy = Policy(node_timeout=0.4)
+    server.plays(said("first"), late(hang))
+    policy = Policy(node_timeout=50)
     run = await outcome(pipeline(server.llm(), tasks=2), streamed=False, policy=policy)
     assert isinstance(run.error, NodeError)
     assert isinstance(run.error.cause, DeadlineExceeded)
@@ -360,9 +378,9 @@ async def test_kickoff_error(server: Server) -> None:
 async def test_cancelled(server: Server) -> None:
     """A pipeline that is cancelled while its model hangs is left at once."""
     server.plays(hang)
-    with anyio.move_on_after(10) as patience:
+    with anyio.move_on_after(60) as patience:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(pipeline(server.llm()).kickoff_async, {"n": 1})
-            await anyio.to_thread.run_sync(server.arrived.wait, 5)
+            await anyio.to_thread.run_sync(server.arrived.wait, 60)
             tasks.cancel_scope.cancel()
     assert not patience.cancelled_caught

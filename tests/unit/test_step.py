@@ -249,7 +249,7 @@ async def test_a_wrapper_that_makes_async_sync_runs_in_a_thread() -> None:
 @pytest.mark.anyio
 async def test_sync_steps_wait_side_by_side() -> None:
     """Each in a thread of its own."""
-    barrier = threading.Barrier(20, timeout=20)
+    barrier = threading.Barrier(20, timeout=60)
     meet = step(lambda: barrier.wait() * 0)
     async with anyio.create_task_group() as tasks:
         for _ in range(20):

@@ -237,6 +237,7 @@ async def test_a_failure_is_told_up_to_the_run(traced):
     assert "secret" not in "".join(span.to_json() for span in traced.spans)
 
 
+@pytest.mark.virtual_time
 async def test_siblings_of_a_failure_are_cancelled(traced):
     """Their spans end too, the calls under way included."""
 

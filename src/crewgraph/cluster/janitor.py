@@ -31,8 +31,9 @@ LOCK = 1668442733
 # All times are those of the database: clocks of machines differ, and jump.
 ALIVE = """INSERT INTO workers SELECT %s, %s, %s, clock_timestamp(), clock_timestamp(), %s
            ON CONFLICT (id, pipeline) DO UPDATE SET beat = clock_timestamp(), version = excluded.version"""
+# Who asks lives, also where it stood still since it said so.
 DEAD = """SELECT DISTINCT executor_id FROM dbos.workflow_status s
-          WHERE status = 'PENDING' AND name = 'crewgraph.run' AND NOT EXISTS (
+          WHERE status = 'PENDING' AND name = 'crewgraph.run' AND executor_id <> %s AND NOT EXISTS (
             SELECT FROM workers w WHERE w.id = s.executor_id AND w.beat > clock_timestamp() - make_interval(secs => %s))"""
 # A claim whose reply was lost belongs to us, and nobody walks it.
 STRANDED = """SELECT workflow_uuid FROM dbos.workflow_status WHERE status = 'PENDING' AND name = 'crewgraph.run'
@@ -144,7 +145,8 @@ class Janitor:
                 self._connection.execute(OLD, (self._dead_after,))
                 self._connection.execute(GIVEN_UP)
                 go_on(self._connection)
-                dead = [name for (name,) in self._connection.execute(DEAD, (self._dead_after,)).fetchall()]
+                silent = self._connection.execute(DEAD, (self._name, self._dead_after)).fetchall()
+                dead = [name for (name,) in silent]
                 if dead:
                     with connected(self._address) as other:
                         other.execute(SPARED, (dead, COMPANY))

@@ -54,7 +54,7 @@ def test_a_killed_run_keeps_its_lines(start, write, folder, number):
     with start("run", "slow.py:nap", "rows.jsonl") as process:
         first = [process.stdout.readline() for _ in range(3)]
         process.send_signal(number)
-        rest, err = process.communicate(timeout=20)
+        rest, err = process.communicate(timeout=100)
     assert sorted(json.loads(line)["index"] for line in first) == [0, 1, 2]
     assert {json.loads(line)["status"] for line in rest.splitlines()} <= {"cancelled"}
     if number == signal.SIGINT:
@@ -89,7 +89,7 @@ def test_a_person_who_is_asked_has_the_terminal(start, write, monkeypatch, optio
             assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l")
             os.write(terminal, word)
             seen += os.read(terminal, 4096)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=100)
     os.close(terminal)
     assert process.returncode == 0
     assert json.loads(out)["status"] == "ok"
@@ -104,7 +104,7 @@ def test_a_reader_that_leaves_ends_it_quietly(start, write):
     with start("run", "slow.py:nap", "rows.jsonl", "--quiet") as process:
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(timeout=20) == 141
+        assert process.wait(timeout=100) == 141
         assert process.stderr.read() == b""
 
 

@@ -159,7 +159,7 @@ def test_serving_until_ctrl_c(crewgraph, write) -> None:
         assert "nothing of other was named" in lines_until(process, "theirs: Mistake")
         process.send_signal(signal.SIGINT)
         lines_until(process, "stopping")
-        assert process.wait(30) == 0
+        assert process.wait(100) == 0
 
 
 def test_what_is_served(crewgraph, monkeypatch) -> None:

@@ -45,7 +45,7 @@ def test_a_trace_is_served_until_ctrl_c(crewgraph, trace, waits, monkeypatch):
     monkeypatch.setattr(webbrowser, "open", opened.append)
 
     def look():
-        with urlopen(opened[0], timeout=10) as answer:
+        with urlopen(opened[0], timeout=100) as answer:
             pages.append(answer.read().decode())
 
     waits.append(lambda: crewgraph("run", "flow.py", "--input", "n=2", "--trace", "more.jsonl"))
@@ -74,7 +74,7 @@ def test_a_store_is_served_until_ctrl_c(crewgraph, trace, waits, monkeypatch):
     line = ("run", "flow.py", "--store", "runs.sqlite", "--input")
 
     def look():
-        with urlopen(opened[0], timeout=10) as answer:
+        with urlopen(opened[0], timeout=100) as answer:
             pages.append(answer.read().decode())
 
     waits.append(lambda: make(Path("runs.sqlite")))

@@ -153,7 +153,7 @@ def test_a_worker_is_a_process(store: str) -> None:
         (run,) = pipeline.kickoff([{"n": 77}], store=store)
         assert run.ok
         started.terminate()
-        assert started.wait(30) == 0
+        assert started.wait(100) == 0
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["iterator", "async"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crewgraph.cluster import janitor, reader
+from crewgraph.cluster.at_work import AtWork
 from crewgraph.cluster.committer import Committer, Entries
 from crewgraph.cluster.names import queue_of, structure_of
 from crewgraph.cluster.reader import Reader
@@ -19,6 +20,7 @@ from crewgraph.compiler import compile_pipeline
 from crewgraph.errors import StoreError
 from crewgraph.store import stored_runs
 from crewgraph.store.postgres import connected
+from tests import cluster_app
 from tests.again_app import submitted
 from tests.cluster_app import pipeline
 from tests.faults.cluster import until
@@ -64,6 +66,22 @@ def test_runs_that_were_claimed_and_never_begun_are_begun(store: str, worker: Wo
     worker.start()
     claimed(store, worker.name)
     until(lambda: statuses(store) == ["ok", "ok"])
+
+
+def test_a_worker_that_stood_still_does_not_take_itself_for_dead(store: str, worker: Worker, monkeypatch: Any) -> None:
+    """However long ago it said that it lives when it looks after the others: its runs are not begun once more."""
+
+    def stand_still(_: AtWork, connection: Any) -> None:
+        connection.execute("UPDATE workers SET beat = beat - interval '1 hour'")
+
+    monkeypatch.setattr(AtWork, "look", stand_still)
+    monkeypatch.setattr(cluster_app, "PAUSE", 0.2)
+    submitted(store, 2)
+    worker.start()
+    until(lambda: statuses(store) == ["ok", "ok"])
+    with connected(store) as connection:
+        query = "SELECT DISTINCT recovery_attempts FROM dbos.workflow_status WHERE name = 'crewgraph.run'"
+        assert connection.execute(query).fetchall() == [(1,)]
 
 
 # ---- a database that is away -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -70,7 +71,7 @@ PIPELINES = {
     "two": Pipeline(
         [[Approval("one"), Approval("two")], Approval("three", ask="{one} {two}?"), noted("d")], name="two"
     ),
-    "quick": Pipeline([noted("a"), Approval("ok", timeout=0.8)], name="quick"),
+    "quick": Pipeline([noted("a"), Approval("ok", timeout=60)], name="quick"),
     "long": Pipeline([Approval("ok", timeout=timedelta(days=3), edits={"i": int})], name="long"),
     "slow": Pipeline([[Approval("ok"), slow]], name="slow"),
     "mended": Pipeline([[Approval("ok"), fails_once]], name="mended"),
@@ -107,10 +108,23 @@ def asked(store: str, name: str, i: int) -> list[WaitingRun]:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 100
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def expired(store: str, name: str, i: int) -> None:
+    """Let what a run asks have been asked an hour before."""
+    with connected(store) as connection:
+        query = (
+            "SELECT nodes.run, output FROM nodes JOIN runs USING (run) WHERE pipeline = %s AND id = %s AND node = 'ok'"
+        )
+        ((run, output),) = connection.execute(query, (name, str(i))).fetchall()
+        question = json.loads(output)
+        question.update(since=question["since"] - 3600, until=question["until"] - 3600)
+        query = "UPDATE nodes SET output = %s, started = started - 3600, ended = ended - 3600 WHERE run = %s AND node = 'ok'"
+        connection.execute(query, (json.dumps(question), run))
 
 
 def ends(store: str, name: str, i: int, status: str = "ok") -> None:
@@ -154,11 +168,14 @@ def test_it_goes_on_by_itself(store: str, worker: object, decision: Any, last: s
 def test_its_time_ends_by_itself(store: str, worker: object) -> None:
     """Nobody has to kick off for what nobody decided in time, and it is too late then."""
     (question,) = parked(store, "quick", 4).waiting
+    expired(store, "quick", 4)
     ends(store, "quick", 4)
     run = parked(store, "quick", 4)
     assert run.to_dict() == {"ok": "expired", "ok_comment": "", "ok_by": ""}
     (span,) = (span for span in run.spans if span.node == "ok")
-    assert (span.started, span.ended) == (question.since, question.until)
+    hour = timedelta(hours=1)
+    assert question.until is not None
+    assert (span.started, span.ended) == (question.since - hour, question.until - hour)
     with pytest.raises(StoreError, match="run 4 does not wait for anybody"):
         decide(store, "4", "approved", key="quick")
 
@@ -250,6 +267,7 @@ def test_too_late(store: str, worker: object) -> None:
     with pytest.raises(StoreError, match=r"that has passed. hint: a worker goes on with it"):
         decide(store, "9", "approved", key="gone")
     parked(store, "quick", 9)
+    expired(store, "quick", 9)
     ends(store, "quick", 9)
 
 
@@ -265,6 +283,7 @@ def test_an_edit_asks_again(store: str, worker: Worker) -> None:
         assert [each.decision for each in asked(store, "letters", 10)] == [None]
         before = numbers(store, "letters", 10)
         parked(store, "quick", 10)
+        expired(store, "quick", 10)
         ends(store, "quick", 10)  # the janitor has looked meanwhile
         assert numbers(store, "letters", 10) == before == 2
     finally:

@@ -205,6 +205,7 @@ class TestRunsThatStop:
         done = await Silent().kickoff_for_each_async(self.EACH)
         assert [output and output.raw for output in done] == ["ok", None, "ok"]
 
+    @pytest.mark.virtual_time
     @pytest.mark.anyio
     async def test_cancelled(self) -> None:
         """Cancelling it cancels its runs and is no failure."""

@@ -270,6 +270,7 @@ async def test_events_of_a_failure() -> None:
     assert call.usage == {"failed_requests": 1}
 
 
+@pytest.mark.virtual_time
 async def test_cancelled() -> None:
     """A cancelled call is counted and reported as failed."""
     events: list[Event] = []

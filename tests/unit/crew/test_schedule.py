@@ -148,6 +148,7 @@ class TestSideBySide:
         with pytest.raises(SystemExit):
             await crew(*tasks("ab"), llm=Recorder(SystemExit(3))).kickoff_async()
 
+    @pytest.mark.virtual_time
     async def test_cancelled(self) -> None:
         """Cancelling the run cancels all of them and is no failure."""
 

@@ -32,8 +32,10 @@ from crewgraph.llm.ask import Asker
 from crewgraph.outputs import UsageMetrics
 from crewgraph.policy import Budget, Policy
 from crewgraph.scope import Scope, current
+from crewgraph.threads import Home
 from crewgraph.trace import Event, ToolCallFailed, ToolCallFinished, ToolCallStarted
 from crewgraph.usage import Account, Call
+from tests.clocks import jump
 
 pytestmark = pytest.mark.anyio
 
@@ -189,6 +191,7 @@ async def test_runaway_turn() -> None:
     assert [each.has_run for each in results] == [True] * 64 + [False] * 6
 
 
+@pytest.mark.virtual_time
 @pytest.mark.parametrize("is_caching", [True, False], ids=["cache", "no cache"])
 async def test_has_run(is_caching: bool) -> None:
     """A result says whether a tool was called for it: not one that is not there, misfits, is used up or was kept."""
@@ -298,6 +301,7 @@ async def test_long_error() -> None:
     assert len(text) < 2_200
 
 
+@pytest.mark.virtual_time
 async def test_timeout() -> None:
     """A tool that takes longer than it may is told so to the model, and the work goes on."""
     made = await box(tool("slow", timeout=0.01)(anyio.sleep_forever))
@@ -307,18 +311,20 @@ async def test_timeout() -> None:
 async def test_timeout_of_a_thread() -> None:
     """One that runs in a thread is left to itself."""
     over = threading.Event()
-    made = await box(tool("slow", timeout=0.01)(lambda: over.wait(5)))
+    made = await box(tool("slow", timeout=0.01)(lambda: over.wait(60)))
     assert await one(made, "slow") == ("tool 'slow' took longer than 0.01 s", True)
     over.set()
 
 
+@pytest.mark.virtual_time(by_hand=True)
 async def test_timeout_holds_in_the_thread() -> None:
     """What a tool runs in a thread ends when its time is up, and calls no model any more."""
-    over, seen = threading.Event(), list[Scope]()
+    over, seen, home = threading.Event(), list[Scope](), Home()
 
     def slow() -> None:
         seen.append(current())
-        over.wait(5)
+        home.call(jump, 1)
+        over.wait(60)
 
     who = asker()
     await (await box(tool("slow", timeout=0.3)(slow))).run([call("slow")], who)
@@ -582,6 +588,7 @@ async def test_kept_result_is_told() -> None:
     assert [each.source for each in who.scope.account.calls] == [None, "cache"]
 
 
+@pytest.mark.virtual_time
 async def test_cancelled() -> None:
     """A call that is cancelled is told as failed, and the cancellation goes on."""
     events = list[Event]()

@@ -88,6 +88,7 @@ async def test_in_a_pipeline() -> None:
     assert "'broken' failed: CallbackFailed: task 'a': its callback 'burst' raised ValueError: no" in str(run.error)
 
 
+@pytest.mark.virtual_time
 async def test_timeout_includes_everything() -> None:
     """The time limit of a task holds for people and functions, too."""
 

@@ -55,6 +55,7 @@ async def test_a_worker_whose_node_was_stopped_goes_on_with_other_runs(at_once: 
     assert stopped <= {"cancelled", "skipped"}
 
 
+@pytest.mark.virtual_time
 async def test_a_worker_whose_run_was_out_of_time_goes_on_with_other_runs() -> None:
     """The time of a run counts for that run only."""
     pipeline = Pipeline([pause, wait_if_odd, after], policy=Policy(run_timeout=0.2))

@@ -23,6 +23,7 @@ from crewgraph.router import Route, Router
 from crewgraph.step import step
 from crewgraph.syntax import Pipeline
 from crewgraph.testing import FailingLLM, ScriptedLLM
+from tests.clocks import jump
 
 
 @pytest.fixture
@@ -145,15 +146,19 @@ def test_failed_models(store) -> None:
     assert told(stored_results(store)) == told(first)
 
 
-def test_time_that_was_up(store) -> None:
+@pytest.mark.anyio
+@pytest.mark.virtual_time(by_hand=True)
+async def test_time_that_was_up(store) -> None:
     """Of the run, and so of its nodes at work."""
 
     @step
     async def wait(n: int) -> None:
+        jump(1)
         await anyio.sleep_forever()
 
     pipeline = Pipeline([giving("a"), [wait, giving("b")]])
-    first = pipeline.kickoff({"n": 1}, store=store, on_error="collect", policy=Policy(run_timeout=0.05))
+    options: Any = {"store": store, "on_error": "collect", "policy": Policy(run_timeout=0.05)}
+    first = await pipeline.kickoff_async({"n": 1}, **options)
     results = list(stored_results(store))
     assert told(results) == told(first)
     assert results[0].spans[1].error == "DeadlineExceeded: input 0 took longer than 0.05 s"
@@ -172,14 +177,15 @@ def test_budgets_that_were_used_up(store) -> None:
 
 def test_runs_that_were_cut_off(store) -> None:
     """By the failure of another one, which ended the kickoff."""
+    begun = anyio.Event()
 
     @step
-    async def work(n: int) -> int:
+    async def work(n: int) -> None:
         if n == 1:
-            await anyio.sleep(0.01)
+            await begun.wait()
             raise ValueError("no")
+        begun.set()
         await anyio.sleep_forever()
-        return n
 
     with pytest.raises(Exception, match="no") as raised:
         Pipeline([giving("a"), work]).kickoff([{"n": 0}, {"n": 1}], store=store, on_error="fail_fast")

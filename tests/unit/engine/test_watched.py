@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from types import SimpleNamespace
-from typing import Any
 
 import anyio
 import pytest
@@ -13,12 +12,8 @@ from crewgraph.errors import KickoffError
 from crewgraph.progress.shown import VARIABLE
 from crewgraph.step import step
 from crewgraph.syntax import Pipeline
-from tests.clocks import jumping
 
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request) -> Any:
-    return jumping(request.param)
+pytestmark = pytest.mark.virtual_time
 
 
 class Page:

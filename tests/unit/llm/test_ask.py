@@ -37,25 +37,13 @@ from crewgraph.scope import Scope
 from crewgraph.threads import called
 from crewgraph.trace import Event, ModelCallFailed, ModelCallFinished, ModelCallStarted, ModelText
 from crewgraph.usage import Account, Call, UsageMetrics
-from tests.clocks import between, jumping, jumping_gates
+from tests.clocks import between
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.virtual_time]
 
 TOOK = UsageMetrics(total_tokens=10, prompt_tokens=7, completion_tokens=3)
 HELLO = Request((Message("user", "hello"),))
 Act = Callable[[Request], Awaitable[Any]]
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """Both event loops, with a clock that jumps."""
-    return jumping(str(request.param))
-
-
-@pytest.fixture(autouse=True)
-def gates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """New gates for each test, by the clock that jumps."""
-    jumping_gates(monkeypatch)
 
 
 class Model:
@@ -639,9 +627,9 @@ async def test_pieces_from_a_thread(anyio_backend: str) -> None:
             await called(request.on_text, piece)
         return "abc"
 
-    jumping_gates_off = Model(speaks_in_a_thread, model="threaded")
+    threaded = Model(speaks_in_a_thread, model="threaded")
     events = list[Event]()
-    await asker(events=events, wants_text=True).ask(jumping_gates_off, HELLO)
+    await asker(events=events, wants_text=True).ask(threaded, HELLO)
     assert [event.text for event in events if isinstance(event, ModelText)] == ["a", "b", "c"]
 
 

@@ -60,9 +60,9 @@ async def test_cancelled(elsewhere: AsyncioThread) -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(elsewhere.run, hang)
-        await anyio.to_thread.run_sync(started.wait, 5)
+        await anyio.to_thread.run_sync(started.wait, 60)
         tasks.cancel_scope.cancel()
-    assert await anyio.to_thread.run_sync(ended.wait, 5)
+    assert await anyio.to_thread.run_sync(ended.wait, 60)
 
 
 async def test_context_variables(elsewhere: AsyncioThread) -> None:
@@ -94,22 +94,25 @@ def test_without_sniffio(elsewhere: AsyncioThread, monkeypatch: pytest.MonkeyPat
 
 def test_loop_of_the_caller_is_gone(elsewhere: AsyncioThread) -> None:
     """A coroutine that ends after its caller's loop has closed harms nobody."""
-    release, ended = threading.Event(), threading.Event()
+    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
 
     async def stubborn() -> None:
+        begun.set()
         try:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
-            await asyncio.get_running_loop().run_in_executor(None, release.wait, 5)
+            await asyncio.get_running_loop().run_in_executor(None, release.wait, 60)
             ended.set()
 
     async def impatient() -> None:
-        with anyio.move_on_after(0.05):
-            await elsewhere.run(stubborn)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(elsewhere.run, stubborn)
+            await anyio.to_thread.run_sync(begun.wait, 60)
+            tasks.cancel_scope.cancel()
 
     asyncio.run(impatient())
     release.set()
-    assert ended.wait(5)
+    assert ended.wait(60)
     assert asyncio.run(elsewhere.run(where)) == "elsewhere"
 
 

@@ -59,7 +59,7 @@ async def test_pieces_come_while_the_work_goes_on(elsewhere: AsyncioThread) -> N
 
     async def wait_for_it(send: Send) -> bool:
         send(1)
-        return await asyncio.get_running_loop().run_in_executor(None, got.wait, 5)
+        return await asyncio.get_running_loop().run_in_executor(None, got.wait, 60)
 
     assert await elsewhere.stream(wait_for_it, lambda _: got.set())
 
@@ -93,7 +93,7 @@ async def test_receiver_that_raises(elsewhere: AsyncioThread) -> None:
 
     with pytest.raises(ValueError, match="no"):
         await elsewhere.stream(forever, refuse)
-    assert await anyio.to_thread.run_sync(ended.wait, 5)
+    assert await anyio.to_thread.run_sync(ended.wait, 60)
 
 
 async def test_nothing_after_a_cancelled_wait(elsewhere: AsyncioThread) -> None:
@@ -117,7 +117,7 @@ async def test_nothing_after_a_cancelled_wait(elsewhere: AsyncioThread) -> None:
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(elsewhere.stream, stubborn, stop)
-    assert await anyio.to_thread.run_sync(ended.wait, 5)
+    assert await anyio.to_thread.run_sync(ended.wait, 60)
     assert seen == [1]
 
 

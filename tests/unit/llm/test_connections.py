@@ -40,7 +40,7 @@ def _files() -> Iterator[None]:
 
 
 def model(kind: type[LiteLLM | DirectLLM], crowd: Crowd) -> LiteLLM | DirectLLM:
-    return kind("openai/m" if kind is LiteLLM else "m", base_url=crowd.url, api_key="k", timeout=50)
+    return kind("openai/m" if kind is LiteLLM else "m", base_url=crowd.url, api_key="k", timeout=150)
 
 
 def test_kept_for_the_process(crowd: Crowd, kind: type[LiteLLM | DirectLLM]) -> None:

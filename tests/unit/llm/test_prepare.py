@@ -30,6 +30,7 @@ class Heavy:
         return Reply(text="done")
 
 
+@pytest.mark.virtual_time
 async def test_before_the_clock() -> None:
     """What a model does to get ready is not part of the time that a call may take."""
     llm = Heavy()

@@ -189,7 +189,7 @@ async def test_cancelled(provider: Provider) -> None:
     with anyio.move_on_after(10) as patience:
         async with anyio.create_task_group() as calls:
             calls.start_soon(provider.llm().complete, ask())
-            await anyio.to_thread.run_sync(provider.arrived.wait, 5)
+            await anyio.to_thread.run_sync(provider.arrived.wait, 60)
             calls.cancel_scope.cancel()
     assert not patience.cancelled_caught
     provider.always(said("again"))

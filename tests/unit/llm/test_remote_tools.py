@@ -163,7 +163,7 @@ async def test_closed_meanwhile(server: Server) -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ask)
-        await anyio.to_thread.run_sync(server.arrived.wait, 5)
+        await anyio.to_thread.run_sync(server.arrived.wait, 60)
         await anyio.to_thread.run_sync(CLOSE[server.kind])
     assert [(type(error), str(error)) for error in errors] == [
         (ModelUnavailable, f"{server.name}: {CLOSED[server.kind]}")

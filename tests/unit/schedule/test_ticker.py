@@ -96,12 +96,12 @@ def test_a_worker_that_thaws_fires_nothing(database: Database) -> None:
 
     def slow(name: str) -> Any:
         asked.set()
-        thawed.wait(30)
+        thawed.wait(100)
         return lambda: [{"who": "Mallory"}]
 
     database.code.function = slow  # type: ignore[method-assign]
     frozen.look()
-    assert asked.wait(30)
+    assert asked.wait(100)
     database.code.function = whole  # type: ignore[method-assign]
     other.look()
     other.settle()
@@ -150,13 +150,13 @@ def test_what_is_removed_while_it_is_fired(database: Database) -> None:
 
     def slow(name: str) -> Any:
         asked.set()
-        removed.wait(30)
+        removed.wait(100)
         return lambda: [{"who": "Ann"}]
 
     database.code.function = slow  # type: ignore[method-assign]
     ticker = database.ticker()
     ticker.look()
-    assert asked.wait(30)
+    assert asked.wait(100)
     database.schedules.remove("hourly")
     removed.set()
     ticker.settle()
@@ -438,7 +438,7 @@ def test_it_looks_by_itself(database: Database, monkeypatch: pytest.MonkeyPatch)
     Schedules(database.address).add(hourly(name="often", cron="* * * * *"))
     database.query("UPDATE schedules SET record = jsonb_set(record::jsonb, '{created}', '1.0')")
     ticker.start()
-    assert done.wait(30)
+    assert done.wait(100)
     ticker.stop()
     before = len(looks)
     assert before >= 5

@@ -31,7 +31,7 @@ def watch():
 
 
 def get(watch: Watch, path: str = "", headers: dict[str, str] | None = None):
-    return urlopen(Request(watch.url.replace("/?", f"/{path}?"), headers=headers or {}), timeout=20)
+    return urlopen(Request(watch.url.replace("/?", f"/{path}?"), headers=headers or {}), timeout=100)
 
 
 def events(watch: Watch, since: str | None = None) -> list[tuple[str, str, object]]:

@@ -30,6 +30,7 @@ UNLIMITED = "1000000"
 """Connections; 0 would be taken as not said, and 100 be the most."""
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches a price table, for 8 s where nobody answers
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # else the first call of a Claude fetches a list, for 5 s likewise
     "LITELLM_MODE": "PRODUCTION",  # else the import loads .env files into os.environ
     "LITELLM_OFFLINE_MODE": "true",
     # limits are the gate's business: else calls beyond 500 to a host wait in litellm, where the clock of the call runs

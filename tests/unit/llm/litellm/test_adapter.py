@@ -37,3 +37,14 @@ def test_lazy_import() -> None:
     code = "import sys; from crewgraph.llm import LiteLLM; LiteLLM('m'); print('litellm' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.usefixtures("_litellm_ready")
+def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """litellm asks nobody for the headers that Claude takes: it has a list of its own."""
+    from litellm import anthropic_beta_headers_manager as headers
+
+    fetched = list[str]()
+    monkeypatch.setattr(headers.GetAnthropicBetaHeadersConfig, "fetch_remote_beta_headers_config", fetched.append)
+    assert headers.reload_beta_headers_config()
+    assert fetched == []

@@ -28,6 +28,7 @@ from crewgraph.testing import FailingLLM, ScriptedLLM, SlowLLM, call
 from crewgraph.testing.double import Double
 from crewgraph.trace import Event, ModelCallFinished
 from crewgraph.usage import UsageMetrics
+from tests.clocks import jump
 
 pytestmark = pytest.mark.anyio
 
@@ -324,7 +325,7 @@ async def test_ended_before_anybody_waits() -> None:
     """Whoever comes to wait for what has just ended does not wait."""
     flight = cache_module._Flight()
     flight.end(Reply(text="x"), is_given_up=False)
-    with anyio.fail_after(1):
+    with anyio.fail_after(60):
         await flight.wait()
 
 
@@ -336,6 +337,7 @@ async def test_redacted_cassette_error(cache: Make, tmp_path: Path) -> None:
                 await ask(counting())
 
 
+@pytest.mark.virtual_time(by_hand=True)
 async def test_cancelled_follower(cache: Make) -> None:
     """One that waits can be cancelled, and the others go on."""
     llm, texts = SlowLLM(0.05, "ok"), list[str]()
@@ -344,8 +346,12 @@ async def test_cancelled_follower(cache: Make) -> None:
             tasks.start_soon(several, llm, 2, texts)
             while not llm.asked:
                 await checkpoint()
-            with anyio.move_on_after(0.01):
-                await several(llm, 1, texts)
+            async with anyio.create_task_group() as others:
+                others.start_soon(several, llm, 1, texts)
+                for _ in range(20):
+                    await checkpoint()
+                others.cancel_scope.cancel()
+            jump(1)
     assert texts == ["ok"] * 2
     assert llm.asked == 1
 
@@ -357,7 +363,7 @@ async def test_a_model_that_asks_the_same(cache: Make) -> None:
         async def reply(self, request: Request) -> Reply:
             return await Asker(scope=Scope(), policy=Policy()).ask(ScriptedLLM("inner", model=self.model), request)
 
-    with cache(), anyio.fail_after(5):
+    with cache(), anyio.fail_after(60):
         assert (await ask(Wrapper(model="m"))).text == "inner"
 
 

@@ -423,6 +423,7 @@ async def test_fallbacks(tape: Path) -> None:
         assert await ask_one(Dead(model="m"), policy=dead) == "saved"
 
 
+@pytest.mark.virtual_time
 async def test_cancelled(tape: Path) -> None:
     """A call that was cancelled is recorded as that, and waits in a replay for being cancelled again, and is charged."""
     live, played = Scope(), Scope()
@@ -437,6 +438,7 @@ async def test_cancelled(tape: Path) -> None:
     assert played.account.usage.failed_requests == 1
 
 
+@pytest.mark.virtual_time
 async def test_cancelled_and_nobody_cancels(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If nobody cancels it then, it is a miss, after a while."""
     monkeypatch.setattr(cassette, "GRACE", 0.0)
@@ -446,6 +448,7 @@ async def test_cancelled_and_nobody_cancels(tape: Path, monkeypatch: pytest.Monk
         await ask_one(Dead(model="m"))
 
 
+@pytest.mark.virtual_time
 async def test_cancelled_and_made_again(tape: Path) -> None:
     """Recording what is missing makes a cancelled call again; a replay then has its answer."""
     with record(tape), anyio.move_on_after(0.02):
@@ -457,6 +460,7 @@ async def test_cancelled_and_made_again(tape: Path) -> None:
         assert await ask_one(Dead(model="m"), "hi") == "hello"
 
 
+@pytest.mark.virtual_time
 async def test_cancelled_before_it_began(tape: Path) -> None:
     """What was cancelled while it still waited for its turn is no call, and not recorded."""
     limited = Policy(limit=crewgraph.Limit(concurrency=1))
