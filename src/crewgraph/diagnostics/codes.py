@@ -54,6 +54,7 @@ CODES: dict[str, tuple[str, Severity]] = {
     "CG709": ("unused-definition", Severity.WARNING),
     "CG710": ("no-counterpart", Severity.INFO),
     "CG711": ("in-code", Severity.INFO),
+    "CG712": ("unloadable", Severity.ERROR),
 }
 """Short name and severity of every code that this version reports; a single finding may be milder or worse."""
 
