@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+
+from crewgraph.errors.near import near
 
 __all__ = ["Choice", "json_option", "key_option", "store_given", "store_option"]
 
@@ -26,9 +27,8 @@ class Choice(click.Choice[str]):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            words = {word.lower(): word for word in self.choices}
-            close = difflib.get_close_matches(str(value).lower(), words, n=1)
-            meant = f" Did you mean '{words[close[0]]}'?" if close else ""
+            close = near(str(value), self.choices)
+            meant = f" Did you mean '{close}'?" if close else ""
             raise click.BadParameter(f"{error.message}{meant}", ctx, param) from None
 
 

@@ -7,7 +7,6 @@ user's own error, with the lines of their code and none of ours.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from crewgraph.cli.files import Projects, is_file_target, read_target
 from crewgraph.errors import PipelineInvalid, TargetError
+from crewgraph.errors.near import near
 from crewgraph.render.escape import clean, shortened
 from crewgraph.syntax import Pipeline, is_function, is_single
 
@@ -267,8 +267,8 @@ def _is_own(value: object, module: ModuleType) -> bool:
 
 
 def _close(name: str, there: list[str]) -> str:
-    close = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
-    return f". Did you mean '{close[0]}'?" if close else ""
+    close = near(name, there)
+    return f". Did you mean '{close}'?" if close else ""
 
 
 def _listed(place: str, names: list[str]) -> str:
