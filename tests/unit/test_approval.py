@@ -267,7 +267,7 @@ def test_a_retry_asks_once_more(tmp_path: Path) -> None:
         ({"required": True, "edits": {"more": str}}, ["'ask' gives more, which nothing reads"]),
     ],
 )
-def test_a_required_approval_need_not_be_read(options, unread):
+def test_a_required_approval_need_not_be_read(options: dict[str, Any], unread: list[str]) -> None:
     """Nothing else passes it; what it lets people change is there to be read all the same."""
     asked = Pipeline([step(lambda n: {"n": n}, name="a"), Approval("ask", **options), step(lambda n: None, name="b")])
     assert [each.message for each in asked.check() if each.code == "CG306"] == unread
