@@ -5,7 +5,6 @@ Like all syntax it is inert: here is read what a user wrote, and everything that
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import pairwise
@@ -15,6 +14,7 @@ from pydantic import PrivateAttr
 
 from crewgraph.condition import parse_condition
 from crewgraph.errors import ConditionError
+from crewgraph.errors.near import near
 from crewgraph.node import is_node, label_of
 from crewgraph.syntax import Pipeline, is_function, is_single
 
@@ -227,8 +227,8 @@ class _Reading:
             hint = "give one of them another name, or put the object itself"
             self.problems.append(f"{where}: {len(found)} nodes are called '{end}'. hint: {hint}")
         else:
-            close = difflib.get_close_matches(end, self.called, n=1)
-            meant = f". Did you mean '{close[0]}'?" if close else ". hint: put the object itself, or list it in nodes="
+            close = near(end, self.called)
+            meant = f". Did you mean '{close}'?" if close else ". hint: put the object itself, or list it in nodes="
             self.problems.append(f"{where}: no node is called '{_short(end)}'{meant}")
         return None
 

@@ -146,9 +146,9 @@ def test_errors_are_told_once(opened, few):
     """With the first input that had them, which a click selects."""
     page = opened(few, "#input=0")
     mistake = page.locator(".mistake").last
-    expect(mistake).to_contain_text("'Legal Review' failed")
+    expect(mistake).to_contain_text("and 1 more, at 'Rework', 'Legal Review'")
     mistake.click()
-    expect(page.locator("#trace-hint")).to_contain_text("#10 ")
+    expect(page.locator("#trace-hint")).to_contain_text("#1 ")
 
 
 def test_costs_are_ordered(opened, few):
@@ -324,3 +324,28 @@ def test_without_a_script_the_graph_is_there(browser, few):
         page.goto(few.as_uri())
         expect(page.locator("#n-Rework")).to_be_visible()
         expect(page.locator(".note")).to_be_visible()
+
+
+def test_one_cause_at_several_nodes_is_told_once(opened, tmp_path):
+    """With the nodes, however an input is numbered in it; another cause and a lone node are told as they were."""
+    told = [("Intake", "no line to 1"), ("Publish", "no line to 22"), ("Intake", "no line to 3"), ("Intake", "no time")]
+    with Report(graph()) as report:
+        for number, (node, error) in enumerate(told):
+            span = Span(node=node, kind="crew", status="failed", started=moment(number), ended=moment(number + 1))
+            report.take(Record(number, str(number), "failed", f"'{node}' failed: OSError: {error}", {}, [span]))
+        page = opened(report.write(tmp_path / "r.html"))
+    texts = page.locator(".mistake").all_inner_texts()
+    assert [text.split("\n") for text in texts] == [
+        ["#0 and 2 more, at 'Intake', 'Publish'", "OSError: no line to 1"],
+        ["#3", "'Intake' failed: OSError: no time"],
+    ]
+
+
+def test_large_figures_have_room(opened, tmp_path):
+    """They are smaller, and whole."""
+    small = opened(report_of(tmp_path, total=100)).locator(".tile .figure").first
+    expect(small).to_have_class("figure")
+    large = opened(report_of(tmp_path, total=98_969_100_000)).locator(".tile .figure").first
+    expect(large).to_have_class("figure long")
+    assert large.inner_text() == "1 / 98,969,100,000"
+    assert large.evaluate("it => it.scrollWidth <= it.clientWidth")

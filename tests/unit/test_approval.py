@@ -257,3 +257,17 @@ def test_a_retry_asks_once_more(tmp_path: Path) -> None:
     decide(store, waiting(store)[0].run, "approved")
     (run,) = pipeline.kickoff({"i": 1}, store=store)
     assert (run.to_dict()["ok"], run.spans[0].attempts) == ("approved", 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "unread"),
+    [
+        ({}, ["'ask' gives ask, ask_comment, ask_by, which nothing reads"]),
+        ({"required": True}, []),
+        ({"required": True, "edits": {"more": str}}, ["'ask' gives more, which nothing reads"]),
+    ],
+)
+def test_a_required_approval_need_not_be_read(options: dict[str, Any], unread: list[str]) -> None:
+    """Nothing else passes it; what it lets people change is there to be read all the same."""
+    asked = Pipeline([step(lambda n: {"n": n}, name="a"), Approval("ask", **options), step(lambda n: None, name="b")])
+    assert [each.message for each in asked.check() if each.code == "CG306"] == unread

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from crewgraph.cli.choice import store_given
 from crewgraph.cli.cluster import hand_over, name_of
 from crewgraph.cli.options import Options, pair
 from crewgraph.cli.rows import Inputs
@@ -48,20 +49,16 @@ Examples:
 """
 
 
-def store_options(command: C) -> C:
-    """Give a command the options that are about the store."""
+WHERE = "Where the runs are. Also CREWGRAPH_STORE."
+
+
+def onward_options(command: C) -> C:
+    """Give a command the options of whatever goes on with runs."""
     for option in (
         running_options,
         click.option("--dry-run", is_flag=True, help="Only show what would be read and what would run."),
         click.option(
             "--detach", is_flag=True, help="With a database: give the runs to its workers, and wait for none of them."
-        ),
-        click.option(
-            "--store",
-            metavar="STORE",
-            required=True,
-            envvar="CREWGRAPH_STORE",
-            help="Where the runs are. Also CREWGRAPH_STORE.",
         ),
     ):
         command = option(command)
@@ -71,7 +68,8 @@ def store_options(command: C) -> C:
 @click.command(epilog=RESUME)
 @click.argument("target")
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
-@store_options
+@onward_options
+@store_given(text=WHERE, is_argument=False)
 def resume(runs: tuple[str, ...], **options: Any) -> None:
     """Go on with runs that have not ended. They were killed, cancelled or stopped by a budget, or wait for what is decided by now.
 
@@ -84,7 +82,8 @@ def resume(runs: tuple[str, ...], **options: Any) -> None:
 @click.command(epilog=RETRY)
 @click.argument("target")
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
-@store_options
+@onward_options
+@store_given(text=WHERE, is_argument=False)
 def retry(runs: tuple[str, ...], **options: Any) -> None:
     """Try runs that failed once more. What failed runs again, and everything that is kept is read.
 
@@ -108,7 +107,8 @@ def retry(runs: tuple[str, ...], **options: Any) -> None:
     help="Another value in the new run; KEY:=JSON for other than text.",
 )
 @click.option("--id", "own", metavar="NEW", help="The id of the new run; else RUN~1, RUN~2 and so on.")
-@store_options
+@onward_options
+@store_given(text=WHERE)
 def fork(run: str, *, at: str | None, given: tuple[str, ...], own: str | None, **options: Any) -> None:
     """Make a new run of an old one, with other inputs or after an edit. RUN stays as it is.
 

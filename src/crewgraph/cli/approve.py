@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import click
 
+from crewgraph.cli.choice import store_given, store_option
 from crewgraph.cli.onward import asked, deciding, onward, onward_all
 from crewgraph.cli.options import pair
 from crewgraph.render.escape import clean
@@ -18,7 +19,7 @@ __all__ = ["approve", "reject", "waiting"]
 
 
 @click.command()
-@click.argument("store", envvar="CREWGRAPH_STORE", metavar="STORE")
+@store_option
 @click.option("--json", "is_json", is_flag=True, help="Print a JSON object for each, with whole values.")
 def waiting(store: str, *, is_json: bool) -> None:
     """Show what approvals in STORE ask, the oldest question first.
@@ -65,7 +66,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that both decisions have."""
     options = [
         click.argument("run"),
-        click.option("--store", required=True, envvar="CREWGRAPH_STORE", metavar="STORE", help="Where the run waits."),
+        store_given(text="Where the run waits. Also CREWGRAPH_STORE."),
         click.option("--node", metavar="NAME", help="Which approval, where several of the run wait."),
         click.option("--comment", default="", metavar="TEXT", help="What is to be said with it."),
         click.option("--by", default="", metavar="TEXT", help="Who decides."),

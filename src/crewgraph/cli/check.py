@@ -15,14 +15,14 @@ from crewgraph.cli.findings import echo_findings, plain, summary
 from crewgraph.cli.github import findings_github
 from crewgraph.cli.records import findings_json
 from crewgraph.cli.sarif import COMMAND_LINE, findings_sarif
-from crewgraph.cli.source import source_of
+from crewgraph.cli.source import relative, source_of
 from crewgraph.cli.target import Target, load
 from crewgraph.cli.trouble import Exit, Mistake
 from crewgraph.compiler import analyse
 from crewgraph.compiler.verdict import strict_in
-from crewgraph.diagnostics import Findings, Ignore, Severity, counted, strict_of
+from crewgraph.diagnostics import Diagnostic, Findings, Ignore, Severity, counted, strict_of
 from crewgraph.document.lines import located
-from crewgraph.errors import PipelineInvalid
+from crewgraph.errors import PipelineInvalid, TargetError
 from crewgraph.syntax import Pipeline
 
 __all__ = ["check"]
@@ -62,9 +62,22 @@ def check(
     """
     if as_json and name not in {None, "json"}:
         raise Mistake(f"--json and --format {name} are two formats. hint: leave one of them out")
-    loaded, findings = _checked(target, **options)
-    shown = _without_notes(findings) if no_notes else findings
     chosen = name or ("json" if as_json else "text")
+    try:
+        loaded, findings = _checked(target, **options)
+    except TargetError as error:
+        if chosen != "text":  # what reads it learns of it, too
+            _put(chosen, output, Target(target, Pipeline()), Findings([_unloadable(error)]))
+        raise
+    shown = _without_notes(findings) if no_notes else findings
+    _put(chosen, output, loaded, shown)
+    if chosen == "text" and output in (None, "-") and loaded.project is not None and options["inputs"] is None:
+        click.echo(f"inputs it needs: {', '.join(loaded.project.needs) or 'none'}")
+    sys.exit(Exit.OK if findings.ok else Exit.INVALID)
+
+
+def _put(chosen: str, output: str | None, loaded: Target, shown: Findings) -> None:
+    """Write findings to where they are wanted."""
     if output not in (None, "-"):
         _write(output or "", FORMATS[chosen](loaded, shown))
         click.echo(f"wrote {output}: {counted(shown)}", err=True)
@@ -72,12 +85,16 @@ def check(
         echo_findings(shown)
         gap = "\n" if shown else ""
         click.echo(f"{gap}{loaded.title}: {summary(shown)}")
-        if loaded.project is not None and options["inputs"] is None:
-            click.echo(f"inputs it needs: {', '.join(loaded.project.needs) or 'none'}")
     else:
         text = FORMATS[chosen](loaded, shown)
         click.echo(text, nl=bool(text))
-    sys.exit(Exit.OK if findings.ok else Exit.INVALID)
+
+
+def _unloadable(error: TargetError) -> Diagnostic:
+    """What keeps a target from being loaded, as a finding."""
+    message, _, hint = error.brief.partition(". hint: ")
+    source = None if error.source is None else (str(relative(Path(error.source[0]))), error.source[1])
+    return Diagnostic("CG712", message, (), hint, source=source)
 
 
 def _checked(

@@ -6,13 +6,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
 import click
 
-from crewgraph.cli.choice import key_option
+from crewgraph.cli.choice import key_option, store_given
 from crewgraph.cli.code import Allowed
 from crewgraph.cli.rows import read_file
 from crewgraph.cli.target import load
@@ -31,7 +32,7 @@ from crewgraph.syntax import Pipeline
 __all__ = ["cancel", "hand_over", "migrate", "name_of", "submit", "worker"]
 
 
-def _address(_: click.Context, __: click.Parameter, value: str) -> str:
+def _address(value: str) -> str:
     if not is_address(value):
         raise Mistake(
             f"a cluster has its store in a database, and '{value}' is none. hint: --store postgresql://host/name"
@@ -41,10 +42,8 @@ def _address(_: click.Context, __: click.Parameter, value: str) -> str:
     return value
 
 
-store_option = click.option(
-    "--store", envvar="CREWGRAPH_STORE", required=True, metavar="ADDRESS", callback=_address,
-    help="The database: postgresql://… . Also CREWGRAPH_STORE.",
-)  # fmt: skip
+given = partial(store_given, "ADDRESS", text="The database: postgresql://… . Also CREWGRAPH_STORE.", check=_address)
+store_option, store_alone = given(), given(is_argument=False)
 
 
 @click.command()
@@ -62,7 +61,7 @@ def migrate(*, store: str) -> None:
 
 @click.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
-@store_option
+@store_alone
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1),
@@ -178,7 +177,7 @@ def hand_over(
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN…")
-@store_option
+@store_alone
 @key_option
 def cancel(runs: Sequence[str], *, store: str, key: str | None) -> None:
     """Cancel runs that have not ended. RUN is an id, or the beginning of one."""

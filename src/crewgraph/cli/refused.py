@@ -6,7 +6,6 @@ at the line of theirs that made it, so that code hosts and editors get it, too.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from crewgraph.crew import Agent, Crew, Task
 from crewgraph.diagnostics import CODES, Diagnostic
+from crewgraph.errors.near import near
 from crewgraph.policy import Budget, Limit, Policy
 from crewgraph.router import Route, Router
 from crewgraph.syntax import Pipeline, Procedure
@@ -57,8 +57,8 @@ def _told(each: ErrorDetails, kind: type[BaseModel]) -> Iterator[tuple[str, str,
     """Code, message, path and hint of what pydantic found; a list of stages has a line for each that is none."""
     field = ".".join(map(str, each["loc"]))
     if each["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(field, kind.model_fields, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there is: {', '.join(kind.model_fields)}"
+        close = near(field, kind.model_fields)
+        hint = f"did you mean {close}?" if close else f"there is: {', '.join(kind.model_fields)}"
         yield "CG702", f"{kind.__name__} has no '{field}'", (), hint
         return
     if each["type"] == "missing":

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from crewgraph.cli.account import WORDS
-from crewgraph.cli.choice import key_option
+from crewgraph.cli.choice import key_option, store_given
 from crewgraph.cli.kept import Kept, kept_files
 from crewgraph.cli.options import check_apart
 from crewgraph.cli.trouble import Mistake
@@ -21,7 +21,7 @@ __all__ = ["report"]
 
 
 @click.command()
-@click.argument("source", envvar="CREWGRAPH_STORE")
+@store_given("SOURCE", text="Another way to name SOURCE. Also CREWGRAPH_STORE.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the page goes; beside SOURCE otherwise.")
 @click.option(
     "--picture",
@@ -33,7 +33,7 @@ __all__ = ["report"]
 @key_option
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
 def report(
-    source: str,
+    store: str,
     *,
     output: Path | None,
     picture: Path | None,
@@ -46,7 +46,7 @@ def report(
 
     The report is one page that needs no network: graph, timeline, the trace of every run, errors, and cost.
     """
-    is_address = "://" in source
+    source, is_address = store, "://" in store
     if not is_address and Path(source).is_dir():
         raise Mistake(f"'{source}' is a folder. hint: name the store in it, or the file of a trace")
     page = output or (Path("report.html") if is_address else Path(source).with_suffix(".html"))

@@ -17,7 +17,7 @@ import anyio
 import click
 from pydantic import ValidationError
 
-from crewgraph.cli.choice import Choice, store_option
+from crewgraph.cli.choice import Choice, store_given, store_option
 from crewgraph.cli.code import Allowed, Code, place_of
 from crewgraph.cli.limits import budget_of
 from crewgraph.cli.options import pair
@@ -31,6 +31,9 @@ from crewgraph.schedule import Schedule, Schedules, Tick
 from crewgraph.store.postgres import is_address
 
 __all__ = ["schedule"]
+
+
+store_alone = store_given(is_argument=False)
 
 
 @click.group()
@@ -160,7 +163,7 @@ def remove(name: str, store: str) -> None:
 @click.argument("name")
 @click.argument("target", required=False)
 @click.option("--all", "is_all", is_flag=True, help="Run what the store names: it is yours, and nobody else writes it.")
-@store_option
+@store_alone
 def run_now(name: str, target: str | None, store: str, *, is_all: bool) -> None:
     """Run the schedule NAME now, here or by whoever serves it.
 
@@ -187,7 +190,7 @@ def run_now(name: str, target: str | None, store: str, *, is_all: bool) -> None:
 @click.option(
     "--all", "is_all", is_flag=True, help="Run whatever the store names: it is yours, and nobody else writes it."
 )
-@store_option
+@store_alone
 def serve(targets: Sequence[str], store: str, *, is_all: bool) -> None:
     """Run what is due, until Ctrl-C. It serves the schedules of the TARGETs that are named here.
 

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from crewgraph.cli.choice import key_option
+from crewgraph.cli.choice import key_option, store_given
 from crewgraph.cli.files import names_option
 from crewgraph.cli.findings import counted, echo_findings
 from crewgraph.cli.inputs import groups_of
@@ -27,9 +27,7 @@ __all__ = ["show"]
 @click.command()
 @click.argument("target")
 @click.option("--schema", is_flag=True, help="Print nothing but the JSON Schema of the inputs.")
-@click.option(
-    "--store", metavar="STORE", help="Show what is kept of a run there: TARGET is its id, or how that begins."
-)
+@store_given(text="Show what is kept of a run there: TARGET is its id, or how that begins.", is_required=False)
 @key_option
 @click.option("--json", "is_json", is_flag=True, help="With --store: print it whole, as one JSON object.")
 @names_option

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from crewgraph.cli.target import Target
 from crewgraph.diagnostics import Diagnostic
 
-__all__ = ["Source", "place_of", "source_of"]
+__all__ = ["Source", "place_of", "relative", "source_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ def source_of(target: Target) -> Source | None:
     if file is None:
         return None
     name = attribute or _variable(target, file)
-    return Source(_relative(file), _line_of(file, name.split(".")) if name else 1)
+    return Source(relative(file), _line_of(file, name.split(".")) if name else 1)
 
 
 def place_of(finding: Diagnostic, source: Source | None) -> Source | None:
     """Where a finding stands: in a file of its own, or where the target is written."""
-    return Source(_relative(Path(finding.source[0])), finding.source[1]) if finding.source else source
+    return Source(relative(Path(finding.source[0])), finding.source[1]) if finding.source else source
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -64,7 +64,7 @@ def _file_of(place: str) -> Path | None:
     return Path(file) if isinstance(file, str) else None
 
 
-def _relative(file: Path) -> Path:
+def relative(file: Path) -> Path:
     """The path from the working folder, also where one of them is reached by a link."""
     for path, folder in ((file.absolute(), Path.cwd()), (file.resolve(), Path.cwd().resolve())):
         if path.is_relative_to(folder):

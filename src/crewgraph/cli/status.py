@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from crewgraph.cli.account import WORDS
-from crewgraph.cli.choice import Choice, key_option
+from crewgraph.cli.choice import Choice, key_option, store_option
 from crewgraph.cli.runs import echo_runs
 from crewgraph.cli.trouble import Mistake
 from crewgraph.errors.root import counted
@@ -23,7 +23,7 @@ ORDER = STATES = (*ENDED, "waiting", "running", "queued")
 
 
 @click.command()
-@click.argument("store", envvar="CREWGRAPH_STORE")
+@store_option
 @click.option("--nodes", "has_nodes", is_flag=True, help="Also count, for each node, the runs that have kept it.")
 @click.option("--runs", "has_runs", is_flag=True, help="List the runs instead, those that began last first.")
 @click.option("--status", "states", type=Choice(STATES), multiple=True, help="With --runs: only these. Repeatable.")

@@ -7,7 +7,6 @@ user's own error, with the lines of their code and none of ours.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -25,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from crewgraph.cli.files import Projects, is_file_target, read_target
 from crewgraph.errors import PipelineInvalid, TargetError
-from crewgraph.render.escape import clean
+from crewgraph.errors.near import near
+from crewgraph.render.escape import clean, shortened
 from crewgraph.syntax import Pipeline, is_function, is_single
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = ["Target", "code_of", "function_of", "load"]
 
 MAX_FRAMES = 4
 MAX_CANDIDATES = 12
+MAX_BRIEF = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +197,24 @@ def _theirs(place: str) -> Generator[None]:
 
         if found := refusals(error, [(frame.filename, frame.lineno or 1) for frame in frames]):
             raise PipelineInvalid(found) from error
-        raise TargetError(f"'{place}' raised an error:\n\n{_told(error, frames)}") from error
+        told, (brief, source) = _told(error, frames), _brief(error, frames)
+        raise TargetError(f"'{place}' raised an error:\n\n{told}", brief=brief, source=source) from error
 
 
 def _told(error: Exception, frames: Sequence[traceback.FrameSummary]) -> str:
     report = traceback.TracebackException.from_exception(error)
     lines = traceback.StackSummary.from_list([*frames]).format()
     return "".join([*lines, *report.format_exception_only()]).rstrip()
+
+
+def _brief(error: Exception, frames: Sequence[traceback.FrameSummary]) -> tuple[str, tuple[str, int] | None]:
+    """An error in one line, and the innermost line of theirs; that of an error of syntax is never run."""
+    places = [(frame.filename, frame.lineno or 1) for frame in frames]
+    if isinstance(error, SyntaxError):
+        places += [(error.filename, error.lineno or 1)] if error.filename and _is_theirs(error.filename) else []
+        return f"{type(error).__name__}: {error.msg}", places[-1] if places else None
+    told = shortened("".join(traceback.format_exception_only(error)).strip(), MAX_BRIEF)
+    return told, places[-1] if places else None
 
 
 def _is_theirs(filename: str) -> bool:
@@ -255,8 +267,8 @@ def _is_own(value: object, module: ModuleType) -> bool:
 
 
 def _close(name: str, there: list[str]) -> str:
-    close = difflib.get_close_matches(name, there, n=1, cutoff=0.5)
-    return f". Did you mean '{close[0]}'?" if close else ""
+    close = near(name, there)
+    return f". Did you mean '{close}'?" if close else ""
 
 
 def _listed(place: str, names: list[str]) -> str:

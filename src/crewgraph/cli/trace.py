@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from crewgraph.cli import account
-from crewgraph.cli.choice import key_option
+from crewgraph.cli.choice import key_option, store_given
 from crewgraph.cli.options import check_apart
 from crewgraph.cli.trouble import Mistake
 from crewgraph.render.escape import clean
@@ -19,19 +19,19 @@ __all__ = ["trace"]
 
 
 @click.command()
-@click.argument("source", envvar="CREWGRAPH_STORE")
+@store_given("SOURCE", text="Another way to name SOURCE. Also CREWGRAPH_STORE.", pushed="run")
 @click.argument("run", required=False)
 @click.option("-o", "--output", metavar="FILE", help="Where the lines go, or - for standard output.")
 @key_option
-def trace(source: str, run: str | None, *, output: str | None, key: str | None) -> None:
+def trace(*, store: str, run: str | None, output: str | None, key: str | None) -> None:
     """Write the trace of the runs in SOURCE. That is a store, or what crewgraph run … --trace FILE has written.
 
     It is what crewgraph run … --trace FILE writes: the graph, then a line for each run. With RUN, the id of one or the
     beginning of it, that one is told as a person reads it: every node, with its calls. With -o it is written, too.
     """
     if output not in (None, "-"):
-        check_apart({"the runs": None if "://" in source else Path(source), "-o": Path(output or "")})
-    with opened_runs(source, key=key, run=run) as runs:
+        check_apart({"the runs": None if "://" in store else Path(store), "-o": Path(output or "")})
+    with opened_runs(store, key=key, run=run) as runs:
         if run is not None and output is None:
             _tell(runs)
         elif output in (None, "-"):

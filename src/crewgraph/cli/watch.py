@@ -10,11 +10,12 @@ from pathlib import Path
 
 import click
 
-from crewgraph.cli.choice import key_option
+from crewgraph.cli.choice import key_option, store_given
 from crewgraph.cli.trouble import Mistake
 from crewgraph.graph import Graph
 from crewgraph.report import Follower, opened_trace
 from crewgraph.store import is_store
+from crewgraph.store.postgres import shown
 from crewgraph.watch import Watch
 
 __all__ = ["until_interrupted", "watch", "watching"]
@@ -28,19 +29,20 @@ MAX_UNDER_WAY = 100
 
 
 @click.command()
-@click.argument("source", envvar="CREWGRAPH_STORE")
+@store_given("SOURCE", text="Another way to name SOURCE. Also CREWGRAPH_STORE.")
 @click.option(
     "--port", type=click.IntRange(min=0, max=65535), default=0, help="Where to listen; any free port otherwise."
 )
 @click.option("--title", help="Stands on the page; the name of the pipeline otherwise.")
 @key_option
 @click.option("--open", "is_opened", is_flag=True, help="Open the page in a browser.")
-def watch(source: str, *, port: int, title: str | None, key: str | None, is_opened: bool) -> None:
+def watch(*, store: str, port: int, title: str | None, key: str | None, is_opened: bool) -> None:
     """Serve a live page of the runs in SOURCE, until Ctrl-C.
 
     SOURCE is a store, or the trace that crewgraph run … --trace FILE writes; where it is not there yet it is waited for.
     The page is that of crewgraph report. It is served on this machine only, to whoever has the address with its token.
     """
+    source = store
     with suppress(KeyboardInterrupt):
         if "://" not in source and not _is_begun(source):
             click.echo(f"waiting for {source}", err=True)
@@ -71,8 +73,11 @@ def _watch_trace(trace: Path, *, port: int, title: str | None, is_opened: bool) 
 def _watch_store(where: str, key: str | None, *, port: int, title: str | None, is_opened: bool) -> None:
     """Look at a store again and again. A look at a large one takes its time, and there is rest after it."""
     follower = Follower(where, key)
-    while (found := follower.graph()) is None:
+    if (found := follower.graph()) is None:
+        click.echo(f"waiting for the first run in {shown(where)}", err=True)
+    while found is None:
         time.sleep(INTERVAL)
+        found = follower.graph()
     graph, total = found
     with watching(graph, port=port, title=title, total=total) as served:
         if is_opened:

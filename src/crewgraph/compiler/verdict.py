@@ -6,7 +6,6 @@ findings inside of it; where it stands alone it may ignore more than here, so no
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from crewgraph.diagnostics import (
     strict_of,
     strictness,
 )
+from crewgraph.errors.near import meant
 from crewgraph.graph import Graph, Switch, Work
 from crewgraph.router import Route, Router
 from crewgraph.syntax import Pipeline
@@ -129,8 +129,7 @@ class _Docket:
             return f"{ignore.code} is found at '{named}'; name that node, or none"
         names = _names(graph)
         if ignore.node is not None and ignore.node not in names:
-            close = difflib.get_close_matches(ignore.node, names, n=1, cutoff=0.5)
-            return f"there is no node '{ignore.node}'" + (f"; did you mean '{close[0]}'?" if close else "")
+            return "; ".join(filter(None, (f"there is no node '{ignore.node}'", meant(ignore.node, names))))
         return "take it away"
 
 

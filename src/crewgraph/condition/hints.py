@@ -12,7 +12,8 @@ from crewgraph.condition.condition import Path, path_of
 from crewgraph.condition.fails import Failure
 from crewgraph.condition.nodes import Holder, Place
 from crewgraph.condition.terms import operands
-from crewgraph.condition.words import a, dotted, kind_of, listed, near, shown, type_of, values_of
+from crewgraph.condition.words import a, dotted, kind_of, listed, shown, type_of, values_of
+from crewgraph.errors.near import near
 
 __all__ = ["Told", "about_failure", "about_member", "about_truth", "hint_for_constant"]
 

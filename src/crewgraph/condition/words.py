@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable
 from enum import Enum
@@ -21,7 +20,7 @@ from crewgraph.condition.alternatives import (
 from crewgraph.condition.condition import Path
 from crewgraph.condition.numbers import Real, Whole
 
-__all__ = ["a", "dotted", "kind_of", "listed", "near", "shown", "values_of"]
+__all__ = ["a", "dotted", "kind_of", "listed", "shown", "values_of"]
 
 MAX_NAMED = 8
 """So many values are named; of the others it is only said how many there are."""
@@ -108,10 +107,3 @@ def _bounds(kind: Whole | Real) -> str:
     if low and high:
         return f" from {low} to {high}"
     return f" of at least {low}" if low else f" of at most {high}" if high else ""
-
-
-def near(name: str, others: Iterable[str]) -> str | None:
-    """The name that was meant, where one of the others is much like it."""
-    folded = {other.lower(): other for other in others}
-    found = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
-    return folded[found[0]] if found else None

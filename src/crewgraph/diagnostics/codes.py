@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from crewgraph.errors.near import near
+
 __all__ = ["CODES", "Severity", "code_of"]
 
 
@@ -54,6 +56,7 @@ CODES: dict[str, tuple[str, Severity]] = {
     "CG709": ("unused-definition", Severity.WARNING),
     "CG710": ("no-counterpart", Severity.INFO),
     "CG711": ("in-code", Severity.INFO),
+    "CG712": ("unloadable", Severity.ERROR),
 }
 """Short name and severity of every code that this version reports; a single finding may be milder or worse."""
 
@@ -79,9 +82,8 @@ def _guess(wanted: str) -> str:
         codes = sorted((code for code, place in slips.items() if place), key=slips.__getitem__, reverse=True)
     else:
         names = {name: code for code, (name, _) in CODES.items()}
-        import difflib  # for a word that is no code
-
-        codes = [names[name] for name in difflib.get_close_matches(wanted, names, n=1)]
+        close = near(wanted, names)
+        codes = [] if close is None else [names[close]]
     if not codes:
         return ". hint: `crewgraph explain` lists all of them"
     return f". Did you mean {' or '.join(f'{code} ({CODES[code][0]})' for code in codes[:MAX_GUESSES])}?"

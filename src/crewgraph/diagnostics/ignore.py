@@ -17,7 +17,7 @@ Strict = bool | frozenset[str]
 """Which findings count as errors: ``True`` for every warning, or codes and the word "warnings"."""
 
 
-_FATAL = frozenset({"CG202", "CG203", "CG701", "CG702", "CG703", "CG704", "CG705"})
+_FATAL = frozenset({"CG202", "CG203", "CG701", "CG702", "CG703", "CG704", "CG705", "CG712"})
 _MAY_BE_MILD = frozenset({"CG203"})
 """A node that stands alone can run; such a warning may be meant so."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from crewgraph.document.forms import AgentForm, CrewForm, Document, PolicyForm, 
 from crewgraph.document.names import MISSING, Names
 from crewgraph.document.told import NOBODY, Place, misfits
 from crewgraph.errors import CrewgraphError
+from crewgraph.errors.near import meant
 from crewgraph.policy import Budget, Limit, Policy
 
 __all__ = ["Definitions"]
@@ -170,5 +170,4 @@ class Definitions:
 
 def _like(key: str, section: Iterable[str]) -> str:
     every = [*section]
-    close = difflib.get_close_matches(key, every, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"there is: {', '.join(every[:MAX_SHOWN]) or 'none'}"
+    return meant(key, every) or f"there is: {', '.join(every[:MAX_SHOWN]) or 'none'}"

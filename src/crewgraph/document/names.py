@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from types import MethodType, ModuleType
 from typing import Any
 
+from crewgraph.errors.near import meant
 from crewgraph.syntax import is_function
 
 __all__ = ["MISSING", "Names", "Registry", "is_name"]
@@ -62,8 +62,7 @@ class Names:
 
     def like(self, name: str, others: Iterable[str] = ()) -> str:
         """A hint where a name is nearly one that is there; else nothing."""
-        close = difflib.get_close_matches(name, [*others, *self.things], n=1, cutoff=0.6)
-        return f"did you mean '{close[0]}'?" if close else ""
+        return meant(name, [*others, *self.things])
 
 
 def _own(module: ModuleType) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from crewgraph.document.forms import (
     Use,
 )
 from crewgraph.document.yaml import Node
+from crewgraph.errors.near import meant
 
 __all__ = ["Place", "mended", "misfits"]
 
@@ -153,9 +153,8 @@ def _named(form: type[BaseModel]) -> str:
 
 def _unknown(loc: Sequence[str | int]) -> tuple[str, str]:
     form, field = _form_at(loc[:-1]), str(loc[-1])
-    close = difflib.get_close_matches(field, form.model_fields, n=1, cutoff=0.6)
     there = f"there is: {', '.join(form.model_fields)}"
-    return f"{_named(form)} has no field '{field:.60}'", f"did you mean '{close[0]}'?" if close else there
+    return f"{_named(form)} has no field '{field:.60}'", meant(field, form.model_fields) or there
 
 
 def _shown(value: Any) -> str:

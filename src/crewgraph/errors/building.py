@@ -149,7 +149,17 @@ class ConditionError(CrewgraphError, ValueError):
 
 
 class TargetError(CrewgraphError):
-    """Raised by the command line when ``module:attribute`` names nothing that can be run."""
+    """Raised by the command line when ``module:attribute`` names nothing that can be run.
+
+    Attributes:
+        brief: the same in one line.
+        source: the file and line of the user's code that raised an error, where it did.
+    """
+
+    def __init__(self, message: str, *, brief: str = "", source: tuple[str, int] | None = None) -> None:
+        self.brief = brief or message
+        self.source = source
+        super().__init__(message)
 
 
 class LibraryMissing(CrewgraphError, ImportError):

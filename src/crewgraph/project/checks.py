@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from crewgraph.diagnostics import Diagnostic, Severity
+from crewgraph.errors.near import meant
 from crewgraph.project.fields import IN_CODE
 from crewgraph.project.parts import Definition, File, Parts, agent_name, path_of
 
@@ -130,8 +130,7 @@ def _not_there(each: Definition, field: str, name: str, parts: Parts, known: Ite
 
 
 def _like(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else f"there is: {', '.join(known[:MAX_NAMED]) or 'none'}"
+    return meant(name, known) or f"there is: {', '.join(known[:MAX_NAMED]) or 'none'}"
 
 
 def _one_of(names: Iterable[str]) -> str:

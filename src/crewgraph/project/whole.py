@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from crewgraph.compiler import analyse
 from crewgraph.compiler.verdict import Rule, verdict
 from crewgraph.crew import Crew
 from crewgraph.diagnostics import Diagnostic, Findings, Ignore, Severity, strictness
+from crewgraph.errors.near import near
 from crewgraph.graph import Graph
 from crewgraph.project.build import build
 from crewgraph.project.checks import of_crew
@@ -114,8 +114,8 @@ class Project:
         needs, files = self.needs, [*self.files.get("task", ()), *self.files.get("agent", ())]
         for key in inputs:
             if key not in needs and files:
-                close = difflib.get_close_matches(key, needs, n=1, cutoff=0.7)
-                hint = f"did you mean {{{close[0]}}}?" if close else f"write {{{key}}} where it is wanted"
+                close = near(key, needs)
+                hint = f"did you mean {{{close}}}?" if close else f"write {{{key}}} where it is wanted"
                 yield files[0].finding("CG309", f"no text reads the input '{key}'", (), hint, line=1)
 
 
@@ -160,12 +160,12 @@ def _missing(parts: Parts, inputs: Sequence[str]) -> Iterator[Diagnostic]:
         if use.name not in inputs:
             missing.setdefault(use.name, []).append(use)
     for name, uses in missing.items():
-        close = difflib.get_close_matches(name, inputs, n=1, cutoff=0.6)
+        close = near(name, inputs)
         readers = list(dict.fromkeys(use.owner.label for use in uses))
         more = f" and {len(readers) - MAX_NAMED} more" if len(readers) > MAX_NAMED else ""
         unless = f", unless {hook} adds it" if hook else ""
         message = f"{', '.join(readers[:MAX_NAMED])}{more}: {{{name}}} is not among the inputs{unless}"
-        hint = f"did you mean {{{close[0]}}}?" if close else f"add {name} to the inputs"
+        hint = f"did you mean {{{close}}}?" if close else f"add {name} to the inputs"
         first, level = uses[0], Severity.WARNING if hook else None
         yield first.owner.file.finding("CG301", message, path_of(first.owner, first.field), hint, level=level)
 

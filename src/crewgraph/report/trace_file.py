@@ -85,6 +85,9 @@ def _lines(path: Path, wait: Callable[[], bool]) -> Generator[bytes]:
 
 
 def _header(path: Path, line: bytes) -> tuple[Graph, int | None]:
+    if not line:
+        hint = "crewgraph run … --store FILE makes a store, and --trace FILE a trace"
+        raise TraceError(path, "is empty: no run has been written to it yet", hint)
     try:
         told = json.loads(line.decode())
         is_header = isinstance(told, dict) and told.get("crewgraph") == "trace"

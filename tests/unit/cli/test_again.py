@@ -60,7 +60,7 @@ def test_resume(crewgraph, begun):
 
 def test_the_store_may_be_named_by_the_environment(crewgraph, begun, monkeypatch):
     """It is looked for there where the command does not say."""
-    assert "Missing option '--store'" in crewgraph("resume", "flow.py").stderr
+    assert "No store is named: --store STORE." in crewgraph("resume", "flow.py").stderr
     monkeypatch.setenv("CREWGRAPH_STORE", "runs.sqlite")
     assert crewgraph("resume", "flow.py").exit_code == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -222,3 +223,62 @@ def test_a_document_is_told_with_its_lines(crewgraph, write):
     assert "file=mails.yaml,line=6," in crewgraph("check", "mails.yaml", "--format", "github").stdout
     (run,) = json.loads(crewgraph("check", "mails.yaml", "--format", "sarif").stdout)["runs"]
     assert run["results"][0]["locations"][0]["physicalLocation"]["region"] == {"startLine": 6}
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        ("x = 1\nx / 0", "ZeroDivisionError: division by zero", 2),
+        ("def make():\n    raise KeyError('a')\n\nmake()", "KeyError: 'a'", 2),
+        ("x = 1\ny = (\n", "SyntaxError: '(' was never closed", 2),
+        ("\nimport not_there", "ModuleNotFoundError: No module named 'not_there'", 2),
+        ("raise ValueError('one\\ntwo')", "ValueError: one two", 1),
+    ],
+)
+def test_code_that_raises_is_a_finding(crewgraph, write, text, message, line):
+    """At its own line, for whatever reads findings; a person is told the rest, and the code stays 2."""
+    write("broken.py", text)
+    done = crewgraph("check", "broken.py", "--json")
+    (finding,) = json.loads(done.stdout)
+    assert (finding["code"], finding["message"], finding["severity"]) == ("CG712", message, "error")
+    assert finding["source"] == {"file": "broken.py", "line": line}
+    assert (done.exit_code, "'broken.py' raised an error" in done.stderr) == (2, True)
+    plain = crewgraph("check", "broken.py")
+    assert (plain.exit_code, plain.stdout, plain.stderr) == (2, "", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("target", "message", "hint"),
+    [
+        ("nothere.py", "there is no file 'nothere.py'", ""),
+        (
+            "nothere",
+            "there is no module 'nothere'",
+            "modules are looked for in this folder and among installed packages",
+        ),
+        ("flow.py:other", "'flow.py' has no 'other'", "name one, as in flow.py:flow, flow.py:measure, flow.py:long"),
+    ],
+)
+def test_a_target_that_is_not_there_is_a_finding(crewgraph, flow, target, message, hint):
+    """With its hint apart."""
+    done = crewgraph("check", target, "--format", "json")
+    (finding,) = json.loads(done.stdout)
+    assert (done.exit_code, finding["message"], finding["source"]) == (2, message, None)
+    assert finding["hint"].startswith(hint)
+    assert done.stderr.startswith(f"error: {message}")
+
+
+def test_other_formats_have_it_too(crewgraph, write):
+    """In a file as well."""
+    write("raises.py", "\n\n1 / 0")
+    done = crewgraph("check", "raises.py", "--format", "github")
+    assert done.stdout == "::error file=raises.py,line=3,title=CG712 unloadable::ZeroDivisionError: division by zero\n"
+    done = crewgraph("check", "raises.py", "--format", "sarif", "-o", "found.sarif")
+    assert (done.exit_code, done.stdout) == (2, "")
+    (result,) = json.loads(Path("found.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert (result["ruleId"], place["region"], place["artifactLocation"]["uri"]) == (
+        "CG712",
+        {"startLine": 3},
+        "raises.py",
+    )

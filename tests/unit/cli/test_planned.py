@@ -35,14 +35,14 @@ def plan_of(*rows, **total):
     )
 
 
-@pytest.mark.parametrize("width", [72, 80, 110])
+@pytest.mark.parametrize("width", [40, 50, 60, 72, 80, 110])
 @pytest.mark.parametrize("name", ["classify", "a name without an end " * 9, "分類 " * 30, ""])
 def test_no_line_is_wider_than_the_terminal(width, name):
     """Names are shortened, figures never, and what the plan rests on is wrapped under itself."""
     text = plan_text(plan_of(row(name, depth=12), row("route 'x'", kind="route", depth=1)), width)
     assert max(map(columns, text.splitlines())) <= width
     assert "30,135" in text
-    assert "\n  long story" in text or "\n  story" in text or "\n  a long" in text
+    assert "\n  long story" in text or "\n  story" in text or "\n  a long" in text or "\n  a\n" in text
 
 
 def test_a_narrow_table_tells_what_is_expected_and_the_total_three_times():
@@ -78,3 +78,27 @@ def test_the_command_fits_its_terminal(flow, monkeypatch, capsys, size, is_whole
         any(line.startswith("- where the inputs alone do not decide it") and line.endswith("others") for line in lines)
         is is_whole
     )
+
+
+def test_where_no_table_fits_it_is_told_in_sentences():
+    """Names whole, and figures with what they count; of a router there are none, and what is unknown is said once."""
+    unknown = ForecastRow(name="ask", kind="crew", depth=1, runs=Range(0, 0, 0), load=Load(unknown=Range(1, 1, 1)))
+    lines = plan_text(plan_of(row("classify"), row("desk", kind="router"), unknown), 60).splitlines()
+    assert lines[:9] == [
+        "72 inputs",
+        "classify",
+        "    50 calls, 30,135 prompt tokens, 5,760 answer tokens,",
+        "    $0.019, 2 s",
+        "desk",
+        "  ask",
+        "      unknown",
+        "total",
+        "    50 calls, 30,135 prompt tokens, 5,760 answer tokens,",
+    ]
+
+
+def test_names_are_given_room_before_heads_are():
+    """The words of the heads are shortened first."""
+    lines = plan_text(plan_of(row("a name of twenty-six letters")), 80).splitlines()
+    assert lines[0].split() == ["72", "inputs", "calls", "prompt", "answer", "USD", "time"]
+    assert lines[1].startswith("a name of twenty-six letters  ")

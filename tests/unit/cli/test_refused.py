@@ -132,5 +132,5 @@ def test_other_errors_are_told_as_such(crewgraph, write, code):
     """With the lines of the user's code."""
     write("built.py", f"{BEGIN}{code}\n")
     done = crewgraph("check", "built.py", "--format", "json")
-    assert (done.exit_code, done.stdout) == (2, "")
+    assert (done.exit_code, [each["code"] for each in json.loads(done.stdout)]) == (2, ["CG712"])
     assert "'built.py' raised an error:" in done.stderr

@@ -84,7 +84,9 @@ def test_a_store_is_served_until_ctrl_c(crewgraph, trace, waits, monkeypatch):
     waits.append(look)
     done = crewgraph("watch", "runs.sqlite", "--open", "--key", "Flow")
     assert done.exit_code == 0
-    assert done.stderr == f"waiting for runs.sqlite\nwatch it at {opened[0]}\n"
+    assert (
+        done.stderr == f"waiting for runs.sqlite\nwaiting for the first run in runs.sqlite\nwatch it at {opened[0]}\n"
+    )
     assert "1 of 1 runs" in pages[0]
     assert "2 of 2 runs" in pages[1]
     assert "watch it at" in crewgraph("watch", "runs.sqlite").stderr

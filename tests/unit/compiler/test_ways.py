@@ -226,6 +226,13 @@ def test_undeclared_hands() -> None:
     assert note.hint == "a return annotation, such as a TypedDict"
 
 
+def test_undeclared_hands_and_a_slip_of_the_pen() -> None:
+    """What may be meant is asked before a declaration is proposed; a key like no other is none."""
+    misspelt = step(lambda wrod: None, name="misspelt")
+    (note,) = [each for each in Pipeline([anything, misspelt], inputs=Word).check() if each.code == "CG308"]
+    assert note.hint == "did you mean word? It is an input; else a return annotation, such as a TypedDict"
+
+
 def test_undeclared_hands_before_branches() -> None:
     """The nearest node that may give it is told."""
     pipeline = Pipeline([anything, [nothing, change], reply], inputs=Word)

@@ -65,7 +65,7 @@ def test_what_is_no_list_of_ignores_is_refused(ignore: Any, told: str) -> None:
 def test_nothing_could_run_with_some_findings() -> None:
     """Those of structure, of what a node lacks, and of documents that say no pipeline."""
     fatal = {"CG101", "CG102", "CG103", "CG104", "CG202", "CG203", "CG501", "CG502", "CG503"}
-    fatal |= {"CG701", "CG702", "CG703", "CG704", "CG705"}
+    fatal |= {"CG701", "CG702", "CG703", "CG704", "CG705", "CG712"}
     assert {code for code in CODES if is_fatal(code)} == fatal
     assert {code for code in CODES if not can_be_ignored(code)} == fatal - {"CG203"}
 

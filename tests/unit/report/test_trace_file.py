@@ -64,7 +64,16 @@ def test_bytes_that_are_no_text_are_told(trace):
     assert indices(trace) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("first", ["", "[]\n", "nonsense\n", '{"index": 0}\n', '"crewgraph"\n'])
+def test_an_empty_file_is_neither_store_nor_trace(tmp_path):
+    """It is told what would write one; whoever named a store is not asked for a trace."""
+    (tmp_path / "x").touch()
+    with pytest.raises(
+        TraceError, match=r"is empty: no run .*: crewgraph run … --store FILE makes a store, and --trace"
+    ):
+        indices(tmp_path / "x")
+
+
+@pytest.mark.parametrize("first", ["\n", "[]\n", "nonsense\n", '{"index": 0}\n', '"crewgraph"\n'])
 def test_what_is_no_trace(tmp_path, first):
     """It is told what would make one."""
     (tmp_path / "x").write_text(first)

@@ -138,12 +138,13 @@ def unproven_keys(analysis: Analysis) -> Iterator[Diagnostic]:
         is_named = is_text and not asks_json
         told = "mentions it, but answers in plain text" if is_named else "may give it, but does not declare it"
         text = f", or read {{{quoted(analysis, giver)}}}, its whole text" if is_named and reading.route is None else ""
+        guess = "" if is_named else closest(analysis, reading)  # what a task asks for by its name is no slip
         how = "output_pydantic=Model for its last task" if is_text else "a return annotation, such as a TypedDict"
         yield Diagnostic(
             "CG308",
             f"{needs(analysis, reading)}; '{giver}' {told}",
             place_of(analysis, reading),
-            f"{how}{text}",
+            f"{guess}; else {how}" if guess else f"{how}{text}",
             reading.node,
             Severity.WARNING if is_named and analysis.declared is not None else None,
         )

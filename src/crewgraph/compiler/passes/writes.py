@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 from crewgraph.compiler.analysis import Analysis
 from crewgraph.compiler.flow import Clash, Source
@@ -89,7 +89,7 @@ def unread_outputs(analysis: Analysis) -> Iterator[Diagnostic]:
     told = {(each.node, clash.key) for clash in analysis.flow.clashes for each in clash.writers}
     told |= analysis.flow.used
     for work in analysis.works:
-        keys = [key for key in work.interface.gives if (work.name, key) not in told]
+        keys = [key for key in _meant_for_readers(work) if (work.name, key) not in told]
         if not keys or work.name in ends or work.name in analysis.open_behind or _text_is_read(analysis, work):
             continue
         yield Diagnostic(
@@ -99,6 +99,13 @@ def unread_outputs(analysis: Analysis) -> Iterator[Diagnostic]:
             "leave it out, or read it where it was meant to be",
             work.name,
         )
+
+
+def _meant_for_readers(work: Work) -> Iterable[str]:
+    """What a node gives to be read; where an approval lets nothing pass but what is approved, its word need not be."""
+    face = work.interface
+    only_approved = face.kind == "approval" and Literal["approved"] in face.gives.values()
+    return dict(face.rows) if only_approved else face.gives  # its rows are what may be changed
 
 
 def _ends(analysis: Analysis) -> set[str]:

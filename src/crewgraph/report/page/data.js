@@ -6,16 +6,13 @@ const runs = []; // in the order in which they ended
 const open = []; // those that have not ended, on a page that is told of them
 
 // A row and its bars, as crewgraph.report.compact writes them. Times are milliseconds since the first run began.
-const ROW = ["index", "label", "status", "error", "start", "ms", "way", "bars"];
-const BAR = ["node", "status", "start", "ms", "prompt", "completion", "usd", "unpriced", "route"];
-
-function named(fields, values) {
-  return Object.fromEntries(fields.map((field, place) => [field, values[place]]));
-}
+// Literals: of a hundred thousand rows objects of one shape are made in a tenth of the time that Object.fromEntries takes.
+const ROW = ([index, label, status, error, start, ms, way, bars]) => ({ index, label, status, error, start, ms, way, bars });
+const BAR = ([node, status, start, ms, prompt, completion, usd, unpriced, route]) => ({ node, status, start, ms, prompt, completion, usd, unpriced, route });
 
 function parsed(row) {
-  const run = named(ROW, row);
-  run.bars = run.bars.map((bar) => named(BAR, bar));
+  const run = ROW(row);
+  run.bars = run.bars.map(BAR);
   run.prompt = run.completion = run.usd = run.unpriced = 0;
   for (const bar of run.bars) {
     run.prompt += bar.prompt;

@@ -1,5 +1,7 @@
 // What all runs together say: figures on top, errors, and what each node took.
 
+const MOST_LARGE = 14; // letters of a figure that have room in their full size
+
 function drawTiles() {
   const good = runs.filter((run) => run.status === "ok").length;
   const bad = runs.filter((run) => !isGood(run)).length;
@@ -28,7 +30,7 @@ function drawTiles() {
   ];
   by("tiles").replaceChildren(
     ...tiles.map(([what, figure, more], place) => {
-      const tile = make("div", "tile", "", make("div", "what", what), userText("div", "figure", figure || "–"), make("div", place === 0 && bad ? "more bad" : "more", more));
+      const tile = make("div", "tile", "", make("div", "what", what), userText("div", String(figure).length > MOST_LARGE ? "figure long" : "figure", figure || "–"), make("div", place === 0 && bad ? "more bad" : "more", more));
       tile.title = [figure, more].filter(Boolean).join("\n");
       return tile;
     }),
@@ -85,22 +87,34 @@ function drawCosts() {
 }
 
 const MOST_ERRORS = 200;
+const MOST_NODES = 4;
 
-// The same error of many inputs is told once.
+// What an error says behind the name of the node that failed by it, and that name: "'send' failed: …".
+function causeOf(run) {
+  const error = run.error || words(run.status);
+  const node = run.bars.map((bar) => nodes[bar.node].name).find((name) => error.startsWith(`'${name}' failed: `));
+  return node === undefined ? [error, null] : [error.slice(`'${node}' failed: `.length), node];
+}
+
+// The same cause is told once, of however many inputs and at however many nodes.
 function drawErrors(pick) {
   const failed = runs.filter((run) => !isGood(run));
   const groups = new Map();
   for (const run of failed) {
-    const key = `${run.status}\n${(run.error || "").replaceAll(/\d+/g, "0")}`;
-    if (groups.has(key)) groups.get(key).push(run);
-    else groups.set(key, [run]);
+    const [cause, node] = causeOf(run);
+    const key = `${run.status}\n${cause.replaceAll(/\d+/g, "0")}`;
+    if (!groups.has(key)) groups.set(key, { cause, run, count: 0, at: new Set() });
+    const group = groups.get(key);
+    group.count += 1;
+    if (node !== null) group.at.add(node);
   }
-  const sorted = [...groups.values()].sort((one, other) => other.length - one.length || one[0].index - other[0].index);
-  const entries = sorted.slice(0, MOST_ERRORS).map((group) => {
-    const run = group[0];
+  const sorted = [...groups.values()].sort((one, other) => other.count - one.count || one.run.index - other.run.index);
+  const entries = sorted.slice(0, MOST_ERRORS).map(({ cause, run, count, at }) => {
     const who = make("b", "", "", userText("span", "", title(run)));
-    const rest = group.length > 1 ? ` and ${(group.length - 1).toLocaleString("en")} more` : "";
-    const entry = make("button", "mistake", "", who, rest, userText("code", "", run.error || words(run.status)));
+    const more = count > 1 ? ` and ${(count - 1).toLocaleString("en")} more` : "";
+    const named = [...at].slice(0, MOST_NODES).map((name) => `'${name}'`).join(", ");
+    const rest = at.size > 1 ? `${more}, at ${named}${at.size > MOST_NODES ? ` and ${at.size - MOST_NODES} other nodes` : ""}` : more;
+    const entry = make("button", "mistake", "", who, rest, userText("code", "", at.size > 1 ? cause : run.error || cause));
     entry.type = "button";
     entry.addEventListener("click", () => pick(run));
     return entry;
