@@ -46,7 +46,7 @@ class Tools(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Answer:
     """What a conversation came to.
 
@@ -94,7 +94,7 @@ class Conversation:
     max_iter: int = 20
     max_reasks: int = 2
     on_step: Callable[[AgentStep], Awaitable[None]] | None = None
-    used: list[str] = field(default_factory=list[str])
+    used: list[str] = field(default_factory=list)
     turns: int = 0
     _is_ready: bool = False
     _is_forced: bool = False

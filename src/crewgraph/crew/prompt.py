@@ -35,7 +35,7 @@ Source = tuple[str, str]
 """A text from earlier work, and whose it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Persona:
     """An agent with all its texts filled in: its role, goal and backstory."""
 
@@ -44,7 +44,7 @@ class Persona:
     backstory: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Brief:
     """One task with all its texts filled in.
 

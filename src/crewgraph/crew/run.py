@@ -81,7 +81,7 @@ async def _performed(
     return run.output()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Run:
     """What a run knows, and what has come of it so far."""
 
@@ -92,7 +92,7 @@ class _Run:
     terms: Terms
     scope: Scope
     shed: ToolShed
-    done: dict[int, TaskOutput] = field(default_factory=dict[int, TaskOutput])
+    done: dict[int, TaskOutput] = field(default_factory=dict)
 
     @property
     def log(self) -> TaskLog | None:

@@ -14,7 +14,7 @@ from crewgraph.crew.task import Task
 __all__ = ["Place", "in_order", "is_asked_to_stop", "schedule"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
     """The place of a task among the others of its crew.
 

@@ -26,7 +26,7 @@ MAX_SHOWN = 300
 """Characters of a refused answer that its error repeats."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Work:
     """One task of a run.
 

@@ -29,7 +29,7 @@ _numbers = itertools.count(1)
 _random = random.SystemRandom()  # the jitter must not depend on a seed that the user sets
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Asker:
     """On whose behalf models are asked.
 
@@ -55,7 +55,9 @@ class Asker:
                 others. ``.usage`` is what the crew has spent so far.
             BudgetError: a budget has no room for the call.
         """
-        failures, asked, first = list[ModelError](), list[LLM](), policy_for(llm, self.policy)
+        failures: list[ModelError] = []
+        asked: list[LLM] = []
+        first = policy_for(llm, self.policy)
         for each in (llm, *(first.fallbacks or ())):
             model = resolve(each, who=self.agent)
             if any(model is one for one in asked):
