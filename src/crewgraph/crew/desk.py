@@ -37,7 +37,7 @@ class Desk:
         job: the task and who does it.
         values: what fills placeholders.
         terms: what the crew says.
-        scope: what surrounds the task; it has an account of its own.
+        scope: what surrounds the task, with its account.
         shed: what the tools of the whole run share.
     """
 

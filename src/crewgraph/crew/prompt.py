@@ -98,31 +98,31 @@ def _insist(jobs: Sequence[Job], values: Handoff) -> None:
 
 def _brief(job: Job, values: Handoff) -> Brief:
     task, who = job.task, persona(job.agent, values) if job.agent else Persona()
+    checks = task.guardrails if task.guardrail is not None else ()
     return Brief(
         task=task,
         role=who.role,
         goal=who.goal,
         backstory=who.backstory,
-        description=_filled(task.description, values).strip(),
-        expected_output=_filled(task.expected_output, values).strip(),
-        guardrails=tuple(_filled(each, values).strip() if isinstance(each, str) else each for each in task.guardrails),
-        output_file=None if task.output_file is None else _filled(task.output_file, values),
+        description=_filled(task.description, values),
+        expected_output=_filled(task.expected_output, values),
+        guardrails=tuple([_filled(each, values) if isinstance(each, str) else each for each in checks]),
+        output_file=None if task.output_file is None else parse(task.output_file).render(values.reach),
     )
 
 
 def persona(agent: Agent, values: Handoff) -> Persona:
     """An agent with its texts filled in; that they can be was seen when the briefs were made."""
-    texts = (agent.role, agent.goal, agent.backstory)
-    return Persona(*(_filled(text, values).strip() for text in texts))
+    return Persona(_filled(agent.role, values), _filled(agent.goal, values), _filled(agent.backstory, values))
 
 
 def role_of(agent: Agent, values: Handoff) -> str:
     """The role of an agent, filled in."""
-    return _filled(agent.role, values).strip()
+    return _filled(agent.role, values)
 
 
 def _filled(text: str, values: Handoff) -> str:
-    return parse(text).render(values.reach)
+    return parse(text).render(values.reach).strip() if text else ""
 
 
 def messages(brief: Brief, context: Iterable[Source]) -> tuple[Message, ...]:
