@@ -57,7 +57,7 @@ class Asker:
         first = policy_for(llm, self.policy)
         for each in (llm, *(first.fallbacks or ())):
             model = resolve(each, who=self.agent)
-            if any(model is one for one in asked):
+            if asked and any(model is one for one in asked):
                 continue
             if failures:
                 _log.warning("%s gave up (%s); asking %s", asked[-1].model, type(failures[-1]).__name__, model.model)
