@@ -210,8 +210,9 @@ class Crew(Chainable, BaseModel):
         values, scope = one(inputs), current()
         if scope.owner is not self:  # called by hand
             return await call(self, values)
-        jobs, who = self._jobs(), f"crew '{label_of(self)}'"
-        if found := faults(jobs, self.agents, management=self._management()):
+        management, who = self._management(), f"crew '{label_of(self)}'"
+        jobs = assign(self.tasks, self.agents, llm=self.llm, management=management)
+        if found := faults(jobs, self.agents, management=management):
             raise PipelineInvalid(diagnostics.Diagnostic(each.code, each.message, (who,), each.hint) for each in found)
         if before := self._before():
             values = await prepared(values, before, who=who)
