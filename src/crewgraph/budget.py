@@ -28,7 +28,7 @@ _LOCK = threading.Lock()
 _settled = Bell()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Estimate:
     """The most that one call is expected to take.
 

@@ -227,7 +227,7 @@ async def call(node: Node, inputs: Mapping[str, Any], *, scope: Scope | None = N
         raise closed
     try:
         with entered(scope):
-            result: Any = await within(endings, lambda: _called(node, inputs))
+            result: Any = await (within(endings, lambda: _called(node, inputs)) if endings else _called(node, inputs))
         output = _output(result, scope)
     except BaseException as error:
         cut_short(error, scope)

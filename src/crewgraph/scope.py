@@ -120,7 +120,7 @@ def _uncounted() -> Account:
     return Account(keeps_calls=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Scope:
     """What surrounds a piece of work.
 
@@ -187,7 +187,8 @@ class Scope:
     ) -> Scope:
         """The scope of a node within this one: its own policy before ours, its budget below ours, its own account."""
         nearest = self.policy if policy is None else policy.over(self.policy)
-        meters, own = self.meters, list[Ending]()
+        meters = self.meters
+        own: list[Ending] = []
         if nearest.node_timeout is not None:
             own.append(too_long(f"node '{name}'", nearest.node_timeout))
         if budget is not None:

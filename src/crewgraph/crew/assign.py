@@ -47,7 +47,7 @@ class Management:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
     """A task and who does it.
 

@@ -46,7 +46,7 @@ class Tools(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Answer:
     """What a conversation came to.
 
@@ -94,7 +94,7 @@ class Conversation:
     max_iter: int = 20
     max_reasks: int = 2
     on_step: Callable[[AgentStep], Awaitable[None]] | None = None
-    used: list[str] = field(default_factory=list[str])
+    used: list[str] = field(default_factory=list)
     turns: int = 0
     _is_ready: bool = False
     _is_forced: bool = False
@@ -141,11 +141,14 @@ class Conversation:
                 self._is_forced = True
                 self.messages = (*self.messages, ENOUGH)
             may_go_on = bool(specs) and may_call and not is_last
-            # not every provider takes a shape beside tools; the prompt asks for it in any case
-            reply = await self._ask(Request(self.messages, tools=specs)) if may_go_on else await self._closing(specs)
+            if may_go_on:  # not every provider takes a shape beside tools; the prompt asks for it in any case
+                reply = await self.asker.ask(self.llm, Request(self.messages, tools=specs))
+            else:
+                reply = await self._closing(specs)
             if not reply.calls:
                 self.messages = (*self.messages, Message("assistant", reply.text))
-                await self._tell(reply, ())
+                if self.on_step is not None:
+                    await self._tell(self.on_step, reply, ())
                 return reply, None
             results = await self._call(reply)
             answer = next((each for each in results if each.is_answer), None)
@@ -153,14 +156,12 @@ class Conversation:
                 self.messages = (*self.messages, Message("assistant", answer.text))
                 return reply, answer
 
-    async def _ask(self, request: Request) -> Reply:
-        return await self.asker.ask(self.llm, request)
-
     async def _closing(self, specs: tuple[ToolSpec, ...]) -> Reply:
         """An answer without calls. A model that calls all the same is told so, and asked once more."""
         called = ""
         for _ in range(2):
-            reply = await self._ask(Request(self.messages, self.shape, specs, "none" if specs else "auto"))
+            request = Request(self.messages, self.shape, specs, "none" if specs else "auto")
+            reply = await self.asker.ask(self.llm, request)
             if not reply.calls:
                 return reply
             if reply.text.strip():
@@ -178,12 +179,14 @@ class Conversation:
         self.used += [each.tool or each.call.name for each in results if each.has_run]
         told = [Message("tool", each.text, call_id=each.call.id) for each in results]
         self.messages = (*self.messages, Message("assistant", reply.text, calls), *told)
-        await self._tell(reply, tuple(results))
+        if self.on_step is not None:
+            await self._tell(self.on_step, reply, tuple(results))
         return results
 
-    async def _tell(self, reply: Reply, results: tuple[ToolResult, ...]) -> None:
-        if self.on_step is not None:
-            await self.on_step(AgentStep(self.asker.agent, self.asker.task, reply.text, results))
+    async def _tell(
+        self, on_step: Callable[[AgentStep], Awaitable[None]], reply: Reply, results: tuple[ToolResult, ...]
+    ) -> None:
+        await on_step(AgentStep(self.asker.agent, self.asker.task, reply.text, results))
 
     def _answered(self, reply: Reply, text: str) -> Answer:
         return Answer(

@@ -21,7 +21,7 @@ from crewgraph.crew.describe import describe
 from crewgraph.crew.each import for_each, listed, one, refuse_same_files, takes_inputs
 from crewgraph.crew.hooks import finished, fitting, prepared
 from crewgraph.crew.human import HumanProvider, Terminal
-from crewgraph.crew.problems import problems
+from crewgraph.crew.problems import faults, problems
 from crewgraph.crew.schedule import schedule
 from crewgraph.crew.task import Task
 from crewgraph.errors import KickoffInterrupted, PipelineInvalid
@@ -210,18 +210,20 @@ class Crew(Chainable, BaseModel):
         values, scope = one(inputs), current()
         if scope.owner is not self:  # called by hand
             return await call(self, values)
-        jobs, who = self._jobs(), f"crew '{label_of(self)}'"
-        known = problems(jobs, self.agents, management=self._management())
-        if found := [each for each in known if each.code != "CG501"]:  # without a model it is a ModelNotConfigured
+        management, who = self._management(), f"crew '{label_of(self)}'"
+        jobs = assign(self.tasks, self.agents, llm=self.llm, management=management)
+        if found := faults(jobs, self.agents, management=management):
             raise PipelineInvalid(diagnostics.Diagnostic(each.code, each.message, (who,), each.hint) for each in found)
-        values = await prepared(values, self._before(), who=who)
+        if before := self._before():
+            values = await prepared(values, before, who=who)
         takes = self._takes()
         if takes is not None:
             values = fitting(takes, values, who=who)
         from crewgraph.crew.run import perform  # whoever writes a crew does not import what runs it
 
         output = await perform(jobs, values, terms=self._terms())
-        return await finished(output, self._after(), who=who)
+        after = self._after()
+        return await finished(output, after, who=who) if after else output
 
     @takes_inputs
     def kickoff_for_each(self, inputs: Iterable[Mapping[str, Any]], *, max_concurrency: int = MAX_CONCURRENCY) -> Any:

@@ -29,7 +29,7 @@ from crewgraph.scope import Scope
 __all__ = ["Desk", "Terms"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Desk:
     """One task in one run, and all that its agents need to work on it.
 
@@ -37,7 +37,7 @@ class Desk:
         job: the task and who does it.
         values: what fills placeholders.
         terms: what the crew says.
-        scope: what surrounds the task; it has an account of its own.
+        scope: what surrounds the task, with its account.
         shed: what the tools of the whole run share.
     """
 
@@ -46,7 +46,7 @@ class Desk:
     terms: Terms
     scope: Scope
     shed: ToolShed = field(default_factory=ToolShed)
-    _askers: dict[int, Asker] = field(default_factory=dict[int, Asker])
+    _askers: dict[int, Asker] = field(default_factory=dict)
 
     @property
     def agent(self) -> Agent:

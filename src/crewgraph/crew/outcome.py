@@ -10,6 +10,7 @@ from crewgraph.crew.conversation import Answer
 from crewgraph.crew.prompt import Brief
 from crewgraph.crew.task import Task
 from crewgraph.outputs import OutputFormat, TaskOutput
+from crewgraph.usage import built
 
 __all__ = ["in_shape", "outcome", "skipped"]
 
@@ -43,12 +44,20 @@ def in_shape(output: TaskOutput, value: BaseModel, task: Task, *, raw: str | Non
     return output.model_copy(update=fields if raw is None else {**fields, "raw": raw})
 
 
-def _begun(brief: Brief, **more: Any) -> TaskOutput:
-    return TaskOutput(
+_EMPTY = dict(TaskOutput.later({}))
+
+
+def _begun(brief: Brief, *, raw: str, **more: Any) -> TaskOutput:
+    """An output without what a shape gives it. What we made ourselves is not validated, which takes three times as long."""
+    given = {
+        "raw": raw,
         **more,
-        description=brief.description,
-        name=brief.task.name,
-        label=brief.task.label,
-        expected_output=brief.expected_output or None,
-        agent=brief.role,
-    )
+        "description": brief.description,
+        "name": brief.task.name,
+        "label": brief.task.label,
+        "expected_output": brief.expected_output or None,
+        "agent": brief.role,
+    }
+    if type(raw) is not str:  # a model of the user's may say bytes
+        return TaskOutput.model_validate(given)
+    return built(TaskOutput, {*given}, {**_EMPTY, "tools_used": [], **given})

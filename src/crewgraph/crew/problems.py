@@ -10,16 +10,24 @@ from crewgraph.errors import ModelNotConfigured
 from crewgraph.llm.choose import is_configured
 from crewgraph.node import Problem
 
-__all__ = ["problems"]
+__all__ = ["faults", "problems"]
 
 
 def problems(jobs: Sequence[Job], agents: Sequence[Agent], *, management: Management | None = None) -> list[Problem]:
     """What keeps these jobs from being done."""
-    found = list[Problem]()
+    return [*faults(jobs, agents, management=management), *_of_models(jobs)]
+
+
+def faults(jobs: Sequence[Job], agents: Sequence[Agent], *, management: Management | None = None) -> list[Problem]:
+    """The same without models that are missing: each kickoff asks, and is told of those as ``ModelNotConfigured``."""
+    found: list[Problem] = []
     if not jobs:
         found.append(Problem("CG502", "the crew has no tasks", "Crew(agents=[…], tasks=[Task(description=…)])"))
-    found += _of_management(management, agents) if management else _of_agents(jobs, agents)
-    return [*found, *_of_teams(jobs), *_of_models(jobs)]
+    if management is not None:
+        found += _of_management(management, agents)
+    elif any(job.agent is None for job in jobs):
+        found += _of_agents(jobs, agents)
+    return [*found, *_of_teams(jobs)] if any(job.team for job in jobs) else found
 
 
 def _of_agents(jobs: Sequence[Job], agents: Sequence[Agent]) -> Iterator[Problem]:

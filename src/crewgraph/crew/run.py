@@ -47,7 +47,8 @@ async def perform(jobs: Sequence[Job], values: Handoff, *, terms: Terms) -> Crew
         for agent in job.staff:
             resolve(job.llm_of(agent), who=agent.label)
     filled = briefs(jobs, values)
-    files = await _files(filled, terms)
+    named = {index: brief for index, brief in enumerate(filled) if brief.output_file is not None}
+    files = await called(_checked, named, terms.output_root) if named else {}
     for job in jobs:
         if job.task.human_input and isinstance(terms.human, Terminal):
             terms.human.check(job.task.label)
@@ -81,7 +82,7 @@ async def _performed(
     return run.output()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Run:
     """What a run knows, and what has come of it so far."""
 
@@ -92,7 +93,7 @@ class _Run:
     terms: Terms
     scope: Scope
     shed: ToolShed
-    done: dict[int, TaskOutput] = field(default_factory=dict[int, TaskOutput])
+    done: dict[int, TaskOutput] = field(default_factory=dict)
 
     @property
     def log(self) -> TaskLog | None:
@@ -101,15 +102,17 @@ class _Run:
 
     async def do(self, place: Place) -> None:
         """Do one task, or skip it, or read what it gave before."""
-        log, brief = self.log, self.briefs[place.index]
-        kept = None if log is None else log.recall(place.index, _said(brief), place.before)
+        log = self.log
+        if log is None:
+            self.done[place.index] = await self._output(place)
+            return
+        kept = log.recall(place.index, _said(self.briefs[place.index]), place.before)
         if kept is not None:
             self._take_over(place, kept)
             return
         account, started = Account(self.scope.account), time.time()
         output = self.done[place.index] = await self._output(place, account)
-        if log is not None:
-            await log.gave(place.index, output, account, started=started, ended=time.time())
+        await log.gave(place.index, output, account, started=started, ended=time.time())
 
     def _who(self, place: Place) -> dict[str, Any]:
         label, role = self.jobs[place.index].task.label, self.briefs[place.index].role
@@ -126,18 +129,25 @@ class _Run:
             self.scope.tell(TaskStarted(**who))
             self.scope.tell(TaskFinished(**who, tokens=kept.usage.total_tokens, source="store"))
 
-    async def _output(self, place: Place, account: Account) -> TaskOutput:
-        """Do one task, or skip it."""
-        job, brief, who = self.jobs[place.index], self.briefs[place.index], self._who(place)
-        try:
-            is_done = await is_wanted(job.task, self._previous(place), self.values)
-        except Exception as error:
-            self.scope.tell(TaskFailed(**who, error=in_words(error)))
-            raise
-        if not is_done:
-            self.scope.tell(TaskSkipped(**who))
-            return skipped(brief)
-        scope = self.scope.charged_to(account)
+    async def _output(self, place: Place, account: Account | None = None) -> TaskOutput:
+        """Do one task, or skip it.
+
+        It is charged to an account of its own, which is part of the crew's. A single task, before which nothing was
+        spent, needs none: what it takes is what the crew takes.
+        """
+        job, brief = self.jobs[place.index], self.briefs[place.index]
+        if job.task.condition is not None:
+            try:
+                is_done = await is_wanted(job.task, self._previous(place), self.values)
+            except Exception as error:
+                self.scope.tell(TaskFailed(**self._who(place), error=in_words(error)))
+                raise
+            if not is_done:
+                self.scope.tell(TaskSkipped(**self._who(place)))
+                return skipped(brief)
+        scope = self.scope
+        if account is not None or len(self.jobs) > 1 or scope.account.calls:
+            scope = scope.charged_to(account or Account(scope.account))
         desk = Desk(job=job, values=self.values, terms=self.terms, scope=scope, shed=self.shed)
         work = Work(desk=desk, brief=brief, context=self._context(place), file=self.files.get(place.index))
         return await work.do()
@@ -182,13 +192,8 @@ def _said(brief: Brief) -> str:
     return as_line([*told, *checks])
 
 
-async def _files(filled: Sequence[Brief], terms: Terms) -> dict[int, OutputFile]:
-    """The places of all answers that are written to files, checked."""
-    named = {index: brief for index, brief in enumerate(filled) if brief.output_file is not None}
-    return await called(_checked, named, terms.output_root) if named else {}
-
-
 def _checked(named: dict[int, Brief], declared: Path | str | None) -> dict[int, OutputFile]:
+    """The places of all answers that are written to files, checked."""
     root = root_of(declared)
     files = {
         index: output_file(

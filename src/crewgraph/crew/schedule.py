@@ -14,7 +14,7 @@ from crewgraph.crew.task import Task
 __all__ = ["Place", "in_order", "is_asked_to_stop", "schedule"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Place:
     """The place of a task among the others of its crew.
 
@@ -37,6 +37,8 @@ class Place:
 
 def schedule(tasks: Sequence[Task]) -> list[list[Place]]:
     """The groups of a crew's tasks: one is done after the other, the tasks within one side by side."""
+    if not any(task.async_execution for task in tasks):  # as in most crews, each run of which asks
+        return [[Place(each, each)] for each in range(len(tasks))]
     groups = list[list[Place]]()
     for is_async, members in groupby(range(len(tasks)), key=lambda index: tasks[index].async_execution):
         indices = list(members)

@@ -51,7 +51,7 @@ class AgentStep:
     results: tuple[ToolResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Terms:
     """What a crew says about all of its tasks.
 

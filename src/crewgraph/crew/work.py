@@ -26,7 +26,7 @@ MAX_SHOWN = 300
 """Characters of a refused answer that its error repeats."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Work:
     """One task of a run.
 
@@ -71,7 +71,7 @@ class Work:
     async def _output(self) -> TaskOutput:
         brief, task = self.brief, self.brief.task
         talk = self.desk.talk(messages(brief, self.context), task.shape)
-        output = await self._accepted(talk)
+        output = await (self._accepted(talk) if task.human_input else self._guarded(talk))
         if self.file is not None:
             output = await self.file.write(output)
         if task.callback is not None:
@@ -81,11 +81,9 @@ class Work:
         return output
 
     async def _accepted(self, talk: Conversation) -> TaskOutput:
-        """The answer that a person accepts, where one is asked."""
+        """The answer that a person accepts."""
         task = self.brief.task
         output = await self._guarded(talk)
-        if not task.human_input:
-            return output
         for number in range(1, task.max_human_rounds + 1):
             said = await ask(self.desk.terms.human, self._question(output, number))
             if not said:
@@ -114,6 +112,8 @@ class Work:
         task, problem, raw = self.brief.task, "", ""
         for _ in range(1 + task.guardrail_max_retries):
             output = outcome(self.brief, await talk.answer())
+            if not self.brief.guardrails:
+                return output
             try:
                 return await guarded(
                     output,

@@ -133,7 +133,8 @@ class Run:
 
     def begin(self, node: int, started: float | None = None) -> Mark:
         """Note that a node begins: now, or when it began."""
-        return self.marks.setdefault(node, Mark(self.now() if started is None else started))
+        known = self.marks.get(node)
+        return known or self._marks.setdefault(node, Mark(self.now() if started is None else started))
 
     def was_read(self, node: int) -> bool:
         """Whether what a node gave was read, and it did not run."""
@@ -246,10 +247,14 @@ class Run:
         """What a node receives: values of its own, and what is reachable beside them."""
         plan, kind = self.plan, self.plan.nodes[node]
         beside: dict[str, Any] = isolated(self.inputs) if plan.graph.is_procedure else {}
-        if plan.texts[node]:
-            beside |= self._texts(node)
+        for key, crews in plan.texts[node]:
+            for crew in crews:
+                ran = self.output(crew)
+                if ran is not None:
+                    beside[key] = ran.raw
+                    break
         reads_values_only = isinstance(kind, Work) and isinstance(kind.node, Step)
-        upstream = {} if reads_values_only else dict(self._upstream(node))
+        upstream = {} if reads_values_only else self._given(self._nearest(node))
         return Handoff(isolated(self.values(node)), upstream=upstream, beside=beside)
 
     def _handed_over(self, node: int) -> dict[str, Any]:
@@ -274,19 +279,18 @@ class Run:
             if state[node] == DONE and all(state[target] != DONE for target, _ in after)
         ]
 
-    def _upstream(self, node: int) -> Iterator[tuple[str, CrewOutput]]:
-        for early in self._nearest(node):
-            yield from self._given(early)
-
-    def _given(self, node: int) -> Iterator[tuple[str, CrewOutput]]:
-        """What a node gave, or the pipeline that an open router came up with."""
-        output = self.output(node)
-        if output is not None:
-            yield self.plan.nodes[node].name, output
-        elif node in self.subruns:
-            subrun: Run = self.subruns[node]
-            for end in subrun.exits():
-                yield from subrun._given(end) if subrun._gives(end) else subrun._upstream(end)
+    def _given(self, nodes: Iterable[int]) -> dict[str, CrewOutput]:
+        """What nodes gave, and the pipelines that open routers came up with."""
+        given: dict[str, CrewOutput] = {}
+        for node in nodes:
+            output = self.output(node)
+            if output is not None:
+                given[self.plan.nodes[node].name] = output
+            elif node in self.subruns:
+                subrun: Run = self.subruns[node]
+                for end in subrun.exits():
+                    given |= subrun._given([end] if subrun._gives(end) else subrun._nearest(end))
+        return given
 
     def _gives(self, node: int) -> bool:
         kind = self.plan.nodes[node]
@@ -305,12 +309,6 @@ class Run:
                     seen.add(early)
                     (led if self._gives(early) else todo).append(early)
         return sorted(led)
-
-    def _texts(self, node: int) -> Iterator[tuple[str, str]]:
-        for key, crews in self.plan.texts[node]:
-            ran = next((output for crew in crews if (output := self.output(crew)) is not None), None)
-            if ran is not None:
-                yield key, ran.raw
 
     # ---- looking back ------------------------------------------------------------------------------------------
 

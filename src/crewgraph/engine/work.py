@@ -55,7 +55,7 @@ class Performer:
         assert isinstance(kind, Work), "the frontier hands out nothing else"
         if run.log is not None and isinstance(kind.node, Approval) and kind.node.decides is None:
             return run, self.answer(run, node, kind.node)
-        gave = await call(kind.node, run.handoff(node), scope=self.limited(run, node, kind))
+        gave = await call(kind.node, run.handoff(node), scope=self.limited(run, node, kind, started))
         return run, self.finish(run, node, gave, started)
 
     async def stroll(self, run: Run, node: int, may_go: Callable[[int], bool]) -> list[int]:
@@ -178,12 +178,12 @@ class Performer:
         mark.account = scope.account
         return scope
 
-    def limited(self, run: Run, node: int, work: Work) -> Scope:
+    def limited(self, run: Run, node: int, work: Work, started: float) -> Scope:
         """The same, with what is declared for it, and with a log of its tasks."""
         around = run.root.scope
         if work.policy is not None:
             around = replace(around, policy=self.job.policy.over(work.policy).over(around.policy))
-        scope = self.surroundings(run, node, around, run.marks[node].started)
+        scope = self.surroundings(run, node, around, started)
         if run.log is not None and work.interface.kind == "crew":
             scope = replace(scope, tasks=KeptTasks(run.log.tasks(node), self.keep))
         return scope

@@ -5,7 +5,6 @@ Around each attempt are recordings, budgets, the gate of the model and the time 
 
 from __future__ import annotations
 
-import itertools
 import logging
 import random
 from dataclasses import dataclass, replace
@@ -19,17 +18,15 @@ from crewgraph.llm.gate import gate_of
 from crewgraph.llm.port import LLM, Reply, Request, by
 from crewgraph.policy import DEFAULTS, Policy
 from crewgraph.scope import Scope
-from crewgraph.trace import ModelCallStarted
 from crewgraph.usage import UsageMetrics
 
 __all__ = ["Asker", "policy_for"]
 
 _log = logging.getLogger("crewgraph.llm")
-_numbers = itertools.count(1)
 _random = random.SystemRandom()  # the jitter must not depend on a seed that the user sets
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Asker:
     """On whose behalf models are asked.
 
@@ -55,10 +52,12 @@ class Asker:
                 others. ``.usage`` is what the crew has spent so far.
             BudgetError: a budget has no room for the call.
         """
-        failures, asked, first = list[ModelError](), list[LLM](), policy_for(llm, self.policy)
+        failures: list[ModelError] = []
+        asked: list[LLM] = []
+        first = policy_for(llm, self.policy)
         for each in (llm, *(first.fallbacks or ())):
             model = resolve(each, who=self.agent)
-            if any(model is one for one in asked):
+            if asked and any(model is one for one in asked):
                 continue
             if failures:
                 _log.warning("%s gave up (%s); asking %s", asked[-1].model, type(failures[-1]).__name__, model.model)
@@ -78,12 +77,11 @@ class Asker:
 
     async def _persistently(self, llm: LLM, request: Request, policy: Policy) -> Reply:
         """Ask one model until it answers, or fails in a way that will not pass."""
-        waited, attempt = 0.0, 0
+        waited, attempt, behalf = 0.0, 0, (self.crew, self.task, self.agent)
         while True:
             attempt += 1
-            started = self._event(llm, request, attempt)
             try:
-                return await Attempt(self.scope, llm, request, policy, started, waited).run()
+                return await Attempt(self.scope, llm, request, policy, behalf, attempt, waited).run()
             except Failed as failed:
                 wait = _wait(failed.error, attempt, policy)
                 if not failed.is_replayed:
@@ -97,17 +95,6 @@ class Asker:
                 _log.info("%s: attempt %d failed (%s); again in %.1f s", llm.model, attempt, kind, wait)
                 await anyio.sleep(wait)
                 waited = wait
-
-    def _event(self, llm: LLM, request: Request, attempt: int) -> ModelCallStarted:
-        return ModelCallStarted(
-            call=next(_numbers),
-            model=llm.model,
-            crew=self.crew,
-            task=self.task,
-            agent=self.agent,
-            attempt=attempt,
-            messages=request.messages,
-        )
 
 
 def policy_for(llm: object, policy: Policy) -> Policy:

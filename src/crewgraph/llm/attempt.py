@@ -5,6 +5,7 @@ Whatever becomes of it, it is charged to the account and told as an event.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,10 @@ NEVER_PAID = (ModelAccessDenied, ModelNotConfigured, ModelQuotaExceeded, ModelRa
 """Failures for which no provider takes money; after others it may have worked all the same."""
 
 
+NOTHING = UsageMetrics.nothing()
+"""What a call took that was not made; handed to nobody."""
+
+
 class Failed(Exception):
     """One attempt failed: the error, the event that tells it, and whether it only repeats what was recorded."""
 
@@ -66,16 +71,20 @@ class Attempt:
         llm: the model.
         request: what it is asked.
         policy: everything that holds for this call.
-        started: the event that tells its beginning, with on whose behalf it is.
+        behalf: on whose behalf it is: crew, task and agent.
+        number: which attempt of the call it is, from 1.
         waited: seconds that it has waited so far.
+        call: tells it apart from all others of this process.
     """
 
     scope: Scope
     llm: LLM
     request: Request
     policy: Policy
-    started: ModelCallStarted
+    behalf: tuple[str, str, str]
+    number: int
     waited: float
+    call: int = field(default_factory=itertools.count(1).__next__)
     began: float = field(default_factory=time.perf_counter)
     at: float = field(default_factory=time.time)
     is_told: bool = False
@@ -163,7 +172,7 @@ class Attempt:
         """Ask under budgets and limits; what that took comes with the answer."""
         want = self._estimate()
         reserved = await reserve(self.scope.meters, want, model=self.llm.model)
-        gate, spent = gate_of(self.llm), UsageMetrics.nothing()
+        gate, spent = gate_of(self.llm), NOTHING
         try:
             entered = await gate.enter(self.policy.limit, want.tokens, self.scope.shared)
             try:
@@ -201,7 +210,7 @@ class Attempt:
         prepare = getattr(type(self.llm), "prepare", None)
         if prepare is not None:
             await prepare(self.llm)  # before the clock starts
-        late, usage = f"{self.llm.model}: no answer within {seconds:g} s", None
+        usage = None
         with anyio.CancelScope(deadline=anyio.current_time() + seconds) as clock:
             try:
                 reply = self._reply(await self.llm.complete(request))
@@ -209,12 +218,16 @@ class Attempt:
                 raise
             except Exception as error:
                 if clock.cancel_called:  # what the model makes of being cancelled
-                    raise ModelTimeout(late, model=self.llm.model) from error
+                    raise self._late(seconds) from error
                 raise
             if not clock.cancel_called:
                 return self._checked(reply, request)
             usage = self._priced(reply)  # it was cancelled, and what it says all the same may be half of an answer
-        raise ModelTimeout(late, model=self.llm.model, usage=usage)
+        raise self._late(seconds, usage)
+
+    def _late(self, seconds: float, usage: UsageMetrics | None = None) -> ModelTimeout:
+        model = self.llm.model
+        return ModelTimeout(f"{model}: no answer within {seconds:g} s", model=model, usage=usage)
 
     def _reply(self, reply: Any) -> Reply:
         """What a model returned, without what it left out."""
@@ -252,16 +265,23 @@ class Attempt:
     def _tell_started(self) -> None:
         if not self.is_told:
             self.is_told = True
-            self.scope.tell(self.started)
+            if self.scope.emit is not None:
+                self.scope.tell(ModelCallStarted(**self._about(), messages=self.request.messages))
 
     def _tell_text(self, text: str) -> None:
-        started = self.started
-        self.scope.tell(
-            ModelText(
-                call=started.call, model=started.model, crew=started.crew, task=started.task, agent=started.agent,
-                attempt=started.attempt, text=text,
-            )
-        )  # fmt: skip
+        self.scope.tell(ModelText(**self._about(), text=text))
+
+    def _about(self) -> dict[str, Any]:
+        """What all of its events say."""
+        crew, task, agent = self.behalf
+        return {
+            "call": self.call,
+            "model": self.llm.model,
+            "crew": crew,
+            "task": task,
+            "agent": agent,
+            "attempt": self.number,
+        }
 
     def _priced(self, reply: Reply) -> UsageMetrics:
         """What a reply took, with its cost where that is known."""
@@ -285,7 +305,8 @@ class Attempt:
         self._tell_started()
         self.scope.tell(
             ModelCallFinished(
-                **_fields(self.started),
+                **self._about(),
+                messages=self.request.messages,
                 tokens=usage.total_tokens,
                 usage=usage,
                 seconds=seconds,
@@ -302,22 +323,30 @@ class Attempt:
         seconds = time.perf_counter() - self.began
         text = in_words(error)
         self._charge(usage, seconds, error=text, source=source)
-        return ModelCallFailed(**_fields(self.started), error=text, usage=usage, seconds=seconds, waited=self.waited)
+        return ModelCallFailed(
+            **self._about(),
+            messages=self.request.messages,
+            error=text,
+            usage=usage,
+            seconds=seconds,
+            waited=self.waited,
+        )
 
     def _charge(
         self, usage: UsageMetrics, seconds: float, *, error: str | None = None, source: str | None = None
     ) -> None:
+        crew, task, agent = self.behalf
         self.scope.account.charge(
             Call(
                 kind="model",
                 name=self.llm.model,
-                crew=self.started.crew,
-                task=self.started.task,
-                agent=self.started.agent,
+                crew=crew,
+                task=task,
+                agent=agent,
                 started=self.at,
                 seconds=seconds,
                 waited=self.waited,
-                attempt=self.started.attempt,
+                attempt=self.number,
                 usage=usage,
                 error=error,
                 source=source,
@@ -329,8 +358,3 @@ def _summed(usage: UsageMetrics) -> UsageMetrics:
     """The usage of one call, with the total of its tokens where only the parts are told."""
     total = usage.total_tokens or usage.prompt_tokens + usage.completion_tokens
     return usage if total == usage.total_tokens else with_counts(usage, total_tokens=total)
-
-
-def _fields(event: ModelCallStarted) -> dict[str, Any]:
-    names = ("call", "model", "crew", "task", "agent", "attempt", "messages")
-    return {name: getattr(event, name) for name in names}

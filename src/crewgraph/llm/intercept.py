@@ -17,7 +17,7 @@ from crewgraph.usage import UsageMetrics
 __all__ = ["Answer", "Asked", "Interceptor", "Outcome", "enter", "intercepted", "intercepting", "leave", "standing"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What became of one attempt.
 

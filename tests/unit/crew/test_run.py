@@ -288,6 +288,28 @@ async def test_cancelled() -> None:
     assert events[2].usage == {"failed_requests": 1}
 
 
+async def test_a_task_counts_what_it_takes_itself() -> None:
+    """What a condition or a function before the crew spends is the crew's, not the task's: of a single task, too."""
+    events: list[Event] = []
+    aside = crew(Task(description="aside"), llm=Recorder("so", model="aside"))
+
+    async def asks(*_: object) -> bool:
+        await aside.kickoff_async()
+        return True
+
+    async def before(_: object) -> None:
+        await aside.kickoff_async()
+
+    first, second = Task(description="a"), Task(description="b", condition=asks)
+    for tasks, options, took in (([first], {"before_kickoff": before}, 20), ([first, second], {}, 30)):
+        events.clear()
+        with listening(events):
+            output = await crew(*tasks, llm=Recorder("done"), **options).kickoff_async()
+        finished = [event.tokens for event in events if isinstance(event, TaskFinished)]
+        assert finished == [10] * (len(tasks) + 1)
+        assert output.token_usage.total_tokens == took
+
+
 class TestContext:
     """Which texts a task is given to read."""
 

@@ -26,11 +26,11 @@ class ToolShed:
     Without :meth:`opened` it keeps results and counts, and cannot connect to servers.
     """
 
-    _used: dict[Hashable, int] = field(default_factory=dict[Hashable, int])
-    _known: dict[Hashable, BaseTool] = field(default_factory=dict[Hashable, BaseTool])
+    _used: dict[Hashable, int] = field(default_factory=dict)
+    _known: dict[Hashable, BaseTool] = field(default_factory=dict)
     """Keeps tools alive whose keys are made of their identity."""
-    _kept: dict[Kept, str] = field(default_factory=dict[Kept, str])
-    _under_way: dict[Kept, anyio.Event] = field(default_factory=dict[Kept, anyio.Event])
+    _kept: dict[Kept, str] = field(default_factory=dict)
+    _under_way: dict[Kept, anyio.Event] = field(default_factory=dict)
     _connections: Connections | None = None
 
     @classmethod

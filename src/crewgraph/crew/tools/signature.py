@@ -137,8 +137,11 @@ def is_unbound(function: Any) -> bool:
     if not inspect.isfunction(function):
         return False
     within = function.__qualname__.rpartition(".")[0]
-    first = next(iter(inspect.signature(function).parameters), "")
-    return bool(within) and not within.endswith("<locals>") and first in _SELF
+    if not within or within.endswith("<locals>"):
+        return (
+            False  # as most tools, each of which is looked at in each run; a signature takes a tenth of a millisecond
+        )
+    return next(iter(inspect.signature(function).parameters), "") in _SELF
 
 
 def _unwrapped(function: Any) -> Any:
