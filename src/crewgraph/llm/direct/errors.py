@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -77,12 +79,12 @@ def complaint(error: Any, body: str, there: Endpoint) -> ModelError:
 
 def _no_way(way: Unreached) -> tuple[type[ModelError], str, str]:
     """What it is that there was no connection."""
-    if way.is_proxy:
-        return ModelUnavailable, f"no connection to {way.place}: {way.cause}", PROXY
     reason = f"no connection to {way.place}: {way.cause}"
     if "WRONG_VERSION_NUMBER" in way.cause:
         return ModelUnavailable, reason, NO_TLS
-    return ModelUnavailable, reason, UNTRUSTED if way.is_untrusted else NOT_RUNNING
+    if os.strerror(errno.EMFILE) in way.cause:
+        return ModelUnavailable, reason, ""  # it is not for the place, and the error says what helps
+    return ModelUnavailable, reason, PROXY if way.is_proxy else UNTRUSTED if way.is_untrusted else NOT_RUNNING
 
 
 def _broken(error: Exception, there: Endpoint) -> tuple[type[ModelError], str, str]:
