@@ -93,7 +93,7 @@ def _call(figures: Figures, way: str) -> Line | None:
 def _added(figures: Figures) -> float | None:
     """Milliseconds that crewgraph adds to a call of LiteLLM."""
     bare, ours = _call(figures, "litellm by itself"), _call(figures, "litellm, asked")
-    return ours["cpu_ms"] - bare["cpu_ms"] if bare and ours else None
+    return float(ours.get("added_ms", ours["cpu_ms"] - bare["cpu_ms"])) if bare and ours else None
 
 
 def _direct(figures: Figures) -> float | None:

@@ -256,10 +256,10 @@ def _received(client: socket.socket) -> tuple[str, Any]:
         data += more
     headers, _, body = data.partition(b"\r\n\r\n")
     text = headers.decode("latin-1").lower()
-    length = int(text.partition("content-length:")[2].partition("\r\n")[0])
+    length = int(text.partition("content-length:")[2].partition("\r\n")[0] or 0)
     while len(body) < length:
         body += client.recv(65536)
-    return text, json.loads(body)
+    return text, json.loads(body or b"{}")
 
 
 @contextmanager

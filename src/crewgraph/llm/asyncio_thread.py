@@ -20,12 +20,16 @@ from typing import Any, Generic, TypeVar
 import anyio
 from anyio.lowlevel import RunVar
 
+from crewgraph.bridge import trio_here
 from crewgraph.threads import waker
 
 __all__ = ["AsyncioThread"]
 
 T = TypeVar("T")
 P = TypeVar("P")
+
+NO_OTHER = (None, "asyncio")
+"""Where a context names one of these, libraries find asyncio by themselves."""
 
 STOP_SECONDS = 5.0
 """How long :meth:`AsyncioThread.stop` waits for connections to close."""
@@ -63,8 +67,8 @@ class AsyncioThread:
         try:
             is_done = False
             while not is_done:
-                await visit.wait()
-                is_done = visit.is_done  # asked before the last pieces are taken: all were sent before
+                await visit.event.wait()
+                is_done = visit.looked()  # asked before the last pieces are taken: all were sent before
                 while visit.pieces:
                     receive(visit.pieces.popleft())
         finally:
@@ -90,14 +94,20 @@ class AsyncioThread:
 
     def _started(self) -> _Post:
         """How calls are handed to the loop over there."""
+        post = self._post
+        if post is not None and self._runs():
+            return post
         with self._lock:
-            # a fork leaves the object behind without its thread
-            if self._post is None or self._thread is None or not self._thread.is_alive():
+            if self._post is None or not self._runs():
                 self._loop = asyncio.new_event_loop()
-                self._post = _Post(self._loop.call_soon_threadsafe)
                 self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
                 self._thread.start()
+                self._post = _Post(self._loop.call_soon_threadsafe)
             return self._post
+
+    def _runs(self) -> bool:
+        """Whether the thread is there: a fork leaves this object behind without it."""
+        return self._thread is not None and self._thread.is_alive()
 
 
 def _nobody(_: object) -> None:
@@ -138,14 +148,47 @@ class _Post:
             function(*args)
 
 
-_homes = RunVar[_Post]("crewgraph post of the loop")
+class _Ring:
+    """What :class:`anyio.Event` is, for the one task that waits for it in an asyncio loop.
+
+    Half of what came with each wait was there for others: a list of those who wait, and asking which library runs.
+    """
+
+    __slots__ = ("_future",)
+
+    def __init__(self) -> None:
+        self._future = asyncio.get_running_loop().create_future()
+
+    def set(self) -> None:
+        """Wake it, unless it has been cancelled."""
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def wait(self) -> asyncio.Future[None]:
+        """Await this."""
+        return self._future
 
 
-def _home() -> _Post:
-    """How other threads call something in the event loop that runs here."""
+class _Home(_Post):
+    """The event loop of those who call, as other threads reach it.
+
+    Attributes:
+        event: makes an event of this loop.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(waker())
+        self.event: Callable[[], _Ring | anyio.Event] = _Ring if trio_here() is None else anyio.Event
+
+
+_homes = RunVar[_Home]("crewgraph post of the loop")
+
+
+def _home() -> _Home:
+    """The event loop that runs here."""
     home = _homes.get(None)
     if home is None:
-        home = _Post(waker())
+        home = _Home()
         _homes.set(home)
     return home
 
@@ -154,17 +197,18 @@ class _Visit(Generic[T, P]):
     """One coroutine over there, for whom a task waits over here.
 
     Attributes:
+        event: is set when something has arrived since the last look.
         pieces: what it has sent and nobody has taken yet.
         is_done: whether it has ended.
     """
 
-    __slots__ = ("_event", "_home", "_is_rung", "_task", "is_done", "pieces")
+    __slots__ = ("_home", "_is_rung", "_task", "event", "is_done", "pieces")
 
-    def __init__(self, home: _Post) -> None:
-        self.pieces = deque[P]()
+    def __init__(self, home: _Home) -> None:
+        self.event = home.event()
+        self.pieces: deque[P] | None = None  # few calls have any
         self.is_done = False
         self._home = home
-        self._event = anyio.Event()
         self._is_rung = False
         self._task: asyncio.Task[T] | None = None
 
@@ -181,6 +225,8 @@ class _Visit(Generic[T, P]):
         self._task.cancel()
 
     def _send(self, piece: P) -> None:
+        if self.pieces is None:
+            self.pieces = deque()
         self.pieces.append(piece)
         self._arrived()
 
@@ -200,14 +246,19 @@ class _Visit(Generic[T, P]):
     # ---- over here ---------------------------------------------------------------------------------------------
 
     def _ring(self) -> None:
-        self._event.set()  # the event of the time when it rings
+        self.event.set()  # the event of the time when it rings
 
-    async def wait(self) -> None:
-        """Wait until something has arrived since the last look."""
-        await self._event.wait()
-        if not self.is_done:
-            self._event = anyio.Event()
-            self._is_rung = False  # before looking: what arrives from now on rings again
+    def looked(self) -> bool:
+        """Listen for what arrives from now on.
+
+        Returns:
+            Whether it has ended, and nothing will.
+        """
+        if self.is_done:
+            return True
+        self.event = self._home.event()
+        self._is_rung = False  # before looking: what arrives from now on rings again
+        return self.is_done
 
     def result(self) -> T:
         """What came of it.
@@ -225,7 +276,7 @@ def _context() -> Context:
     """The caller's context, but for one variable: in which the caller's loop may be named."""
     context = copy_context()
     library: Any = getattr(sys.modules.get("sniffio"), "current_async_library_cvar", None)
-    if library is not None:
+    if library is not None and context.get(library) not in NO_OTHER:
         context.run(library.set, "asyncio")
     return context
 

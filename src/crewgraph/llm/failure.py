@@ -112,7 +112,8 @@ def failure(
         kind = ModelQuotaExceeded
     if status is None and os.strerror(errno.EMFILE) in reason:
         reason = NO_FILES
-    answered = f" (HTTP {status})" if status else ""
+    later = f", to be asked again in {wait:g} s" if status and wait else ""
+    answered = f" (HTTP {status}{later})" if status else ""
     short = reason if len(reason) <= MAX_REASON else reason[: MAX_REASON - 1] + "…"
     told = kind(f"{model}{answered}: {_masked(short, secrets)}", model=model, status=status, retry_after=wait)
     if kind is ModelRejected:

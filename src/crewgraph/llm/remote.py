@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import anyio
@@ -29,20 +28,18 @@ NO_LIMIT = 86_400.0
 """Seconds for a call where the model itself has no time limit: whoever asks the model sets one."""
 
 
-_lock = threading.Lock()
+_threads = dict[str, Any]()
 
 
 def thread_named(name: str) -> Any:
     """The one thread of this name, whoever asks first; asyncio is imported only where there is one."""
-    with _lock:
-        return _new_thread(name)
+    return _threads.get(name) or _new_thread(name)
 
 
-@cache
 def _new_thread(name: str) -> Any:
     from crewgraph.llm.asyncio_thread import AsyncioThread
 
-    return AsyncioThread(name)
+    return _threads.setdefault(name, AsyncioThread(name))  # of two at a time, the first; neither has begun
 
 
 @dataclass(slots=True)

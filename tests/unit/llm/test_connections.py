@@ -86,3 +86,4 @@ async def test_no_room_for_another(
     ) as caught:
         await model(kind, crowd).complete(ask())
     assert caught.value.is_transient
+    assert not getattr(caught.value, "__notes__", ()), "the address is not to blame"

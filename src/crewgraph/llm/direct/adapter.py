@@ -12,23 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from crewgraph.errors import (
-    ModelAccessDenied,
-    ModelAnswerInvalid,
-    ModelError,
-    ModelRejected,
-    ModelTimeout,
-    ModelUnavailable,
-)
-from crewgraph.llm.direct.http import THREAD, Refused, Words, answered, events, load
+from crewgraph.errors import ModelAccessDenied, ModelAnswerInvalid, ModelError, ModelRejected
+from crewgraph.llm.direct.errors import Endpoint, complaint, explained
+from crewgraph.llm.direct.http import THREAD, Words, answered, events, load
 from crewgraph.llm.direct.schema import response_format
-from crewgraph.llm.failure import TWO_LOGINS, failure, kind_of
 from crewgraph.llm.pieces import Pieces
 from crewgraph.llm.port import Reply, Request
 from crewgraph.llm.price import listed
 from crewgraph.llm.real_calls import check
 from crewgraph.llm.remote import Heard, RemoteLLM
-from crewgraph.llm.retry import told_by_headers, told_in_words
 from crewgraph.llm.settings import address, secrets
 from crewgraph.llm.wire import calls_of, messages, numbered, refusal_of, tools, usage_of
 
@@ -36,9 +28,16 @@ __all__ = ["DirectLLM"]
 
 PREFIX = "direct/"
 OPENAI = "https://api.openai.com/v1"
+PATH = "/chat/completions"
 ADDRESSES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 """The environment variables that say where the endpoint is, in the order in which they are asked."""
 KEY = "OPENAI_API_KEY"
+KEYS = frozenset({"authorization", "api-key", "x-api-key"})
+"""Headers by which a user may send another."""
+
+
+WHOLE = ("application/json", "text/html")
+"""Kinds of answers that come in one piece, even though pieces were asked for."""
 
 
 class DirectLLM(RemoteLLM):
@@ -88,7 +87,7 @@ class DirectLLM(RemoteLLM):
     def _wording(self, request: Request) -> tuple[str, Mapping[str, str], bytes]:
         base = self._base()
         return (
-            f"{base.rstrip('/')}/chat/completions",
+            f"{base.rstrip('/')}{PATH}",
             self._headers(base),
             json.dumps(self._body(request, base)).encode(),
         )
@@ -97,7 +96,7 @@ class DirectLLM(RemoteLLM):
         self, said: tuple[str, Mapping[str, str], bytes], request: Request, tell: Callable[[str], None], heard: Heard
     ) -> Reply:
         async with answered(*said) as response:
-            if request.on_text is not None and response.content_type != "application/json":
+            if request.on_text is not None and response.content_type not in WHOLE:
                 return self._read(await self._gathered(response, tell, heard), request)
             whole = _object(Words.read(await response.read()))
         heard.usage = whole.usage
@@ -107,10 +106,18 @@ class DirectLLM(RemoteLLM):
 
     # ---- what is sent ------------------------------------------------------------------------------------------
 
+    def _where(self) -> tuple[str, str]:
+        """The address, and the argument or variable that says so; nothing of it where it is OpenAI's own."""
+        if own := self._place["base_url"]:
+            return own, "base_url="
+        for name in ADDRESSES:
+            if said := os.environ.get(name, "").strip():
+                return said, name
+        return OPENAI, ""
+
     def _base(self) -> str:
-        said = (os.environ.get(name, "").strip() for name in ADDRESSES)
-        base = self._place["base_url"] or next(filter(None, said), OPENAI)
-        if not base.startswith(("http://", "https://")) or not urlsplit(base).hostname:
+        base = self._where()[0]
+        if not _is_address(base):
             told = f'{address(base)!r} is no address. hint: base_url="http://127.0.0.1:8080/v1"'
             raise ModelRejected(f"{self.model}: {told}", model=self.model)
         return base
@@ -163,7 +170,7 @@ class DirectLLM(RemoteLLM):
         async for event in events(response):
             chunk = _object(event)
             if chunk.error:
-                raise self._complaint(chunk.error, json.dumps(chunk))
+                raise complaint(chunk.error, json.dumps(chunk), self._there())
             heard.usage = chunk.usage or heard.usage
             for choice in (chunk.choices or ())[:1]:
                 delta = choice.delta or Words()
@@ -179,10 +186,12 @@ class DirectLLM(RemoteLLM):
 
     def _read(self, whole: Words, request: Request) -> Reply:
         if whole.error:
-            raise self._complaint(whole.error, json.dumps(whole))
+            raise complaint(whole.error, json.dumps(whole), self._there())
         usage = usage_of(whole.usage)
         if not whole.choices:
-            raise ModelAnswerInvalid(f"{self.model}: the answer holds no choice", model=self.model, usage=usage)
+            held = f", but {', '.join(map(repr, whole))}" if whole else ""
+            told = f"{self.model}: the answer holds no choice{held:.200}"
+            raise ModelAnswerInvalid(told, model=self.model, usage=usage)
         choice = _object(whole.choices[0])
         message = _object(choice.message)
         text = message.content
@@ -203,31 +212,33 @@ class DirectLLM(RemoteLLM):
         if key := self._key():
             yield key
 
-    def _complaint(self, error: Any, body: str) -> ModelError:
-        """The error that a provider sends in an answer that has begun well."""
-        code = error.code if isinstance(error, Words) else None
-        kind = kind_of(code if isinstance(code, int) and code >= 400 else 500)  # noqa: PLR2004 - HTTP's errors
-        return failure(
-            kind, _words(error), model=self.model, said=body, wait=told_in_words(body), secrets=self._secrets()
+    def _there(self) -> Endpoint:
+        base, said_by = self._where()
+        named = {str(name).lower() for name in self._extra.get("extra_headers") or ()}
+        key_by = "api_key=" if self._place["api_key"] else KEY if self._key() else ""
+        return Endpoint(
+            model=self.model,
+            url=f"{str(address(base)).rstrip('/')}{PATH}",
+            said_by=said_by,
+            key_by=key_by,
+            wants_key=not named & KEYS,
+            secrets=list(self._secrets()),
         )
 
     def _explained(self, error: Exception, request: Request) -> ModelError:
-        if not isinstance(error, Refused):
-            kind, reason = _broken(error)
-            return failure(kind, reason, model=self.model, secrets=self._secrets())
-        by_headers = told_by_headers(error.headers)
-        told = failure(
-            kind_of(error.status),
-            _words_of_body(error.body) or error.args[0],
-            model=self.model,
-            said=error.body,
-            status=error.status,
-            wait=told_in_words(error.body) if by_headers is None else by_headers,
-            secrets=self._secrets(),
-        )
+        told = explained(error, self._there())
         if isinstance(told, ModelRejected) and request.schema is not None and self.structured != "instruct":
             told.add_note('hint: if the endpoint refuses the schema, DirectLLM(…, structured="instruct") asks by words')
         return told
+
+
+def _is_address(base: str) -> bool:
+    """Whether there is a host that can be asked."""
+    parts = urlsplit(base)
+    try:
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the port
+        return False
 
 
 def _object(value: Any) -> Any:
@@ -247,31 +258,3 @@ def _tell_whole(whole: Words, tell: Callable[[str], None]) -> None:
         text = choice.message.content if isinstance(choice, Words) and isinstance(choice.message, Words) else None
         if isinstance(text, str) and text:
             tell(text)
-
-
-def _broken(error: Exception) -> tuple[type[ModelError], str]:
-    """What it is where no error came back from the provider."""
-    if isinstance(error, ValueError) and "credentials encoded in URL" in str(error):
-        return ModelRejected, TWO_LOGINS
-    if isinstance(error, ValueError | TypeError | AttributeError):
-        return ModelAnswerInvalid, f"its answer is none: {error}"
-    if isinstance(error, TimeoutError):
-        return ModelTimeout, str(error) or "the connection timed out"
-    return ModelUnavailable, str(error) or type(error).__name__
-
-
-def _words_of_body(body: str) -> str:
-    """A provider's own words, out of the forms in which they come."""
-    try:
-        said = Words.read(body.encode())
-    except (ValueError, RecursionError):
-        return body.strip()
-    error = said.error if isinstance(said, Words) and said.error else said
-    return _words(error) or body.strip()
-
-
-def _words(error: Any) -> str:
-    if isinstance(error, Mapping):
-        told = error.get("message") or error.get("detail") or error
-        return told if isinstance(told, str) else json.dumps(told)
-    return str(error)

@@ -13,20 +13,36 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from crewgraph.llm.remote import thread_named
 
-__all__ = ["THREAD", "Refused", "Words", "answered", "close", "events", "load"]
+__all__ = [
+    "THREAD",
+    "NoJSON",
+    "NoProxy",
+    "Refused",
+    "Unreached",
+    "Words",
+    "answered",
+    "close",
+    "events",
+    "load",
+    "unreached",
+]
 
 IDLE = 30.0
 """Seconds after which an idle connection is closed: before most servers do so."""
 TAIL = 1.0
 """Seconds that the end of a stream may take after its last word; else its connection is not used again."""
-PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
+PROXIES = (
+    "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+)  # fmt: skip
 """The environment variables that name proxies."""
+SHOWN = 120
+"""Bytes that are shown of what is no JSON."""
 DATA = b"data:"
 LAST = b"[DONE]"
 
@@ -47,6 +63,57 @@ class Refused(Exception):
         self.body = body
 
 
+class NoJSON(ValueError):
+    """A text that should be JSON is none.
+
+    Attributes:
+        begin: its beginning.
+    """
+
+    def __init__(self, begin: str) -> None:
+        super().__init__(f"there is {begin!r} where JSON should be" if begin else "it is empty")
+        self.begin = begin
+
+
+class NoProxy(Exception):
+    """The environment names a proxy that cannot be used."""
+
+
+class Unreached(NamedTuple):
+    """There is no connection.
+
+    Attributes:
+        place: host and port.
+        cause: in the words of the system.
+        is_proxy: whether this is a proxy, and nothing is known of the endpoint.
+        is_untrusted: whether it has a certificate that nobody here trusts.
+    """
+
+    place: str
+    cause: str
+    is_proxy: bool
+    is_untrusted: bool
+
+
+def unreached(error: BaseException) -> Unreached | None:
+    """What is known of a connection that there is none of; ``None`` where this is another error."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        there, cause = error.request_info.real_url, f"it refuses the way (HTTP {error.status})"
+        return Unreached(f"the proxy {there.host}:{there.port}", cause, is_proxy=True, is_untrusted=False)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        place = f"{error.host}:{error.port}"
+        return Unreached(place, str(error.certificate_error), is_proxy=False, is_untrusted=True)
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        return None
+    system, is_proxy = error.os_error, isinstance(error, aiohttp.ClientProxyConnectionError)
+    is_plain = type(system).__module__ == "builtins" and system.errno is not None  # others number otherwise
+    cause = os.strerror(system.errno) if is_plain and system.errno is not None else str(system.strerror or system)
+    place = f"the proxy {error.host}:{error.port}" if is_proxy else f"{error.host}:{error.port}"
+    return Unreached(place, cause, is_proxy=is_proxy, is_untrusted=False)
+
+
 class Words(dict[str, Any]):
     """An object of JSON whose values are attributes, too: ``None`` where there is none."""
 
@@ -58,9 +125,15 @@ class Words(dict[str, Any]):
         """What stands in a text of JSON.
 
         Raises:
-            ValueError: it is none.
+            NoJSON: it is none.
         """
-        return json.loads(data, object_hook=cls)
+        try:
+            return _DECODER.decode(data.decode())
+        except ValueError:
+            raise NoJSON(data[:SHOWN].decode(errors="replace")) from None
+
+
+_DECODER = json.JSONDecoder(object_hook=Words)  # json.loads() would make one for each text
 
 
 # ---- the pool --------------------------------------------------------------------------------------------------
@@ -123,11 +196,24 @@ def _proxy(url: str, _: tuple[str | None, ...]) -> str | None:
 
     aiohttp would look by itself, in two other threads for every call, which takes half of its time; and it would send what
     ``.netrc`` says of a host in the place of the key.
+
+    Raises:
+        NoProxy: it speaks something else.
     """
     parts = urlsplit(url)
     if not parts.hostname or proxy_bypass(parts.hostname):
         return None
-    return getproxies().get(parts.scheme)
+    every = getproxies()
+    named = every.get(parts.scheme)
+    proxy = named or every.get("all")
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"  # as others read it
+    if proxy.startswith(("http://", "https://")):
+        return proxy
+    if named:
+        raise NoProxy(f"the environment names the proxy {proxy}")
+    return None  # one for all kinds of traffic that is none for this kind
 
 
 @asynccontextmanager
@@ -137,12 +223,14 @@ async def answered(url: str, headers: Mapping[str, str], body: bytes) -> AsyncGe
     Raises:
         Refused: the provider answered with an error.
         OSError, aiohttp.ClientError: there is no connection, or it broke.
-        ValueError: this is no address.
+        NoProxy: the environment names one that cannot be used.
     """
     said = tuple(os.environ.get(name) for name in PROXIES)
     async with _session().post(url, data=body, headers=headers, proxy=_proxy(url, said)) as response:
         if response.status >= 400:  # noqa: PLR2004 - HTTP's errors
             raise Refused(response.status, response.headers, await response.text(errors="replace"))
+        if response.method != "POST":  # sent elsewhere, by a word that drops the question
+            raise Refused(response.history[0].status, response.history[0].headers, "")
         yield response
 
 
@@ -150,7 +238,7 @@ async def events(response: Any) -> AsyncGenerator[Any]:
     """The objects of a stream of server-sent events.
 
     Raises:
-        ValueError: one of them is no JSON.
+        NoJSON: one of them is none.
     """
     import asyncio
 
