@@ -208,6 +208,17 @@ def test_a_store_that_cannot_be_made(store, monkeypatch) -> None:
     assert names_in(store.parent) == [f"{store.name}.lock"]
 
 
+def test_what_outputs_take(store) -> None:
+    """A file takes less than twice what is in it: no page for each output, and no text beside the keys that it is of."""
+
+    @step
+    async def texts(i: int) -> dict[str, str]:
+        return {"text": str(i) * 1_500}
+
+    Pipeline([texts]).kickoff([{"i": i % 10} for i in range(300)], store=store, max_concurrency=300)
+    assert store.stat().st_size < 2 * 300 * 1_500
+
+
 def test_many_rows_in_one_commit(store) -> None:
     """More than one statement takes are written in several, in one transaction."""
 
