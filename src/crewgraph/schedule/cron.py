@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from crewgraph.errors import LibraryMissing, ScheduleError
+from crewgraph.errors.near import meant
 
 __all__ = ["Cron"]
 
@@ -91,7 +92,11 @@ class Cron:
 
     @cached_property
     def _fields(self) -> list[str]:
-        fields = NICKNAMES.get(self.line.strip().lower(), self.line).split()
+        word = self.line.strip().lower()
+        fields = NICKNAMES.get(word, self.line).split()
+        if word.startswith("@") and word not in NICKNAMES:
+            told = f"'{self.line}' is none of the words that stand for a line of cron: {', '.join(NICKNAMES)}"
+            raise ScheduleError(told, hint=meant(word, NICKNAMES) or HINT)
         if len(fields) != len(FIELDS):
             raise ScheduleError(f"'{self.line}' has {len(fields)} fields, and a line of cron has five", hint=HINT)
         return fields

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from crewgraph.errors import StoreError
 from crewgraph.errors.root import MAX_NAMED, counted
 from crewgraph.options import StoredRuns
 from crewgraph.store.entries import Identity
+from crewgraph.store.runs import are_of
 from crewgraph.store.source import Source
 
 __all__ = ["DECIDED", "Found", "StoredInput", "count_of", "found_run", "refuse_nobody", "stored_inputs", "told_of"]
@@ -153,16 +154,11 @@ def found_run(source: Source, pipeline: str, name: str) -> Found:
     if not found:
         hint = "name it by its id, or by the beginning of that"
         raise StoreError(source.where, f"there is no run '{name}' of '{pipeline}'", hint=hint)
-    if len(found) > 1 and not _are_of(found[0].id, found[1:]):
+    if len(found) > 1 and not are_of(found[0].id, [each.id for each in found[1:]]):
         told = ", ".join(f"'{each.id}'" for each in found[:MAX_NAMED])
         more = " and more" if len(found) > MAX_NAMED else ""
         raise StoreError(source.where, f"'{name}' may be {told}{more}", hint="write more of the one that is meant")
     return found[0]
-
-
-def _are_of(first: str, others: Sequence[Found]) -> bool:
-    """Whether runs are forks of the first one, or have an input equal to its: they do not make its name ambiguous."""
-    return len(others) < MAX_NAMED and all(each.id.startswith((f"{first}~", f"{first}#")) for each in others)
 
 
 def count_of(source: Source, pipeline: str, chosen: StoredRuns) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
@@ -15,7 +15,17 @@ from crewgraph.store.definitions import broken
 from crewgraph.store.pages import Line
 from crewgraph.store.source import Source, one_row, opened_source
 
-__all__ = ["UNENDED", "StoredRun", "lines_of", "newest_definition", "pipeline_in", "run_in", "runs_in", "stored_runs"]
+__all__ = [
+    "UNENDED",
+    "StoredRun",
+    "are_of",
+    "lines_of",
+    "newest_definition",
+    "pipeline_in",
+    "run_in",
+    "runs_in",
+    "stored_runs",
+]
 
 COLUMNS = "run, pipeline, id, status, error, place, began, ended, origin, definition, content, input"
 UNENDED = ("new", "queued", "running", "waiting")
@@ -190,13 +200,23 @@ def run_in(source: Source, name: str, key: str | None = None) -> StoredRun:
     wanted, values = _where(key, None)
     query = f"SELECT {COLUMNS} FROM runs {wanted or 'WHERE 1 = 1'}"  # noqa: S608
     for match, value in (("id = ?", [name]), ("substr(id, 1, ?) = ?", [len(name), name])):
-        found = [_run_of(source, row) for row in source.rows(f"{query} AND {match} LIMIT 6", *values, *value)]
-        if len(found) == 1:
+        found = [
+            _run_of(source, row)
+            for row in source.rows(
+                f"{query} AND {match} ORDER BY length(id), id LIMIT {MAX_NAMED + 1}", *values, *value
+            )
+        ]
+        if found and len({run.pipeline for run in found}) == 1 and are_of(found[0].id, [run.id for run in found[1:]]):
             return found[0]
         if found:
             several = len({run.pipeline for run in found}) == len(found)
-            told = ", ".join(f"'{run.pipeline if several else run.id}'" for run in found[:5])
+            told = ", ".join(f"'{run.pipeline if several else run.id}'" for run in found[:MAX_NAMED])
             what = f"'{name}' is a run of several pipelines: {told}" if several else f"'{name}' may be {told}"
             hint = f"say which, as in key='{found[0].pipeline}' or --key" if several else "write more of it"
-            raise StoreError(source.where, f"{what}{' and more' if len(found) > 5 else ''}", hint=hint)  # noqa: PLR2004
+            raise StoreError(source.where, f"{what}{' and more' if len(found) > MAX_NAMED else ''}", hint=hint)
     raise StoreError(source.where, f"there is no run '{name}' in it", hint="crewgraph status … --runs lists them")
+
+
+def are_of(first: str, others: Sequence[str]) -> bool:
+    """Whether runs are forks of the first one, or have an input equal to its: they do not make its name ambiguous."""
+    return len(others) < MAX_NAMED and all(each.startswith((f"{first}~", f"{first}#")) for each in others)

@@ -16,6 +16,7 @@ from crewgraph.report import ChromeTrace, Follower, Record, Report, TraceFile, o
 from crewgraph.report.fold import Fold
 from crewgraph.router import Route, Router
 from crewgraph.step import step
+from crewgraph.store import stored_runs
 from crewgraph.syntax import Pipeline
 from crewgraph.watch import Board
 
@@ -147,11 +148,11 @@ def test_one_run(store, tmp_path) -> None:
 
 def test_runs_are_named_unmistakably(store) -> None:
     """Else it is told which there are."""
-    texts = [{"text": f"run {number}"} for number in range(7)]
+    texts = [{"text": f"run {number}"} for number in range(12)]
     kickoff(store, texts, id_column="text")
     kickoff(store, texts[:1], Pipeline([measure], name="second"), id_column="text")
     for name, key, message in (
-        ("run", "Flow", r"'run' may be 'run 0', .*'run 4' and more\. hint: write more of it"),
+        ("run", "Flow", r"'run' may be 'run 0', .*'run 9' and more\. hint: write more of it"),
         ("run 0", None, r"'run 0' is a run of several pipelines: 'Flow', 'second'\. hint: say which, as in key='Flow'"),
         ("none", None, r"there is no run 'none' in it\. hint: crewgraph status … --runs lists them"),
         ("RUN 1", None, r"there is no run 'RUN 1'"),
@@ -161,6 +162,20 @@ def test_runs_are_named_unmistakably(store) -> None:
             pass
     with opened_runs(store, key="second", run="run") as runs:
         assert runs.graph.name == "second"
+
+
+def test_the_beginning_of_a_name_means_no_fork(store) -> None:
+    """A run is still known by it when it has forks, and equal inputs; each of these by its own."""
+    flow = Pipeline([measure], name="Flow")
+    kickoff(store, [{"text": "a"}, {"text": "a"}], flow)
+    (first, second) = sorted((run.id for run in stored_runs(store)), key=len)
+    for _ in range(2):
+        flow.fork(first, store=store)
+    for name, meant in ((first[:6], first), (second, second), (f"{first}~2", f"{first}~2")):
+        with opened_runs(store, run=name) as runs:
+            assert [record.run_id for record in runs.records] == [meant]
+    with pytest.raises(StoreError, match=r"may be '\w+~1', '\w+~2'"), opened_runs(store, run=f"{first}~"):
+        pass
 
 
 def test_pipelines_are_named(store) -> None:

@@ -87,7 +87,8 @@ def test_when_clocks_are_set(line: str, since: str, expected: list[str]) -> None
         ("* * * * mon/0", "the weekday 'mon/0' has the step '0'"),
         ("* * * * sometimes", "the weekday 'sometimes' is none"),
         ("0 0 30 2 *", "never comes"),
-        ("@reboot", "has 1 fields"),
+        ("@reboot", "is none of the words that stand for a line of cron: @hourly, .*@annually. hint: five fields"),
+        ("@Dayly", "is none of the words .*. hint: did you mean '@daily'"),
     ],
 )
 def test_what_is_no_line_of_cron(line: str, message: str) -> None:
