@@ -67,7 +67,7 @@ def told(result: Any) -> list[Any]:
 INPUTS = [{"p": -7, "n": number} for number in range(3)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(root=tree, data=st.data(), limit=st.integers(1, 5), plugs=st.lists(st.integers(0, 6), min_size=1, max_size=3))
 def test_what_was_cut_off_is_resumed(root: Any, data: st.DataObject, limit: int, plugs: list[int]) -> None:
     """Whatever had begun goes on without its inputs, as if nothing had happened, and no node runs twice."""
@@ -92,7 +92,7 @@ def test_what_was_cut_off_is_resumed(root: Any, data: st.DataObject, limit: int,
     assert sorted(Noting.ran) == once
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(root=tree, data=st.data(), limit=st.integers(1, 5))
 def test_what_failed_is_tried_again(root: Any, data: st.DataObject, limit: int) -> None:
     """Of the runs that failed the rest runs, and nothing else of any run."""
@@ -144,7 +144,7 @@ def leaves(tree: Any) -> set[str]:
     raise AssertionError(tree)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(root=tree, data=st.data(), limit=st.integers(1, 5))
 def test_a_fork_keeps_what_lies_above(root: Any, data: st.DataObject, limit: int) -> None:
     """Above the node there is what there was, also where nodes would give something else by now; all else sees the new values."""

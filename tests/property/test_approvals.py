@@ -35,7 +35,7 @@ def said_to(question: Waiting) -> Decision:
     return Decision(decision="approved" if number % 3 else "rejected", comment=question.ask, by=f"{number % 5}")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     root=tree,
     data=st.data(),

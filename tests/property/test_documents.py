@@ -141,7 +141,7 @@ def shape_of(pipeline: Pipeline) -> Any:
     return nodes, graph.edges, graph.shape, graph.name, graph.is_procedure, graph.merge_json, findings
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pipeline=pipelines(), form=st.sampled_from(["json", "yaml"]))
 def test_a_pipeline_survives_the_way_through_a_document(pipeline: Pipeline, form: Any) -> None:
     """Written, read and written again it is the same, and so is the graph that it becomes."""
@@ -205,7 +205,7 @@ def refused_or(make: Any) -> Pipeline | None:
     return pipeline
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(body=st.dictionaries(fields, data, max_size=6))
 def test_any_data_is_a_pipeline_or_refused_in_words(body: dict[str, Any]) -> None:
     """Loading gives a pipeline or raises one error with a place and a message for each finding; never another one."""
@@ -216,7 +216,7 @@ def test_any_data_is_a_pipeline_or_refused_in_words(body: dict[str, Any]) -> Non
     assert time.monotonic() - begin < 30
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=st.text(st.sampled_from("ab:-{}[]&*!|> \n'\"#?,1<%@`~."), max_size=60))
 def test_any_text_is_yaml_or_refused_in_words(text: str) -> None:
     """Whatever stands in a file, it ends in one error."""

@@ -35,7 +35,7 @@ def told(results: Any) -> list[Any]:
     return [(plain(run.model_dump()), trace_line(record_of(run))) for run in results]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(root=tree, data=st.data(), limit=st.integers(1, 5), fails_fast=st.booleans(), has_pipeline=st.booleans())
 def test_a_store_tells_what_the_kickoff_gave(
     root: Any, data: st.DataObject, limit: int, fails_fast: bool, has_pipeline: bool

@@ -174,7 +174,7 @@ class World:
 budgets = st.builds(Budget, calls=st.integers(0, 9)) | st.builds(Budget, tokens=st.integers(0, 40_000))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32),
     trouble=st.sampled_from([0.0, 0.1, 0.4]),

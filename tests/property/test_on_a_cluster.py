@@ -18,7 +18,7 @@ from tests.property.test_random_pipelines import test_runs_as_the_tree_reads as 
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
 # Each example is a kickoff on a database; CREWGRAPH_TEST_EXAMPLES=300 is as much as in this process.
-few = settings(max_examples=int(os.environ.get("CREWGRAPH_TEST_EXAMPLES", "8")), deadline=None)
+few = settings(max_examples=int(os.environ.get("CREWGRAPH_TEST_EXAMPLES", "8")))
 limits, backends = st.integers(1, 5), st.sampled_from(["asyncio", "trio"])
 
 

@@ -28,7 +28,7 @@ def entries(fields: Any) -> st.SearchStrategy[Any]:
     return st.dictionaries(names, st.dictionaries(known, values, max_size=9) | values, max_size=4) | values
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     agents=entries(OF_AGENTS),
     tasks=entries(OF_TASKS),

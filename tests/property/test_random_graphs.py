@@ -173,7 +173,7 @@ class Reference:
         return [START, *way]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(drawn=graphs(), limit=st.integers(1, 5), backend=st.sampled_from(["asyncio", "asyncio", "trio"]))
 def test_runs_as_the_edges_read(drawn: Drawn, limit: int, backend: str) -> None:
     """Nodes run once and only if an edge to them was taken; they see what arrived; each end has its trace."""
@@ -191,7 +191,7 @@ def test_runs_as_the_edges_read(drawn: Drawn, limit: int, backend: str) -> None:
     assert [each.trace for each in result] == reference.ends()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(drawn=graphs())
 def test_lowering_is_deterministic_and_nearly_in_normal_form(drawn: Drawn) -> None:
     """Compiling twice gives the same graph; works and switches have one predecessor; the order is topological."""
@@ -215,7 +215,7 @@ def test_lowering_is_deterministic_and_nearly_in_normal_form(drawn: Drawn) -> No
             assert {edge.route for edge in plan.graph.successors(node.name)} <= {*node.routes}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(drawn=graphs(), before=st.booleans(), kind=st.sampled_from(["series", "branch", "route", "node"]))
 def test_a_graph_as_a_stage_runs_as_it_does_alone(drawn: Drawn, before: bool, kind: str) -> None:
     """Whatever it stands in: the same nodes run, and what follows it sees everything that was written, and runs."""
@@ -331,7 +331,7 @@ class Twice:
         raise AssertionError(tree)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(root=st.recursive(leaves, trees, max_leaves=10))
 def test_a_tree_written_as_edges_runs_as_the_pipeline(root: Any) -> None:
     """The same nodes run and see the same, and the results are the same."""

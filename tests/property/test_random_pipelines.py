@@ -150,7 +150,7 @@ def ends(tree: Any) -> list[list[Any]]:
             return [way(tree)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     root=tree,
     data=st.data(),
@@ -172,7 +172,7 @@ def test_runs_as_the_tree_reads(root: Any, data: st.DataObject, limit: int, back
     assert {span.node for span in result[0].spans if span.status == "ok" and span.kind == "crew"} == set(saw)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(root=tree, data=st.data())
 def test_lowering_is_deterministic_and_in_normal_form(root: Any, data: st.DataObject) -> None:
     """Compiling twice gives the same graph: one start, meetings with several predecessors, all else with one."""

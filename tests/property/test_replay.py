@@ -85,7 +85,7 @@ def there_and_back(shape: Any, llm: Moody, inputs: int, backend: str) -> None:
     assert tape.replayed == llm.asked
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(tree, st.integers(0, 10_000), st.integers(1, 3), st.sampled_from(["asyncio", "trio"]), st.booleans())
 def test_failures_that_pass(shape: Any, seed: int, inputs: int, backend: str, is_priced: bool) -> None:
     """Any shape of pipeline, with retries on its way, plays back as it was."""
@@ -93,7 +93,7 @@ def test_failures_that_pass(shape: Any, seed: int, inputs: int, backend: str, is
     there_and_back(shape, Moody(seed, may_give_up=False, model="moody", **price), inputs, backend)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 6), st.integers(0, 10_000), st.integers(1, 4), st.sampled_from(["asyncio", "trio"]))
 def test_failures_for_good(length: int, seed: int, inputs: int, backend: str) -> None:
     """A chain of crews that fails somewhere fails there again; side by side, what else was cancelled is chance."""

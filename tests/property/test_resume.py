@@ -38,7 +38,7 @@ class Mortal(Node):
         return CrewOutput(json_dict={**self.gives, "by": self.name})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     root=tree,
     data=st.data(),

@@ -387,7 +387,7 @@ def pairs(draw: st.DrawFn) -> tuple[Kind, Kind]:
 
 
 dumps = st.sampled_from(["python", "no"])
-thorough = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 # ---- what must hold ---------------------------------------------------------------------------------------------

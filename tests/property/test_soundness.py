@@ -208,7 +208,7 @@ def of_handing_over(error: Any) -> bool:
     return isinstance(cause, Missing | Misfit | ConditionError | InputError | TemplateError | ValueMisfit)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
 @given(root=st.one_of(tree, chain), inputs=records(4), seeds=st.lists(st.integers(0, 10_000), min_size=3, max_size=6))
 def test_what_is_accepted_never_fails(root: Any, inputs: dict[str, Any], seeds: list[int]) -> None:
     """On no key and no type, whatever the inputs and the nodes give."""
@@ -222,7 +222,7 @@ def test_what_is_accepted_never_fails(root: Any, inputs: dict[str, Any], seeds: 
         assert not of_handing_over(error), error
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much])
 @given(root=st.one_of(tree, chain), inputs=records(4), seed=st.integers(0, 10_000))
 def test_what_is_refused_has_a_run_that_fails(root: Any, inputs: dict[str, Any], seed: int) -> None:
     """The witness of each error, run unchecked, fails for what the finding says.

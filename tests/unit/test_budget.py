@@ -329,7 +329,7 @@ calls = st.lists(
 
 
 @pytest.mark.parametrize("unit", ["tokens", "usd"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(calls=calls, most=st.integers(0, 400), backend=st.sampled_from(["asyncio", "trio"]))
 def test_calls_side_by_side_never_overshoot(unit: str, calls: Any, most: int, backend: str) -> None:
     """Whatever calls begin and end in between, spent and reserved stay within the budget; all of them come to an end."""

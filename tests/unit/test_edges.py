@@ -340,7 +340,7 @@ anything = st.recursive(
 any_edge = st.builds(Edge, anything, anything, when=anything, otherwise=anything, route=anything)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.one_of(anything, st.lists(st.one_of(any_edge, anything), max_size=5)), st.one_of(anything, st.lists(anything))
 )

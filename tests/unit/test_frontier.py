@@ -6,7 +6,7 @@ from typing import Any
 
 import networkx as nx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crewgraph.frontier import DONE, IDLE, READY, SKIPPED, Frontier, Wiring
@@ -183,7 +183,6 @@ def walk(frontier: Frontier, data: st.DataObject, routes: dict[int, str]) -> lis
     return released
 
 
-@settings(deadline=None)
 @given(dags(), st.data())
 def test_random_graphs_with_routes(dag: tuple[int, list[Any], str], data: st.DataObject) -> None:
     """Each node is released once, after all its predecessors are settled, and runs just if a taken way leads to it."""
@@ -204,7 +203,6 @@ def test_random_graphs_with_routes(dag: tuple[int, list[Any], str], data: st.Dat
     assert all(state in (DONE, SKIPPED) for state in frontier.state)
 
 
-@settings(deadline=None)
 @given(dags(), st.data())
 def test_a_node_is_released_as_soon_as_it_can_be_and_not_before(
     dag: tuple[int, list[Any], str], data: st.DataObject
@@ -225,7 +223,6 @@ def test_a_node_is_released_as_soon_as_it_can_be_and_not_before(
         ready += frontier.done(ready.pop(data.draw(st.integers(0, len(ready) - 1))), data.draw(st.sampled_from("xyz")))
 
 
-@settings(deadline=None)
 @given(dags(), st.data())
 def test_the_order_of_ends_does_not_matter(dag: tuple[int, list[Any], str], data: st.DataObject) -> None:
     """With the same routes, the same nodes run and the same are skipped."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, RootModel
 
@@ -182,7 +182,6 @@ def containers(value: Any) -> set[int]:
     return set().union(*map(containers, value)) if isinstance(value, tuple) else set()
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), plain))
 def test_a_copy_is_equal_and_shares_nothing(values: dict[str, Any]) -> None:
     """For all plain values: the same content, of the same types, and no container in common."""

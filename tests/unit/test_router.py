@@ -8,7 +8,7 @@ from unittest.mock import MagicMock
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -269,7 +269,6 @@ async def test_a_condition_that_raises_never_means_the_default(conditions: list[
         await taken(router, {})
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=8))
 def test_whatever_the_order_of_sync_and_async(conditions: list[tuple[bool, bool]]) -> None:
     """The route taken is the first true one."""

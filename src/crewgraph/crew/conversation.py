@@ -147,8 +147,7 @@ class Conversation:
                 reply = await self._closing(specs)
             if not reply.calls:
                 self.messages = (*self.messages, Message("assistant", reply.text))
-                if self.on_step is not None:
-                    await self._tell(self.on_step, reply, ())
+                await self._tell(reply, ())
                 return reply, None
             results = await self._call(reply)
             answer = next((each for each in results if each.is_answer), None)
@@ -179,14 +178,12 @@ class Conversation:
         self.used += [each.tool or each.call.name for each in results if each.has_run]
         told = [Message("tool", each.text, call_id=each.call.id) for each in results]
         self.messages = (*self.messages, Message("assistant", reply.text, calls), *told)
-        if self.on_step is not None:
-            await self._tell(self.on_step, reply, tuple(results))
+        await self._tell(reply, tuple(results))
         return results
 
-    async def _tell(
-        self, on_step: Callable[[AgentStep], Awaitable[None]], reply: Reply, results: tuple[ToolResult, ...]
-    ) -> None:
-        await on_step(AgentStep(self.asker.agent, self.asker.task, reply.text, results))
+    async def _tell(self, reply: Reply, results: tuple[ToolResult, ...]) -> None:
+        if self.on_step is not None:
+            await self.on_step(AgentStep(self.asker.agent, self.asker.task, reply.text, results))
 
     def _answered(self, reply: Reply, text: str) -> Answer:
         return Answer(

@@ -210,20 +210,17 @@ class Crew(Chainable, BaseModel):
         values, scope = one(inputs), current()
         if scope.owner is not self:  # called by hand
             return await call(self, values)
-        management, who = self._management(), f"crew '{label_of(self)}'"
-        jobs = assign(self.tasks, self.agents, llm=self.llm, management=management)
-        if found := faults(jobs, self.agents, management=management):
+        jobs, who = self._jobs(), f"crew '{label_of(self)}'"
+        if found := faults(jobs, self.agents, management=self._management()):
             raise PipelineInvalid(diagnostics.Diagnostic(each.code, each.message, (who,), each.hint) for each in found)
-        if before := self._before():
-            values = await prepared(values, before, who=who)
+        values = await prepared(values, self._before(), who=who)
         takes = self._takes()
         if takes is not None:
             values = fitting(takes, values, who=who)
         from crewgraph.crew.run import perform  # whoever writes a crew does not import what runs it
 
         output = await perform(jobs, values, terms=self._terms())
-        after = self._after()
-        return await finished(output, after, who=who) if after else output
+        return await finished(output, self._after(), who=who)
 
     @takes_inputs
     def kickoff_for_each(self, inputs: Iterable[Mapping[str, Any]], *, max_concurrency: int = MAX_CONCURRENCY) -> Any:

@@ -52,6 +52,8 @@ async def finished(output: CrewOutput, hooks: Sequence[Callable[..., Any]], *, w
     Raises:
         CallbackFailed: one raised, or returned neither a ``CrewOutput`` nor ``None``.
     """
+    if not hooks:
+        return output
     spent: dict[str, Any] = {"token_usage": output.token_usage, "calls": output.calls}
     for hook in hooks:
         output = _with_copies(output, **spent)

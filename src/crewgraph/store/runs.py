@@ -206,10 +206,11 @@ def run_in(source: Source, name: str, key: str | None = None) -> StoredRun:
                 f"{query} AND {match} ORDER BY length(id), id LIMIT {MAX_NAMED + 1}", *values, *value
             )
         ]
-        if found and len({run.pipeline for run in found}) == 1 and are_of(found[0].id, [run.id for run in found[1:]]):
+        pipelines = {run.pipeline for run in found}
+        if len(pipelines) == 1 and are_of(found[0].id, [run.id for run in found[1:]]):
             return found[0]
         if found:
-            several = len({run.pipeline for run in found}) == len(found)
+            several = len(pipelines) == len(found)
             told = ", ".join(f"'{run.pipeline if several else run.id}'" for run in found[:MAX_NAMED])
             what = f"'{name}' is a run of several pipelines: {told}" if several else f"'{name}' may be {told}"
             hint = f"say which, as in key='{found[0].pipeline}' or --key" if several else "write more of it"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from crewgraph.definition import digest_of
 from crewgraph.node import Interface
@@ -11,47 +10,12 @@ from crewgraph.outputs import TaskOutput
 from crewgraph.scope import KeptTask
 from crewgraph.store.codec import NotPlain, decoded_task, encoded_task, read_spent, written_spent
 from crewgraph.store.entries import Spent
+from crewgraph.store.pages import Pages
 from crewgraph.usage import Account
 
 __all__ = ["FileTasks"]
 
 UNKEPT = "cannot keep its task {}, so that it and those after it are done again when this is resumed"
-
-
-class Line(Protocol):
-    """What of a row of the table of nodes is read here."""
-
-    @property
-    def output(self) -> str | None: ...
-    @property
-    def spent(self) -> str | None: ...
-
-
-class Before(Protocol):
-    """What is known of a run from before."""
-
-    @property
-    def known(self) -> Mapping[tuple[str, str], Line]: ...
-
-
-class Pages(Protocol):
-    """What the log of a run has for its nodes, and for the tasks inside of them."""
-
-    @property
-    def before(self) -> Before: ...
-    def complain(self, node: str, reason: str, then: str) -> None: ...
-    def line(
-        self,
-        node: str,
-        status: str,
-        fingerprint: str,
-        started: float,
-        ended: float,
-        *,
-        item: int = 0,
-        **said: str | None,
-    ) -> None: ...
-    async def durable(self) -> None: ...
 
 
 class FileTasks:

@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crewgraph.compiler import check
@@ -527,7 +527,6 @@ pipelines = st.recursive(st.sampled_from([a, b, c, Crew("start"), Crew("join")])
 )
 
 
-@settings(deadline=None)
 @given(pipelines)
 def test_every_graph_is_in_normal_form(pipeline: Pipeline) -> None:
     """One start, first; joins and merges have several predecessors, everything else exactly one; no cycle."""
@@ -554,7 +553,6 @@ def test_every_graph_is_in_normal_form(pipeline: Pipeline) -> None:
                 assert edge.route is None
 
 
-@settings(deadline=None)
 @given(pipelines)
 def test_a_merge_closes_the_routes_of_one_router_and_a_join_the_branches_of_one_stage(pipeline: Pipeline) -> None:
     """So that just one way arrives at a merge, and all or none at a join."""
@@ -564,7 +562,6 @@ def test_a_merge_closes_the_routes_of_one_router_and_a_join_the_branches_of_one_
             assert edge.route is None or not isinstance(node, Join)
 
 
-@settings(deadline=None)
 @given(pipelines)
 def test_the_order_is_topological_and_starts_at_the_start(pipeline: Pipeline) -> None:
     """And crews stand in it in the order of the text."""
@@ -576,7 +573,6 @@ def test_the_order_is_topological_and_starts_at_the_start(pipeline: Pipeline) ->
     assert order == list(graph.nodes)
 
 
-@settings(deadline=None)
 @given(pipelines)
 def test_lowering_is_deterministic_and_changes_nothing(pipeline: Pipeline) -> None:
     """Twice the same graph, and the pipeline as it was."""

@@ -358,7 +358,7 @@ any_edges = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(any_edges)
 def test_a_cycle_is_found_exactly_where_there_is_one(drawn: list[tuple[int, int, bool]]) -> None:
     """Compared with networkx; what was lowered has none, and holds every node."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import networkx as nx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crewgraph.compiler import compile_pipeline
@@ -176,7 +176,6 @@ pipelines = st.recursive(readers, trees, max_leaves=12).map(
 )
 
 
-@settings(deadline=None)
 @given(pipelines)
 def test_a_plan_says_what_the_graph_says(pipeline: Pipeline) -> None:
     """Edges point forward; contexts and texts are those that networkx finds."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -468,7 +468,6 @@ def compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 expressions = st.recursive(atoms, compound, max_leaves=8)
 
 
-@settings(deadline=None)
 @given(expressions, st.fixed_dictionaries(names))
 def test_a_condition_is_what_python_says(text: str, values: dict[str, Any]) -> None:
     """What a condition decides is what Python would have, and what it cannot decide, Python cannot or may not."""

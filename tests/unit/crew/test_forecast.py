@@ -325,7 +325,7 @@ class Counting:
 texts = st.text(st.characters(codec="utf-8", exclude_characters="{}"), max_size=300)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     value=texts,
     tasks=st.lists(st.tuples(texts, st.booleans(), st.booleans()), min_size=1, max_size=3),

@@ -455,7 +455,7 @@ def expected(tree: Any) -> Range:
     raise AssertionError(tree)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tree=st.recursive(leaves, trees, max_leaves=12), inputs=st.integers(1, 3))
 def test_totals_and_rows_agree(tree: Any, inputs: int) -> None:
     """The total is what the tree says; the expected calls of all nodes add up to it, and the bounds hold it."""

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crewgraph.llm.gate import KEPT, SILENCE, WINDOW, Gate, Log, Pass, gate_of
@@ -321,7 +321,6 @@ async def test_cancelled_as_the_turn_comes() -> None:
         st.tuples(st.integers(0, 30), st.integers(1, 20), st.integers(0, 5), st.booleans()), min_size=1, max_size=12
     ),
 )
-@settings(deadline=None)  # the machine may be busy
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_any_callers(backend: str, limit: Limit, callers: list[tuple[int, int, int, bool]]) -> None:
     """Whoever comes, stays and leaves when: limits hold, nobody waits for ever, the order is that of arrival."""

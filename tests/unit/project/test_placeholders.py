@@ -40,7 +40,7 @@ def test_a_text_means_the_same_here(text, filled):
     assert parse(template_of(text)).render(str.upper) == filled
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(text=st.text(st.sampled_from('{}ab "_:'), max_size=14))
 def test_any_text_means_the_same_here(text):
     """Random braces: filled here as there, with values that hold no braces."""

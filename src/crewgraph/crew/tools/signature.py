@@ -137,10 +137,8 @@ def is_unbound(function: Any) -> bool:
     if not inspect.isfunction(function):
         return False
     within = function.__qualname__.rpartition(".")[0]
-    if not within or within.endswith("<locals>"):
-        return (
-            False  # as most tools, each of which is looked at in each run; a signature takes a tenth of a millisecond
-        )
+    if not within or within.endswith("<locals>"):  # as most: a signature takes a tenth of a millisecond in each run
+        return False
     return next(iter(inspect.signature(function).parameters), "") in _SELF
 
 

@@ -143,7 +143,7 @@ def test_type(name: str) -> None:
         model.model_validate_json(made_up(model, seed=seed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     fields=st.lists(st.tuples(st.sampled_from(sorted(TYPES)), st.booleans()), min_size=1, max_size=8),
     seed=st.integers(0, 2**256 - 1),
