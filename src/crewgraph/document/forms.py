@@ -58,6 +58,12 @@ class Use(_Form):
     use: Name
 
 
+MARKS = frozenset({
+    "[key]", "?text", "?use", "?list", "?schema", "?name", "?router", "?pipeline", "?parallel", "?bool", "?chain", "?edge",
+})  # fmt: skip
+"""What stands between keys where pydantic tells a place: which kind of value it took it for. A key may look much like one."""
+
+
 def _text_or_use(value: Any) -> str | None:
     return "?text" if isinstance(value, str) else "?use" if isinstance(value, dict | Use) else None
 

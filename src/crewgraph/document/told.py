@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from crewgraph.diagnostics import Diagnostic
 from crewgraph.document.bounds import Flaw, Path, json_path
 from crewgraph.document.forms import (
+    MARKS,
     VERSION,
     AgentForm,
     BudgetForm,
@@ -109,7 +110,7 @@ def misfits(error: ValidationError, place: Place, *, prefix: Path = ()) -> Itera
     """
     for each in error.errors(include_url=False):
         loc = (*prefix, *each["loc"])
-        path = _path(loc)
+        path = _path(loc, is_unknown=each["type"] == "extra_forbidden")
         match each["type"]:
             case "extra_forbidden":
                 message, hint = _unknown(loc)
@@ -125,9 +126,9 @@ def misfits(error: ValidationError, place: Place, *, prefix: Path = ()) -> Itera
                 yield place.finding("CG702", message, path, hint)
 
 
-def _path(loc: Sequence[str | int]) -> Path:
-    """Keys and places, without the marks that pydantic puts between them."""
-    path = tuple(key for key in loc if not (isinstance(key, str) and (key.startswith("?") or key == "[key]")))
+def _path(loc: Sequence[str | int], *, is_unknown: bool = False) -> Path:
+    """Keys and places, without the marks that pydantic puts between them; what nobody knows is a key, whatever it looks like."""
+    path = tuple(key for place, key in enumerate(loc, 1) if key not in MARKS or (is_unknown and place == len(loc)))
     if path[-1:] == ("input_model",) and path[0] != "crews":  # the field of a pipeline, whose argument is ``inputs``
         return (*path[:-1], "inputs")
     return path
@@ -174,13 +175,13 @@ def _shown(value: Any) -> str:
 def mended(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
     """The data with something harmless wherever it did not fit, so that the rest can be looked at; it is changed."""
     for each in error.errors(include_url=False, include_input=False, include_context=False):
-        path, holder = _path(each["loc"]), _holder(data, each["loc"])
-        last = path[-1]
+        is_unknown = each["type"] == "extra_forbidden"
+        path = _path(each["loc"], is_unknown=is_unknown)
+        last, holder = path[-1], _holder(data, path)
         if isinstance(holder, list) and isinstance(last, int):
             holder[last] = _harmless(path, each["loc"])
         elif isinstance(holder, dict):
-            is_unknown = each["type"] == "extra_forbidden" or each["loc"][-1] == "[key]"
-            _mend(holder, str(last), is_unknown=is_unknown)
+            _mend(holder, str(last), is_unknown=is_unknown or each["loc"][-1] == "[key]")
     return data
 
 
@@ -193,9 +194,9 @@ def _harmless(path: Path, loc: Sequence[str | int]) -> Any:
     return {"stages": []} if path[-2:-1] == ("stages",) or "?parallel" in loc[-2:] else NOBODY
 
 
-def _holder(data: Any, loc: Sequence[str | int]) -> Any:
-    """What holds the value at a location; ``None`` where that was mended away before."""
-    for key in _path(loc)[:-1]:
+def _holder(data: Any, path: Path) -> Any:
+    """What holds the value at a place; ``None`` where that was mended away before."""
+    for key in path[:-1]:
         try:
             data = data[key]
         except (KeyError, IndexError, TypeError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import time
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from crewgraph import Agent, Crew, Pipeline, Procedure, Router
 from crewgraph.compiler import analyse
-from crewgraph.document import dump, load
+from crewgraph.document import dump, forms, load
 from crewgraph.document.bounds import MAX_DEPTH, MAX_VALUES, json_path
 from crewgraph.edges import Edge, Graph
 from crewgraph.errors import DocumentInvalid, PipelineInvalid
@@ -556,6 +558,21 @@ def nested(levels: int) -> Any:
     for _ in range(levels):
         inner = {"stages": [inner]}
     return inner
+
+
+@pytest.mark.parametrize("key", ["?", "?x", "?list", "?router", "[key]"])
+def test_a_key_that_looks_like_a_mark_is_told_like_any_other(key):
+    """What only tells kinds of values apart is never what stands in the document."""
+    data = {"crewgraph": 1, key: None, "stages": [{"stages": [], key: 1}, None], "crews": {"c": {key: 1}}}
+    found = [(path, message) for _, path, message in wrong(data)]
+    assert found[0] == (f'stages[0]["{key}"]', f"the pipeline has no field '{key}'")
+    assert found[2] == (f'crews.c["{key}"]', f"the crew has no field '{key}'")
+    assert found[3] == (f'["{key}"]', f"the document has no field '{key}'")
+
+
+def test_all_marks_are_known():
+    """Those that the forms name."""
+    assert set(re.findall(r'"(\?\w+)"', inspect.getsource(forms))) | {"[key]"} == forms.MARKS
 
 
 @pytest.mark.parametrize(
