@@ -111,6 +111,21 @@ def test_a_run_that_is_selected_stays_selected(page, watch):
     expect(page.locator("#trace-hint")).to_have_text("#2 Input 2")
 
 
+def test_a_click_meets_its_row_though_the_rows_are_drawn_anew_meanwhile(page, watch):
+    """Between the press and the release another run ended, so that the row that was pressed is no longer in the page."""
+    for record in records(3):
+        watch.board.take(record)
+    rows = page.locator("#rows .row")
+    expect(rows).to_have_count(3)
+    last = rows.last.text_content()
+    rows.last.hover()
+    page.mouse.down()
+    watch.board.take(list(records(4))[3])
+    expect(rows).to_have_count(4)
+    page.mouse.up()
+    expect(page.locator("#rows [aria-selected=true]")).to_have_text(last)
+
+
 def test_a_node_that_nobody_knew_before_is_shown_while_it_is_at_work(page, watch):
     """What an open router came up with has a name."""
     watch.observe(RunStarted(run=0, at=1795858200.0))

@@ -170,9 +170,10 @@ function virtualList(element, height, draw) {
       refresh();
     });
   }
-  element.addEventListener("click", (event) => {
+  // As a list box does, not by "click": a row that is drawn anew between the press and the release is never clicked.
+  element.addEventListener("mousedown", (event) => {
     const row = event.target.closest(".row");
-    if (row) list.onPick(Number(row.dataset.place));
+    if (row && event.button === 0) list.onPick(Number(row.dataset.place));
   });
   element.addEventListener("keydown", (event) => {
     const page = Math.max(1, Math.floor(element.clientHeight / height) - 1);
