@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
 
 from crewgraph.cli import account
+from crewgraph.cli.console import UNCUT, width_for
 from crewgraph.cli.onward import asked, deciding, onward_all
 from crewgraph.cli.table import table
 from crewgraph.render.duration import duration
-from crewgraph.render.escape import clean, shortened
-from crewgraph.report import Record, encoded_line, stored_record, trace_line
+from crewgraph.render.escape import clean, cut, shortened
+from crewgraph.report import Record, encoded_line, label_of, stored_record, trace_line
 from crewgraph.store import Definitions, Source, StoredRun, opened_source, run_in, runs_in
 from crewgraph.store.decisions import questions_of
 from crewgraph.store.pages import Line
@@ -22,7 +25,11 @@ from crewgraph.trace import moment
 
 __all__ = ["echo_run", "echo_runs"]
 
+INDENT = "  "
 MAX_ID = 60
+MADE_ID = re.compile("[0-9a-f]{32}")
+SHORT_ID = 12
+"""Of the ids that we make of inputs, on a terminal: every command takes the beginning of one."""
 MAX_ERROR = 100
 MOST = 100
 """Runs that are listed on a terminal where nobody says how many."""
@@ -50,20 +57,26 @@ def echo_runs(where: str, *, key: str | None, status: tuple[str, ...], limit: in
             return
         every = list(runs)
         has_names = len({run.pipeline for run in every}) > 1
-        for line in table([_cells(run, has_names=has_names) for run in every]):
-            click.echo(line)
+        width = width_for(sys.stdout, most=UNCUT)
+        rows = [_cells(run, has_names=has_names, is_short=width < UNCUT) for run in every]
+        for line in table(rows):
+            click.echo(cut(line, width))
         if not every:
             click.echo("there are no such runs in it" if status or key else "there are no runs in it yet")
         if limit is None and len(every) == MOST:
             click.echo(f"only the last {MOST} are shown. hint: --limit N")
 
 
-def _cells(run: StoredRun, *, has_names: bool) -> list[str]:
+def _cells(run: StoredRun, *, has_names: bool, is_short: bool) -> list[str]:
     took = "" if run.seconds is None else duration(max(0.0, run.seconds))
     error = "" if run.error is None else shortened(run.error, MAX_ERROR)
     names = [shortened(run.pipeline, MAX_ID)] if has_names else []
     state = account.WORDS.get(run.status, clean(run.status))
-    return [shortened(run.id, MAX_ID), *names, state, _when(run.began), took, error]
+    given = _given(run)
+    label = label_of(given) if isinstance(given, Mapping) else ""
+    label = "" if label == run.id else label
+    name = run.id[:SHORT_ID] if is_short and MADE_ID.fullmatch(run.id) else shortened(run.id, MAX_ID)
+    return [name, *names, state, _when(run.began), took, label, error]
 
 
 def _when(seconds: float) -> str:
@@ -107,27 +120,31 @@ def echo_run(where: str, name: str, *, key: str | None, is_json: bool) -> None:
             told = _facts(run) | {"result": record.id, "inputs": _given(run), "spans": trace_line(record)["spans"]}
             click.echo(json.dumps(told | {"attempts": attempts}, ensure_ascii=True, indent=2))
             return
+        click.echo(f"{click.style(shortened(run.id, MAX_ID), bold=True)}  {_state(source, run, record)}")
         for line in _told(where, source, run, record, lines):
             click.echo(line)
 
 
-def _told(where: str, source: Source, run: StoredRun, record: Record, lines: Iterable[Line]) -> Iterator[str]:
-    told = account.head(record)
+def _state(source: Source, run: StoredRun, record: Record) -> str:
     if run.status in ("new", "queued"):
-        told = account.WORDS["queued"]
-    elif run.status == "running":
-        told = "under way" if source.is_at_work() else account.WORDS["running"]
-    yield f"{click.style(shortened(run.id, MAX_ID), bold=True)}  {told}"
+        return account.WORDS["queued"]
+    if run.status == "running":
+        return "under way" if source.is_at_work() else account.WORDS["running"]
+    return account.head(record)
+
+
+def _told(where: str, source: Source, run: StoredRun, record: Record, lines: Iterable[Line]) -> Iterator[str]:
+    width = width_for(sys.stdout, most=UNCUT)
     origin = "" if run.origin is None else f", {_forked(run.origin)}"
-    yield f"  {shortened(run.pipeline, MAX_ID)}, input {run.place}, began {_when(run.began)} UTC{origin}"
-    yield from (f"  {line}" for line in account.inputs(record))
+    yield f"{INDENT}{shortened(run.pipeline, MAX_ID)}, input {run.place}, began {_when(run.began)} UTC{origin}"
+    yield from (cut(f"{INDENT}{line}", width) for line in account.inputs(record))
     error = record.error if record.status not in ("ok", "cancelled", "waiting") else None
-    yield from [f"  {shortened(error, 2 * MAX_ERROR)}"] if error else []
-    yield from (f"  {line}" for line in account.nodes(record, has_answers=True))
+    yield from [f"{INDENT}{shortened(error, 2 * MAX_ERROR)}"] if error else []
+    yield from (cut(f"{INDENT}{line}", width) for line in account.nodes(record, has_answers=True))
     questions = questions_of(source, run.number)
-    yield from (f"  {line}" for each in questions for line in asked(each))
+    yield from (f"{INDENT}{line}" for each in questions for line in asked(each))
     yield from filter(None, (deciding(where, questions), onward_all(where, questions)))
-    yield from (f"  {line}" for line in _earlier(lines))
+    yield from (f"{INDENT}{line}" for line in _earlier(lines))
 
 
 def _forked(origin: str) -> str:

@@ -10,7 +10,7 @@ __all__ = ["table"]
 
 
 def table(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> Iterator[str]:
-    """The lines of a table; what ends a row takes what room it wants.
+    """The lines of a table; what ends a row takes what room it wants, and a column without words none.
 
     Args:
         rows: the cells, fit to be shown; rows may differ in length.
@@ -22,5 +22,6 @@ def table(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> Iter
         cells = list[str]()
         for place, (cell, width) in enumerate(zip(row, widths, strict=False)):
             room = " " * (width - columns(cell))
-            cells.append(room + cell if place in right else cell + room)
+            if width or cell:
+                cells.append(room + cell if place in right else cell + room)
         yield "  ".join(cells).rstrip()

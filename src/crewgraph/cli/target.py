@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import shlex
 import site
 import sys
 import sysconfig
@@ -23,7 +24,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from crewgraph.cli.files import Projects, is_file_target, read_target
-from crewgraph.errors import PipelineInvalid, TargetError
+from crewgraph.errors import PipelineInvalid, StoreError, TargetError
 from crewgraph.errors.near import near
 from crewgraph.render.escape import clean, shortened
 from crewgraph.syntax import Pipeline, is_function, is_single
@@ -159,7 +160,7 @@ def _imported_file(place: str) -> ModuleType:
     name = path.stem if path.stem not in sys.modules else f"crewgraph_target_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise TargetError(f"'{place}' is not a Python file")
+        raise TargetError(_no_code(place))
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -173,9 +174,25 @@ def _imported_module(place: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{place}.".startswith(f"{error.name}."):
             raise  # a module that theirs imports
+        if Path(place).is_file():
+            raise TargetError(_no_code(place)) from None
         there = [path.stem for path in sorted(Path.cwd().glob("*.py"))]
         hint = _close(place, there) or ". hint: modules are looked for in this folder and among installed packages"
         raise TargetError(f"there is no module '{error.name}'{hint}") from None
+
+
+def _no_code(place: str) -> str:
+    """What a file is that is no pipeline, and what is meant by it as like as not."""
+    from crewgraph.store.file import looked_at  # of what went wrong only
+
+    with contextlib.suppress(StoreError):
+        if looked_at(Path(place)):
+            named = shlex.quote(place)
+            hint = f"crewgraph status {named} --runs lists them, crewgraph show RUN --store {named} shows one"
+            return f"'{place}' is a store of runs, not a pipeline. hint: {hint}"
+    return (
+        f"'{place}' is neither Python nor a document. hint: path/file.py:attribute, module:attribute or pipeline.yaml"
+    )
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from urllib.parse import quote
 __all__ = [
     "clean",
     "columns",
+    "cut",
     "dot_text",
     "html_text",
     "identifier",
@@ -68,8 +69,12 @@ def _columns(character: str) -> int:
 
 def shortened(text: str, limit: int) -> str:
     """A cleaned text of at most ``limit`` columns, with … where something was cut off; never empty."""
-    text = clean(text[: 20 * limit]) or _UNNAMED  # a name of a megabyte is not walked to its end
-    if columns(text) <= limit:
+    return cut(clean(text[: 20 * limit]) or _UNNAMED, limit)  # a name of a megabyte is not walked to its end
+
+
+def cut(text: str, limit: int) -> str:
+    """As much of a text as ``limit`` columns hold, with … where something was cut off."""
+    if len(text) <= limit // 2 or columns(text) <= limit:
         return text
     taken = islice(accumulate(map(_columns, text), initial=1), 1, None)  # 1 for the …
     return "".join(character for character, end in zip(text, taken, strict=True) if end <= limit).rstrip() + "…"

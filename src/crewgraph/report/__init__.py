@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crewgraph.engine.replayed import stored_results
     from crewgraph.report.book import Report, chrome_trace_of, report_of
     from crewgraph.report.chrome import ChromeTrace
+    from crewgraph.report.compact import label_of
     from crewgraph.report.fold import Fold
     from crewgraph.report.lines import counts, encoded_line, plain
     from crewgraph.report.record import Record, record_of, trace_line
@@ -30,6 +31,7 @@ __all__ = [
     "chrome_trace_of",
     "counts",
     "encoded_line",
+    "label_of",
     "opened_runs",
     "opened_trace",
     "plain",
@@ -46,6 +48,7 @@ lazily(
         "crewgraph.engine.replayed": "stored_results",
         "crewgraph.report.book": "Report chrome_trace_of report_of",
         "crewgraph.report.chrome": "ChromeTrace",
+        "crewgraph.report.compact": "label_of",
         "crewgraph.report.fold": "Fold",
         "crewgraph.report.lines": "counts encoded_line plain",
         "crewgraph.report.record": "Record record_of trace_line",

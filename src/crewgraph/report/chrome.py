@@ -56,7 +56,7 @@ class ChromeTrace(Fold):
 
 
 def _events(record: Record) -> Iterator[dict[str, Any]]:
-    title = f"input {record.index} {label_of(record)}".rstrip()
+    title = f"input {record.index} {label_of(record.inputs)}".rstrip()
     own = {"pid": record.index, "tid": 0, "ph": "M"}
     yield own | {"name": "process_name", "args": {"name": title}}
     yield own | {"name": "process_sort_index", "args": {"sort_index": record.index}}

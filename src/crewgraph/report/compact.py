@@ -47,7 +47,7 @@ class Compact:
         begun, end = map(self._since, extent(record.spans))
         return [
             record.index,
-            label_of(record),
+            label_of(record.inputs),
             record.status,
             None if record.error is None else shortened(record.error, MAX_ERROR),
             begun,
@@ -131,11 +131,11 @@ class Compact:
         return {key: value for key, value in told.items() if value not in (None, "", {})}
 
 
-def label_of(record: Record) -> str:
+def label_of(inputs: Mapping[str, Any]) -> str:
     """By what a person may know this input from the others; may be empty."""
     texts = {
         key: begin
-        for key, value in record.inputs.items()
+        for key, value in inputs.items()
         if isinstance(value, str | int) and type(value) is not bool and (begin := clean(str(value)[: 20 * MAX_LABEL]))
     }
     best = next((key for key in TITLES if key in texts), next(iter(texts), None))

@@ -118,7 +118,7 @@ class Board(Fold):
     def _observe(self, event: Event) -> None:
         match event:
             case RunStarted(run=run, at=at, inputs=inputs):
-                self._open[run] = _Open(label_of(Record(run, "", "running", None, inputs, ())), at)
+                self._open[run] = _Open(label_of(inputs), at)
             case NodeStarted(run=run, node=str(node), at=at) if run in self._open:
                 self._open[run].bars[node] = _Bar(at)
             case NodeFinished(run=run, node=str(node), at=at, tokens=tokens):
@@ -217,4 +217,4 @@ def _open_of(began: float, record: Record) -> _Open:
         if span.started
     }
     lasts = [bar.ended or bar.started for bar in bars.values()]
-    return _Open(label_of(record), began, bars, max(began, *lasts) if record.status == "waiting" else None)
+    return _Open(label_of(record.inputs), began, bars, max(began, *lasts) if record.status == "waiting" else None)

@@ -10,6 +10,7 @@ import pytest
 
 from crewgraph import Pipeline, step
 from crewgraph.cli import account
+from crewgraph.render.escape import columns
 from crewgraph.report import Record, record_of
 from crewgraph.testing import FailingLLM, ScriptedLLM
 
@@ -55,6 +56,35 @@ def test_runs_of_several_pipelines_are_listed(crewgraph, store):
     Pipeline([step(lambda n: n, name="echo")], name="second").kickoff({"n": 1}, store=store)
     assert crewgraph("status", store, "--runs").stdout.split()[1] == "second"
     assert len(crewgraph("status", store, "--runs", "--key", "pipeline").stdout.splitlines()) == 3
+
+
+def test_runs_are_listed_by_what_a_person_knows_of_them(crewgraph, monkeypatch):
+    """Whole where nobody looks, and as wide as the terminal is, by the beginning of an id that we made."""
+    letters = Pipeline([step(lambda title: title, name="echo")])
+    letters.kickoff(
+        [{"title": "Ship the lamps to Oslo\nsoon"}, {"title": "\x1b[31m漢字漢字漢字漢字漢字漢字"}], store="r.sqlite"
+    )
+    *_, whole = lines = crewgraph("status", "r.sqlite", "--runs").stdout.splitlines()
+    assert any(line.endswith("Ship the lamps to Oslo soon") for line in lines)
+    assert len(whole.split()[0]) == 32
+    monkeypatch.setattr("crewgraph.cli.runs.width_for", lambda *_, **__: 56)
+    lines = crewgraph("status", "r.sqlite", "--runs").stdout.splitlines()
+    assert [(columns(line), line[-1]) for line in lines] == [(56, "…")] * 2
+    short = lines[0].split()[0]
+    assert len(short) == 12
+    assert crewgraph("show", short, "--store", "r.sqlite").stdout.startswith(short)
+
+
+def test_a_run_is_told_as_wide_as_the_terminal_is(crewgraph, monkeypatch):
+    """What it was given and what nodes gave is cut off there."""
+    long = "a word and another " * 9
+    Pipeline([step(lambda text: text, name="echo")]).kickoff({"text": long}, store="long.sqlite")
+    name = crewgraph("status", "long.sqlite", "--runs").stdout.split()[0]
+    assert max(map(columns, crewgraph("show", name, "--store", "long.sqlite").stdout.splitlines())) > 90
+    monkeypatch.setattr("crewgraph.cli.runs.width_for", lambda *_, **__: 56)
+    told = crewgraph("show", name, "--store", "long.sqlite").stdout.splitlines()
+    assert [line[-1] for line in told if "a word" in line] == ["…", "…"]
+    assert max(columns(line) for line in told if "a word" in line) <= 56
 
 
 def test_lists_that_are_empty_or_long(crewgraph, store, monkeypatch):

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import sys
 
 import pytest
 
+from crewgraph import step
 from crewgraph.cli.target import load
 from crewgraph.errors import TargetError
 from crewgraph.syntax import Pipeline
@@ -189,9 +192,22 @@ def test_an_error_in_a_factory_is_theirs(write):
 
 
 def test_a_file_that_is_no_python_is_refused(write):
-    """There is nothing that could import it."""
-    write("deep/data.txt", "x")
-    assert "is not a Python file" in refused("deep/data.txt")
+    """There is nothing that could import it, and it is no missing module."""
+    for place in ("deep/data.txt", "mails.jsonl"):
+        write(place, "x")
+        assert f"'{place}' is neither Python nor a document. hint: path/file.py:attribute" in refused(place)
+
+
+def test_a_store_is_no_pipeline(folder):
+    """What shows its runs is told, however it was named; a file of SQLite that somebody else made is no store."""
+    Pipeline([step(lambda n: n, name="echo")]).kickoff({"n": 1}, store="r.sqlite")
+    for place in ("r.sqlite", "./r.sqlite", str(folder / "r.sqlite")):
+        told = refused(place)
+        assert f"'{place}' is a store of runs, not a pipeline. hint: crewgraph status {place} --runs lists them" in told
+        assert f"crewgraph show RUN --store {place} shows one" in told
+    with contextlib.closing(sqlite3.connect("other.sqlite")) as other:
+        other.execute("CREATE TABLE t (x)")
+    assert "'other.sqlite' is neither Python nor a document" in refused("other.sqlite")
 
 
 @pytest.mark.parametrize("place", [".", "sub", "./sub", ".module"])

@@ -30,7 +30,7 @@ def record(*spans: Span, inputs: Any = None, error: str | None = None) -> Record
 )
 def test_a_label_tells_inputs_apart(inputs, label):
     """By what names it, else by its first text; cut where it is long."""
-    assert label_of(record(inputs=inputs)) == label
+    assert label_of(inputs) == label
 
 
 def test_a_row_tells_when_and_how_much():
