@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
 from crewgraph.cli.choice import key_option, store_given
+from crewgraph.cli.console import width_for
 from crewgraph.cli.files import names_option
 from crewgraph.cli.findings import counted, echo_findings
 from crewgraph.cli.inputs import groups_of
@@ -81,6 +83,8 @@ def _echo_inputs(inputs: InputSpec) -> None:
         click.echo("inputs: none are needed")
     for title, rows in groups_of(inputs):
         click.echo(title)
-        width = max(len(name) for name, _ in rows)
-        for name, words in rows:
-            click.echo(f"  {click.style(name.ljust(width), bold=True)}  {words}")
+        width = width_for(sys.stdout)
+        lines = click.HelpFormatter(width=width)
+        with lines.indentation():
+            lines.write_dl([(click.style(name, bold=True), words) for name, words in rows], col_max=width // 2)
+        click.echo(lines.getvalue(), nl=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -215,7 +216,8 @@ def run_in(source: Source, name: str, key: str | None = None) -> StoredRun:
             what = f"'{name}' is a run of several pipelines: {told}" if several else f"'{name}' may be {told}"
             hint = f"say which, as in key='{found[0].pipeline}' or --key" if several else "write more of it"
             raise StoreError(source.where, f"{what}{' and more' if len(found) > MAX_NAMED else ''}", hint=hint)
-    raise StoreError(source.where, f"there is no run '{name}' in it", hint="crewgraph status … --runs lists them")
+    hint = f"crewgraph status {shlex.quote(source.where)} --runs lists them"
+    raise StoreError(source.where, f"there is no run '{name}' in it", hint=hint)
 
 
 def are_of(first: str, others: Sequence[str]) -> bool:

@@ -113,6 +113,26 @@ def test_show_tells_what_only_some_routes_need(crewgraph, write):
     assert "inputs: none are needed" in crewgraph("show", "one:b").stdout
 
 
+def test_show_tells_who_reads_an_input_as_wide_as_the_terminal_is(crewgraph, write, monkeypatch):
+    """Below each other, beside the name; in a line where nobody looks, so that it can be searched."""
+    write(
+        "many.py",
+        """
+        from crewgraph import Pipeline, step
+        flow = Pipeline([[step(lambda text: text, name=f"reader {number}") for number in range(9)]])
+    """,
+    )
+    whole = crewgraph("show", "many.py").stdout
+    readers = "; ".join(f"'reader {number}'" for number in range(9))
+    assert f"  text  {readers}\n" in whole
+    monkeypatch.setattr("crewgraph.cli.show.width_for", lambda _: 50)
+    lines = crewgraph("show", "many.py").stdout.split("inputs that every run needs\n")[1].split("\n\n")[0].splitlines()
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 50
+    assert all(line.startswith(" " * 8) for line in lines[1:])
+    assert " ".join(" ".join(lines).split()) in " ".join(whole.split())
+
+
 def test_show_tells_of_mistakes(crewgraph, write):
     """It is a look, not a verdict: code 0."""
     write("wrong.py", WRONG)

@@ -154,7 +154,7 @@ def test_runs_are_named_unmistakably(store) -> None:
     for name, key, message in (
         ("run", "Flow", r"'run' may be 'run 0', .*'run 9' and more\. hint: write more of it"),
         ("run 0", None, r"'run 0' is a run of several pipelines: 'Flow', 'second'\. hint: say which, as in key='Flow'"),
-        ("none", None, r"there is no run 'none' in it\. hint: crewgraph status … --runs lists them"),
+        ("none", None, r"there is no run 'none' in it\. hint: crewgraph status \S+ --runs lists them"),
         ("RUN 1", None, r"there is no run 'RUN 1'"),
         ("%", None, r"there is no run '%'"),
     ):
