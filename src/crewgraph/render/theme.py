@@ -26,7 +26,8 @@ DARK = {
     "pink": Hue("pink", "#f778ba", "#2a1220", "#6b2a4c", "#ff9bce"),
     "slate": Hue("slate", "#8b949e", "#151b22", "#3a434e", "#b1bac4"),
 }
-SANS = "Helvetica,Arial,'Liberation Sans',sans-serif"
+SANS = "Helvetica,Arial,'Liberation Sans',Arimo,'Nimbus Sans','DejaVu Sans Condensed',sans-serif"
+"""Faces as wide as :mod:`crewgraph.render.metrics` has it, and one that is nearly so and always beside DejaVu Sans, which is not."""
 MONO = "ui-monospace,'Courier New',Courier,'Liberation Mono',monospace"
 
 
