@@ -27,7 +27,7 @@ DARK = {
     "slate": Hue("slate", "#8b949e", "#151b22", "#3a434e", "#b1bac4"),
 }
 SANS = "Helvetica,Arial,'Liberation Sans',Arimo,'Nimbus Sans','DejaVu Sans Condensed',sans-serif"
-"""Faces as wide as :mod:`crewgraph.render.metrics` has it, and one that is nearly so and always beside DejaVu Sans, which is not."""
+"""Faces as wide as :mod:`crewgraph.render.metrics` has it, and one that is nearly so, for where there is DejaVu alone."""
 MONO = "ui-monospace,'Courier New',Courier,'Liberation Mono',monospace"
 
 
