@@ -84,6 +84,10 @@ def _no_way(way: Unreached) -> tuple[type[ModelError], str, str]:
         return ModelUnavailable, reason, NO_TLS
     if os.strerror(errno.EMFILE) in way.cause:
         return ModelUnavailable, reason, ""  # it is not for the place, and the error says what helps
+    if way.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return ModelRejected, reason, LOGIN
+    if HTTPStatus.BAD_REQUEST <= way.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ModelRejected, reason, PROXY  # it will not let us through the next time either
     return ModelUnavailable, reason, PROXY if way.is_proxy else UNTRUSTED if way.is_untrusted else NOT_RUNNING
 
 

@@ -87,12 +87,14 @@ class Unreached(NamedTuple):
         cause: in the words of the system.
         is_proxy: whether this is a proxy, and nothing is known of the endpoint.
         is_untrusted: whether it has a certificate that nobody here trusts.
+        status: of HTTP, with which the proxy refuses the way; 0 where it does not.
     """
 
     place: str
     cause: str
-    is_proxy: bool
-    is_untrusted: bool
+    is_proxy: bool = False
+    is_untrusted: bool = False
+    status: int = 0
 
 
 def unreached(error: BaseException) -> Unreached | None:
@@ -101,17 +103,17 @@ def unreached(error: BaseException) -> Unreached | None:
 
     if isinstance(error, aiohttp.ClientHttpProxyError):
         there, cause = error.request_info.real_url, f"it refuses the way (HTTP {error.status})"
-        return Unreached(f"the proxy {there.host}:{there.port}", cause, is_proxy=True, is_untrusted=False)
+        return Unreached(f"the proxy {there.host}:{there.port}", cause, is_proxy=True, status=error.status)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         place = f"{error.host}:{error.port}"
-        return Unreached(place, str(error.certificate_error), is_proxy=False, is_untrusted=True)
+        return Unreached(place, str(error.certificate_error), is_untrusted=True)
     if not isinstance(error, aiohttp.ClientConnectorError):
         return None
     system, is_proxy = error.os_error, isinstance(error, aiohttp.ClientProxyConnectionError)
     is_plain = type(system).__module__ == "builtins" and system.errno is not None  # others number otherwise
     cause = os.strerror(system.errno) if is_plain and system.errno is not None else str(system.strerror or system)
     place = f"the proxy {error.host}:{error.port}" if is_proxy else f"{error.host}:{error.port}"
-    return Unreached(place, cause, is_proxy=is_proxy, is_untrusted=False)
+    return Unreached(place, cause, is_proxy=is_proxy)
 
 
 class Words(dict[str, Any]):

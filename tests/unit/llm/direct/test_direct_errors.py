@@ -143,6 +143,21 @@ async def test_proxy_refuses(server: Server, monkeypatch: pytest.MonkeyPatch) ->
     through = await failure(DirectLLM("m", base_url="https://example.invalid/v1"))
     place = server.url.removesuffix("/v1").removeprefix("http://")
     assert str(through) == f"direct/m: no connection to the proxy {place}: it refuses the way (HTTP 407)"
+    assert not through.is_transient
+    assert "wants a user and a password" in notes(through)
+
+
+@pytest.mark.parametrize(("status", "is_transient"), [(403, False), (502, True)])
+async def test_proxy_lets_nobody_through(
+    server: Server, monkeypatch: pytest.MonkeyPatch, status: int, *, is_transient: bool
+) -> None:
+    """A rule of it holds the next time, too; that it cannot reach the endpoint may be over by then."""
+    server.plays(raw(b"no", status=status))
+    monkeypatch.setenv("https_proxy", server.url.removesuffix("/v1"))
+    error = await failure(DirectLLM("m", base_url="https://example.invalid/v1"))
+    assert f"it refuses the way (HTTP {status})" in str(error)
+    assert error.is_transient == is_transient
+    assert "no_proxy=example.invalid" in notes(error)
 
 
 # ---- refusals ------------------------------------------------------------------------------------------------------
