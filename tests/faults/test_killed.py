@@ -14,7 +14,7 @@ import pytest
 from crewgraph.report import stored_results
 from tests.faults.forked import Forks
 
-RUNS = 150
+RUNS = 500
 TRIALS = 20
 
 WORK = f"""
@@ -105,7 +105,7 @@ def test_killed_at_random_moments(forks: Forks, tmp_path: Path) -> None:
             kept, before = durable(store), len(noted(ran))
             with forks.started(WORK, store, ran) as process:
                 process.stdout.readline()
-                time.sleep(dice.uniform(0.0, 0.2))
+                time.sleep(dice.uniform(0.0, 0.4))
                 kills += process.poll() is None
                 process.kill()
             assert durable(store) >= kept
