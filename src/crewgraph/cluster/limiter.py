@@ -108,6 +108,7 @@ class Limiter:
         self._told = Counter[str]()  # as many as the database knows of
         self._owed = defaultdict[str, Counter[str]](Counter)
         self._again = dict[str, float]()  # when to ask again for a model all of whose places are taken
+        self._free = set[str]()  # models without limits that were called
         self._refreshed = -math.inf
         self._connection: Any = None
         self._thread = threading.Thread(target=self._work, name="crewgraph limits", daemon=True)
@@ -142,10 +143,22 @@ class Limiter:
         call = Call(self, (model, _digest(endpoint)), tokens, ring)
         with self._changed:
             if self._limits is not None and model not in self._limits:
+                self._warn_of(model, self._limits)
                 self._grant(call, 0.0)
             else:
                 self._wait_for(call)
         return call
+
+    def _warn_of(self, model: str, limits: Iterable[str]) -> None:
+        """Tell once of a model that nobody limits, where one is limited that may be the same."""
+        if model in self._free:
+            return
+        self._free.add(model)
+        own = _own_name(model)
+        meant = next((limited for limited in limits if _own_name(limited) == own), None)
+        if meant is not None:
+            told = "calls of '%s' are not limited, those of '%s' are. hint: crewgraph limits set %s, if it is the same"
+            _log.warning(told, model, meant, model)
 
     def begin(self, call: Call) -> float:
         """Begin a call if it may; returns 0, or seconds until it should ask again."""
@@ -277,6 +290,8 @@ class Limiter:
         with self._changed:
             now, before, self._limits = time.monotonic(), self._limits or {}, limits
             self._refreshed = now
+            if before.keys() != limits.keys():
+                self._free.clear()
             for model, endpoint, seconds in pauses:
                 place = model, endpoint
                 self._closed[place] = max(self._closed.get(place, -math.inf), now + float(seconds))
@@ -352,3 +367,8 @@ class Limiter:
 def _digest(endpoint: str) -> str:
     """An address by which nobody sees what stands in it."""
     return hashlib.sha256(endpoint.encode("utf-8", "surrogatepass")).hexdigest()[:16] if endpoint else ""
+
+
+def _own_name(model: str) -> str:
+    """The name of a model without who has it: "gpt-5-mini" of "openai/gpt-5-mini" and of "direct/gpt-5-mini"."""
+    return model.rpartition("/")[2].lower()

@@ -299,6 +299,26 @@ def test_a_model_without_limit_asks_nothing(store: str, model: str, monkeypatch:
     assert {query for query in queries if "call" in query} == set()
 
 
+def test_a_name_that_may_be_meant_is_told(store: str, model: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A model that is limited by another name is called without limit: that is told once, until limits change."""
+    limits = Limits(store)
+    limits.set(f"openai/{model}", Limit(requests_per_minute=600))
+    with limiters(store, "a") as (worker,):
+        for name in (model, model, "direct/other", f"azure/{model}", f"openai/{model}"):
+            worker.ask(name, "", 1, lambda: None).end(None)
+        told = [record.getMessage() for record in caplog.records]
+        assert told == [
+            f"calls of '{name}' are not limited, those of 'openai/{model}' are. "
+            f"hint: crewgraph limits set {name}, if it is the same"
+            for name in (model, f"azure/{model}")
+        ]
+        caplog.clear()
+        limits.set(model, Limit(requests_per_minute=600))
+        anyio.run(until, lambda: model in (worker._limits or ()))
+        worker.ask(model, "", 1, lambda: None).end(None)
+        assert not caplog.records
+
+
 def test_who_is_cancelled_gives_everything_back(store: str, model: str) -> None:
     """A call that is cancelled while it waits, for its moment or for a place, leaves nothing behind."""
     Limits(store).set(model, Limit(requests_per_minute=1, concurrency=2))
