@@ -239,7 +239,7 @@ def _shares(figures: Figures) -> Iterator[str]:
             [cell for place, share in pair for cell in (place, f"{share:.0%}" if place else "")]
             for pair in zip_longest(*sides, fillvalue=("", 0.0))
         ]
-        yield table([f"{WORK[line['work']].told}: modules", "share", "functions", "share"], rows)
+        yield table([f"{line['told']}: modules", "share", "functions", "share"], rows)
 
 
 INTRODUCTION = """
@@ -262,7 +262,7 @@ A thousand inputs go through five nodes that wait 10 ms each, so that 50 ms is t
 at once. What the loop by hand took to begin all of them is added where all begin at once.
 """
 PROFILES = """
-Where a goal of orchestration is missed, this is why: what was running when it was looked at, every millisecond of processor time, with everything
+Where a goal is missed, this is why: what was running when it was looked at, every millisecond of processor time, with everything
 on. What Python's library does for somebody is theirs.
 """
 TITLES = {

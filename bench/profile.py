@@ -1,6 +1,6 @@
 """Where the time of crewgraph goes: looks a thousand times a second at what runs, while a workload runs.
 
-Run from the checkout: ``PYTHONPATH=src python -m bench.profile [w1 …] [--seconds 3] [--json]``. A look adds nothing to what a call
+Run from the checkout: ``PYTHONPATH=src python -m bench.profile [w1 crews compile …] [--seconds 3] [--json]``. A look adds nothing to what a call
 costs, as tracing would; what the collector of garbage takes is measured, for nobody can look in there.
 """
 
@@ -13,15 +13,20 @@ import json
 import signal
 import time
 from collections import Counter
-from functools import cache
+from collections.abc import Awaitable, Callable
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import crewgraph
+from bench import crews
 from bench.figures import HERE
+from bench.growth import layered
 from bench.peers.ours import Observed
 from bench.work import WORK, body
+from crewgraph import OfflineLLM
+from crewgraph.compiler import compile_pipeline
 
 EVERY = 0.001
 """Seconds of the processor between looks."""
@@ -100,19 +105,69 @@ def place_of(file: str, name: str) -> str | None:
     return None
 
 
-async def profiled(name: str, seconds: float) -> dict[str, Any]:
-    """The shares of one workload, with everything on."""
+class Case(NamedTuple):
+    """What is looked at.
+
+    Attributes:
+        told: in words.
+        made: makes what runs, anew each time; nobody looks meanwhile.
+    """
+
+    told: str
+    made: Callable[[], Callable[[], Awaitable[object]]]
+
+
+def workload(name: str) -> Case:
+    """One of :data:`WORK`, with everything on."""
     work = WORK[name]
     runs = work.built(Observed(), body(work.seconds))
     inputs = [{"v": n} for n in range(work.runs)]
-    await runs.run_all(inputs, work.at_once)
-    begin = time.process_time()
-    with Looks() as looks:
-        while time.process_time() - begin < seconds:
-            await runs.run_all(inputs, work.at_once)
-    took = time.process_time() - begin
+    return Case(work.told, lambda: lambda: runs.run_all(inputs, work.at_once))
+
+
+def of_crews() -> Case:
+    """Crews beside their model."""
+    pipeline, inputs = crews.chain(OfflineLLM()), [{"topic": f"tea {n}"} for n in range(50)]
+    return Case("chain of 10 crews, 50 runs at once", lambda: lambda: pipeline.kickoff_async(inputs))
+
+
+def compiled() -> Case:
+    """A large graph that nobody has compiled yet."""
+
+    def made() -> Callable[[], Awaitable[object]]:
+        pipeline = layered(100, 100)
+
+        async def compile_it() -> None:
+            compile_pipeline(pipeline)
+
+        return compile_it
+
+    return Case("compiling a grid of 10,000 nodes", made)
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    **{name: partial(workload, name) for name in WORK},
+    "crews": of_crews,
+    "compile": compiled,
+}
+MISSED = ["w1", "w2", "w4", "w5_1k", "w7", "crews", "compile"]
+"""What is looked at where nobody says: a goal of each was missed."""
+
+
+async def profiled(name: str, seconds: float) -> dict[str, Any]:
+    """The shares of one case."""
+    told, made = CASES[name]()
+    await made()()
+    looks, took = Looks(), 0.0
+    while took < seconds:
+        run = made()
+        with looks:
+            begin = time.process_time()
+            await run()
+            took += time.process_time() - begin
     return {
         "work": name,
+        "told": told,
         "looks": looks.seen.total(),
         "modules": looks.shares(took, of_modules=True),
         "shares": looks.shares(took),
@@ -122,16 +177,18 @@ async def profiled(name: str, seconds: float) -> dict[str, Any]:
 def main() -> None:
     """Print the shares."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", nargs="*", default=["w1", "w2", "w5_1k"])
+    parser.add_argument("work", nargs="*", default=MISSED, metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if unknown := [name for name in options.work if name not in CASES]:
+        parser.error(f"there is no case {', '.join(unknown)}; there are {', '.join(CASES)}")
     for name in options.work:
         found = asyncio.run(profiled(name, options.seconds))
         if options.json:
             print(json.dumps(found))
             continue
-        print(f"{WORK[name].told}, {found['looks']} looks")
+        print(f"{found['told']}, {found['looks']} looks")
         for part in ("modules", "shares"):
             print("".join(f"  {share:6.1%}  {place}\n" for place, share in found[part].items()))
 

@@ -45,7 +45,7 @@ def figures():
     )
     made.put("memory", [{"inputs": 100_000, "mb": 70.0}, {"inputs": 1_000, "mb": 62.5}], STAMP)
     shares = {"modules": {"frontier": 0.75}, "shares": {"frontier › step": 0.5, "frontier › done": 0.25}}
-    made.put("profile", [{"work": "w1", "looks": 3, **shares}], STAMP)
+    made.put("profile", [{"work": "w1", "told": "chain of 10, one run at a time", "looks": 3, **shares}], STAMP)
     calls = {"litellm by itself": 3.0, "litellm, asked": 3.6, "direct/, asked": 0.5}
     made.put(
         "model",

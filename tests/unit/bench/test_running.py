@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from bench import __main__ as command
 from bench import guard, imports, running
 from bench.figures import HERE, Figures
-from bench.profile import PACKAGE, Looks, place_of
+from bench.profile import CASES, MISSED, PACKAGE, Looks, place_of, profiled
 from bench.running import entries, lines_of
 
 
@@ -242,3 +243,19 @@ def test_a_profile_sums_up_to_the_whole():
 def test_a_look_says_whose_code_runs(file, place):
     """Python's library runs for somebody else, so it is nobody's."""
     assert place_of(str(file), "Pool.step.<locals>.inner") == place
+
+
+@pytest.mark.parametrize("name", ["w1", "w7", "crews"])
+def test_what_is_looked_at_has_words_and_shares(name):
+    """Of a workload and of crews; the places that take most take most of it."""
+    found = asyncio.run(profiled(name, 0.02))
+    assert found["work"] == name
+    assert found["told"].startswith(("chain of 10", "1,000 chains"))
+    assert found["looks"] > 0
+    assert 0.5 < sum(found["modules"].values()) < 1.001
+
+
+def test_every_missed_goal_can_be_looked_at():
+    """By the names that the command takes."""
+    assert set(MISSED) <= CASES.keys()
+    assert CASES["compile"]().told == "compiling a grid of 10,000 nodes"
