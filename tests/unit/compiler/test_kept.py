@@ -128,7 +128,7 @@ EDITS: dict[str, Callable[[Whole], object]] = {
     "the policy of a step": set_to("step", "policy", Policy(node_timeout=3)),
     "what a step says": lambda whole: setattr(whole.step, "interface", Step(other).interface),
     "the types of a function": lambda whole: whole.plain.__annotations__.update(v=str),
-    "the code of a function": lambda whole: setattr(whole.plain, "__code__", other.__code__),
+    "the code of a function": lambda whole: setattr(whole.plain, "__code__", (lambda v: {"v": v}).__code__),
     "the defaults of a function": lambda whole: setattr(whole.plain, "__defaults__", (1,)),
     "a function that wraps another": lambda whole: setattr(whole.plain, "__wrapped__", other),
     "the text of a task": set_to("task", "description", "Write about {v} and {first}."),
