@@ -227,7 +227,9 @@ class Attempt:
 
     def _late(self, seconds: float, usage: UsageMetrics | None = None) -> ModelTimeout:
         model = self.llm.model
-        return ModelTimeout(f"{model}: no answer within {seconds:g} s", model=model, usage=usage)
+        late = ModelTimeout(f"{model}: no answer within {seconds:g} s", model=model, usage=usage)
+        late.add_note("hint: call_timeout of a Policy, or --call-timeout, says how long an answer may take")
+        return late
 
     def _reply(self, reply: Any) -> Reply:
         """What a model returned, without what it left out."""

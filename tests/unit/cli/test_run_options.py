@@ -237,6 +237,7 @@ def test_a_call_may_take_so_long(crewgraph, ask, write):
     done = crewgraph("run", "hang.py:look", "--input", "x=1", "--call-timeout", "0.02", "--retries", "0")
     assert done.exit_code == 1
     assert "no answer within 0.02 s" in done.stderr
+    assert "hint: call_timeout of a Policy, or --call-timeout, says how long an answer may take" in done.stderr
 
 
 def test_another_model_is_a_warning(crewgraph, ask, monkeypatch):
