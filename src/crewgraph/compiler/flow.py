@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from crewgraph.compiler.asks import Ask, asks_of
@@ -140,7 +141,7 @@ def flow_of(graph: Graph, order: Sequence[str], *, declared: Sequence[str] | Non
     return Flow(order, walk.guards, asks, walk.readings, walk.clashes, walk.shadows, used, frozenset(walk.told))
 
 
-@dataclass(slots=True)
+@dataclass
 class _Walk:
     graph: Graph
     order: Sequence[str]
@@ -161,12 +162,11 @@ class _Walk:
     def all(self) -> None:
         """Visit the nodes in their order."""
         waiting = [len(self.graph.successors(name)) for name in self.order]
-        dominators, ancestry = dominators_of(self.sources_of), Ancestry(self.sources_of)
         self.texts = self.layout.absent
         telling = set[int]()
         for number, name in enumerate(self.order):
             edges, sources = self.graph.predecessors(name), self.sources_of[number]
-            before = self.before(name, edges, sources, dominators[number], ancestry)
+            before = self.before(number, name, edges, sources)
             node = self.graph.nodes[name]
             if telling and not telling.isdisjoint(sources):
                 self.told.add(name)
@@ -185,9 +185,17 @@ class _Walk:
 
     # ---- meeting -----------------------------------------------------------------------------------------------
 
-    def before(
-        self, name: str, edges: Sequence[Edge], sources: Sequence[int], dominator: int, ancestry: Ancestry
-    ) -> State:
+    @cached_property
+    def dominators(self) -> Sequence[int]:
+        """Of each node; asked for where ways meet that bring different things."""
+        return dominators_of(self.sources_of)
+
+    @cached_property
+    def ancestry(self) -> Ancestry:
+        """Of the graph."""
+        return Ancestry(self.sources_of)
+
+    def before(self, number: int, name: str, edges: Sequence[Edge], sources: Sequence[int]) -> State:
         """The state at a node."""
         if not edges:
             return self.layout.absent
@@ -200,10 +208,10 @@ class _Walk:
             return merged(states)
         guards, own = [self.guards[edge.source] for edge in edges], self.guards[name]
         sure = frozenset(way for way, guard in enumerate(guards) if covers(guard, own))
-        meeting = Meeting(guards, sure, dominator, len(self.layout.values))
+        meeting = Meeting(guards, sure, self.dominators[number], len(self.layout.values))
         state = meeting.joined(states)
-        for number, writers in meeting.clashes(sources, ancestry):
-            variable = self.layout.ordered[number]
+        for written, writers in meeting.clashes(sources, self.ancestry):
+            variable = self.layout.ordered[written]
             self.clashes.append(Clash(variable.key, name, self.sources(variable, Cell(0, frozenset(writers)))))
         return state
 

@@ -50,8 +50,9 @@ def _always(graph: Graph, flow: Flow, keys: Collection[str]) -> set[str]:
         is_given = reading.is_provided or reading.maybe or may_be_json
         if reading.from_input and reading.required and reading.is_sure and not is_given:
             unmet.setdefault(reading.node, []).append(number[reading.key])
-    if not unmet:
-        return set()
+    if not unmet or not any(isinstance(node, Switch) for node in graph.nodes.values()):  # without one every node runs
+        places = {place for several in unmet.values() for place in several}
+        return {key for key, place in number.items() if place in places}
     nothing = Tree.filled(False, len(number))
     below = dict[str, Tree[bool]]()
     for name in reversed(flow.order):

@@ -80,7 +80,8 @@ def peeled(kind: Any, *, named: bool = False) -> Peeled:
         kind: the type.
         named: whether the names that were given to types, by ``NewType`` and aliases, stay.
     """
-    metadata, marks = tuple[Any, ...](), tuple[Any, ...]()
+    metadata: tuple[Any, ...] = ()
+    marks: tuple[Any, ...] = ()
     for _ in range(MAX_LAYERS):
         origin = get_origin(kind)
         if origin is Annotated:
