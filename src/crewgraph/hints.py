@@ -89,8 +89,7 @@ def _alone(annotated: Any) -> dict[str, Any]:
 def models_in(hint: Any) -> Iterator[type[BaseModel]]:
     """The pydantic models that stand in a return annotation."""
     kind = peeled(hint).kind
-    for each in typing.get_args(kind) if is_union(kind) else [kind]:
-        bare = peeled(each).kind
+    for bare in [peeled(each).kind for each in typing.get_args(kind)] if is_union(kind) else [kind]:
         if isinstance(bare, type) and issubclass(bare, BaseModel):
             yield bare
 
