@@ -182,6 +182,8 @@ class Graph:
 
     def unreachable(self) -> list[str]:
         """The nodes that no start reaches."""
+        if self._begins_at_starts():
+            return []
         todo = [name for name, node in self.nodes.items() if isinstance(node, Start)]
         reached = set(todo)
         while todo:
@@ -190,6 +192,11 @@ class Graph:
                     reached.add(edge.target)
                     todo.append(edge.target)
         return [name for name in self.nodes if name not in reached]
+
+    def _begins_at_starts(self) -> bool:
+        """Whether there is no cycle, and nothing begins but at a start, so that a start leads to every node."""
+        begins = (self.nodes[name] for name, before in self._predecessors.items() if not before)
+        return len(self._ordered()) == len(self.nodes) and all(isinstance(node, Start) for node in begins)
 
     def order(self) -> list[str]:
         """The nodes in plan order: topological, and as in the text wherever that leaves a choice.
@@ -211,6 +218,8 @@ class Graph:
     def _found_order(self) -> list[str]:
         names = list(self.nodes)
         place = {name: number for number, name in enumerate(names)}
+        if all(place[edge.source] < place[edge.target] for edge in self.edges):  # as after lowering
+            return names
         waiting = {name: len(edges) for name, edges in self._predecessors.items()}
         ready = [number for number, name in enumerate(names) if not waiting[name]]  # in order, so it is a heap
         ordered = list[str]()

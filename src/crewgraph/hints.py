@@ -6,18 +6,51 @@ import contextlib
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from pydantic import BaseModel
 
 from crewgraph.shapes import is_union, peeled
 
-__all__ = ["hints_of", "models_in", "without_none"]
+__all__ = ["hints_of", "models_in", "resolved_once", "without_none"]
+
+_RESOLVED = ContextVar[dict[int, tuple[Any, dict[str, Any], bool]] | None]("resolved", default=None)
+"""By the id of a function what its annotations say, and the function, so that no other gets its id."""
+
+
+@contextlib.contextmanager
+def resolved_once() -> Generator[None]:
+    """Resolve the annotations of a function once in here, however many steps were made of it.
+
+    To resolve them takes half of what a step has to say about itself. Nothing is kept beyond: what a name means may change.
+    """
+    if _RESOLVED.get() is not None:
+        yield
+        return
+    token = _RESOLVED.set({})
+    try:
+        yield
+    finally:
+        _RESOLVED.reset(token)
 
 
 def hints_of(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
-    """The annotations of a function, and whether all of them could be resolved: one that cannot is no error of a pipeline."""
+    """The annotations of a function, and whether all of them could be resolved: one that cannot is no error of a pipeline.
+
+    Nobody may change what is handed out: within :func:`resolved_once` others get the same.
+    """
+    resolved = _RESOLVED.get()
+    if resolved is None:
+        return _hints_of(function)
+    known = resolved.get(id(function))
+    if known is None:
+        known = resolved[id(function)] = (function, *_hints_of(function))
+    return known[1:]
+
+
+def _hints_of(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
     annotated = _annotated(function)
     try:
         return typing.get_type_hints(annotated, include_extras=True), True
@@ -56,8 +89,7 @@ def _alone(annotated: Any) -> dict[str, Any]:
 def models_in(hint: Any) -> Iterator[type[BaseModel]]:
     """The pydantic models that stand in a return annotation."""
     kind = peeled(hint).kind
-    for each in typing.get_args(kind) if is_union(kind) else [kind]:
-        bare = peeled(each).kind
+    for bare in [peeled(each).kind for each in typing.get_args(kind)] if is_union(kind) else [kind]:
         if isinstance(bare, type) and issubclass(bare, BaseModel):
             yield bare
 

@@ -10,10 +10,11 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crewgraph.compiler import compile_pipeline
+from crewgraph.compiler import compile_pipeline, inputs
 from crewgraph.edges import Edge, Graph
 from crewgraph.graph import Join, Merge, Start, Switch
 from crewgraph.handoff import Handoff
+from crewgraph.node import Interface, Need
 from crewgraph.outputs import CrewOutput
 from crewgraph.router import Route, Router
 from crewgraph.syntax import Pipeline, Stage
@@ -341,3 +342,43 @@ def test_a_tree_written_as_edges_runs_as_the_pipeline(root: Any) -> None:
     assert {node.name: node.saw for node in twice.nodes} == {node.name: node.saw for node in twice.twins}
     assert [run.to_dict() for run in result] == [run.to_dict() for run in twin]
     assert [run.trace[-1] for run in result] == [run.trace[-1] for run in twin]
+
+
+# ---- without routers -----------------------------------------------------------------------------------------------
+
+
+class Reader(Stage):
+    """A crew that says what it reads and gives."""
+
+    def __init__(self, name: str, reads: dict[str, bool], gives: set[str], *, is_open: bool) -> None:
+        self.name = name
+        needs = tuple(Need(key, f"crew '{name}'", is_needed) for key, is_needed in reads.items())
+        self.told = Interface("crew", needs, dict.fromkeys(sorted(gives), int), None if is_open else frozenset())
+
+    async def kickoff_async(self, inputs: Mapping[str, Any] | None = None) -> CrewOutput:
+        raise AssertionError("nothing runs")
+
+    def interface(self) -> Interface:
+        return self.told
+
+
+readers = st.lists(
+    st.tuples(st.dictionaries(st.sampled_from(KEYS), st.booleans()), st.sets(st.sampled_from(KEYS)), st.booleans()),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(readers, st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5))))
+def test_a_router_that_reads_nothing_changes_no_need(drawn: list[Any], pairs: set[tuple[int, int]]) -> None:
+    """Where there is no router nobody follows the routes; with one somewhere behind, the same is found by following."""
+    crews = [Reader(f"n{number}", *given[:2], is_open=given[2]) for number, given in enumerate(drawn)]
+    ends = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1] and max(pair) < len(crews)})
+    graph = Graph([(crews[source], crews[target]) for source, target in ends], nodes=crews)
+    one, other = (Reader(name, {}, set(), is_open=False) for name in ("one", "other"))
+    behind = Router({"x": Route("1 < 2", one)}, other)
+    alone, followed = (
+        {key: (field.need, field.used_by, field.routes, field.checks) for key, field in inputs(each).items()}
+        for each in (graph, Pipeline([graph, behind]))
+    )
+    assert alone == followed

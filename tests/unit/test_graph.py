@@ -107,6 +107,15 @@ def test_what_no_start_reaches(given_graph: Graph, unreachable: list[str]) -> No
     assert given_graph.unreachable() == unreachable
 
 
+@given(st.sets(st.sampled_from("abcdef")), st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5))))
+def test_what_no_start_reaches_is_what_no_way_leads_to(starts: set[str], pairs: set[tuple[int, int]]) -> None:
+    """As networkx finds it, with cycles and with none, with several starts and with none."""
+    nodes = [Start(name) if name in starts else work(name) for name in "abcdef"]
+    random = Graph(nodes, [Edge("abcdef"[source], "abcdef"[target]) for source, target in sorted(pairs)])
+    reached = starts.union(*(nx.descendants(random.to_networkx(), name) for name in starts))
+    assert random.unreachable() == [name for name in "abcdef" if name not in reached]
+
+
 def test_an_order_of_a_cycle_is_an_error_that_names_it() -> None:
     """There is none."""
     with pytest.raises(ValueError, match=r"^the graph has a cycle: a → b$"):

@@ -12,7 +12,7 @@ from crewgraph.compiler.flow import Flow, Reading, flow_of
 from crewgraph.compiler.guards import routes_of
 from crewgraph.compiler.inputs import inputs_of
 from crewgraph.compiler.memory import Memory
-from crewgraph.compiler.slips import index_of, similar
+from crewgraph.compiler.slips import index_of, is_compared, similar
 from crewgraph.condition import Condition
 from crewgraph.condition.answer import Verdict
 from crewgraph.condition.mistakes import Mistake, Misuse, mistakes
@@ -90,7 +90,7 @@ class Analysis:
 
     def similar(self, key: str) -> list[str]:
         """The keys of inputs and nodes that may be one edit apart from a key."""
-        return similar(key, self._index)
+        return similar(key, self._index) if is_compared(key) else []
 
     @cached_property
     def _index(self) -> Mapping[str, list[str]]:

@@ -14,6 +14,7 @@ from crewgraph.compiler.verdict import Rule, rules_of, strict_in, verdict
 from crewgraph.diagnostics import Findings, Ignore, strictness
 from crewgraph.errors import PipelineInvalid
 from crewgraph.graph import Graph
+from crewgraph.hints import resolved_once
 from crewgraph.inputs import InputSpec, declared
 from crewgraph.syntax import Pipeline
 
@@ -90,6 +91,7 @@ def inputs(pipeline: Pipeline) -> InputSpec:
 
 
 @_uncollected()
+@resolved_once()
 def _looked_at(
     pipeline: Pipeline,
     *,

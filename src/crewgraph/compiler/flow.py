@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from crewgraph.compiler.asks import Ask, asks_of
@@ -17,8 +18,8 @@ from crewgraph.compiler.dominators import dominators_of
 from crewgraph.compiler.guards import Guard, covers, guards_of
 from crewgraph.compiler.layout import ABSENT, ASKED, FOGGY, MAYBE, TEXT, Cell, Layout, State, Variable, layout_of
 from crewgraph.compiler.meeting import Ancestry, Meeting, merged
-from crewgraph.graph import ANY_ROUTE, Edge, Graph, Join, Switch, Work
-from crewgraph.node import Interface
+from crewgraph.graph import ANY_ROUTE, Edge, Graph, GraphNode, Join, Switch, Work
+from crewgraph.node import Interface, Need
 from crewgraph.template import placeholder_name
 
 __all__ = ["Clash", "Flow", "Reading", "Source", "flow_of"]
@@ -140,7 +141,7 @@ def flow_of(graph: Graph, order: Sequence[str], *, declared: Sequence[str] | Non
     return Flow(order, walk.guards, asks, walk.readings, walk.clashes, walk.shadows, used, frozenset(walk.told))
 
 
-@dataclass(slots=True)
+@dataclass
 class _Walk:
     graph: Graph
     order: Sequence[str]
@@ -161,14 +162,17 @@ class _Walk:
     def all(self) -> None:
         """Visit the nodes in their order."""
         waiting = [len(self.graph.successors(name)) for name in self.order]
-        dominators, ancestry = dominators_of(self.sources_of), Ancestry(self.sources_of)
         self.texts = self.layout.absent
+        telling = set[int]()
         for number, name in enumerate(self.order):
             edges, sources = self.graph.predecessors(name), self.sources_of[number]
-            before = self.before(name, edges, sources, dominators[number], ancestry)
+            before = self.before(number, name, edges, sources)
             node = self.graph.nodes[name]
-            if any(edge.source in self.told or self.tells(edge.source) for edge in edges):
+            if telling and not telling.isdisjoint(sources):
                 self.told.add(name)
+                telling.add(number)
+            elif self.tells(node):
+                telling.add(number)
             if isinstance(node, Switch):
                 self.ask(node, before)
             elif isinstance(node, Work):
@@ -181,23 +185,33 @@ class _Walk:
 
     # ---- meeting -----------------------------------------------------------------------------------------------
 
-    def before(
-        self, name: str, edges: Sequence[Edge], sources: Sequence[int], dominator: int, ancestry: Ancestry
-    ) -> State:
+    @cached_property
+    def dominators(self) -> Sequence[int]:
+        """Of each node; asked for where ways meet that bring different things."""
+        return dominators_of(self.sources_of)
+
+    @cached_property
+    def ancestry(self) -> Ancestry:
+        """Of the graph."""
+        return Ancestry(self.sources_of)
+
+    def before(self, number: int, name: str, edges: Sequence[Edge], sources: Sequence[int]) -> State:
         """The state at a node."""
         if not edges:
             return self.layout.absent
-        states = [self.through(edge, self.after[source]) for edge, source in zip(edges, sources, strict=True)]
-        if len(states) == 1:
+        states = [self.after[source] for source in sources]
+        if any(edge.route is not None for edge in edges):
+            states = [self.through(edge, state) for edge, state in zip(edges, states, strict=True)]
+        if len(set(map(id, states))) == 1:  # as nearly everywhere
             return states[0]
         if not isinstance(self.graph.nodes[name], Join):
             return merged(states)
         guards, own = [self.guards[edge.source] for edge in edges], self.guards[name]
         sure = frozenset(way for way, guard in enumerate(guards) if covers(guard, own))
-        meeting = Meeting(guards, sure, dominator, len(self.layout.values))
+        meeting = Meeting(guards, sure, self.dominators[number], len(self.layout.values))
         state = meeting.joined(states)
-        for number, writers in meeting.clashes(sources, ancestry):
-            variable = self.layout.ordered[number]
+        for written, writers in meeting.clashes(sources, self.ancestry):
+            variable = self.layout.ordered[written]
             self.clashes.append(Clash(variable.key, name, self.sources(variable, Cell(0, frozenset(writers)))))
         return state
 
@@ -239,13 +253,10 @@ class _Walk:
 
     def work(self, number: int, work: Work, state: State) -> State:
         """A crew or step reads what it needs and writes what it gives."""
-        places = dict[tuple[str, bool, str], tuple[Any, dict[str, None]]]()
-        for need in work.interface.needs:
-            _, where = places.setdefault((need.key, need.required, repr(need.type)), (need.type, {}))
-            where[need.where] = None
-        for (key, required, _), (kind, where) in places.items():
-            self.read(work.name, self.layout.reach(key), state, tuple(where), kind=kind, required=required)
-        own = {need.key for need in work.interface.needs}
+        needs = work.interface.needs
+        own = {need.key for need in needs}
+        for need, where in ((need, (need.where,)) for need in needs) if len(own) == len(needs) else _together(needs):
+            self.read(work.name, self.layout.reach(need.key), state, where, kind=need.type, required=need.required)
         for key in (*work.interface.gives, *work.interface.sometimes):
             if key not in own and state[self.layout.values[key].number].flags & (ABSENT | ASKED):
                 self.shadows.append((work.name, key))
@@ -276,9 +287,8 @@ class _Walk:
             state = state.put(variable.number, state[variable.number].undeclared())
         return state
 
-    def tells(self, name: str) -> bool:
+    def tells(self, node: GraphNode) -> bool:
         """Whether a node is a crew whose text might be JSON."""
-        node = self.graph.nodes[name]
         if not isinstance(node, Work) or not self.graph.merge_json:
             return False
         may_give = node.interface.may_give
@@ -286,7 +296,7 @@ class _Walk:
 
     def texted(self, number: int, work: Work, state: State) -> State:
         """The state when the text of a node can be reached by its name, if somebody wants it."""
-        variable = self.layout.reached.get(placeholder_name(work.label))
+        variable = self.layout.reached.get(placeholder_name(work.label)) if self.layout.reached else None
         if variable is None or variable.writers.get(number) is not TEXT:
             return state
         may_be_value = work.interface.may_give is None and not work.interface.is_text
@@ -311,15 +321,30 @@ class _Walk:
         """Note what a node reads."""
         cell = state[variable.number]
         flags = cell.flags
-        seen: dict[str, Any] = {"from_input": bool(flags & ABSENT), "maybe": bool(flags & MAYBE)}
-        seen |= {"asked": bool(flags & ASKED), "is_foggy": bool(flags & FOGGY), "sources": self.sources(variable, cell)}
-        self.readings.append(Reading(node, variable.key, where, **seen, **more))
+        self.readings.append(
+            Reading(
+                node, variable.key, where,
+                from_input=bool(flags & ABSENT), maybe=bool(flags & MAYBE), asked=bool(flags & ASKED),
+                is_foggy=bool(flags & FOGGY), sources=self.sources(variable, cell), **more,
+            )
+        )  # fmt: skip
 
     def sources(self, variable: Variable, cell: Cell) -> tuple[Source, ...]:
         """Whose value it may be."""
+        if not (cell.sure or cell.doubted):
+            return ()
         return tuple(
             Source(self.order[writer], str if is_text else kind, is_text, is_sure=writer in cell.sure)
             for writer in sorted(cell.writers)
             for kind in (variable.writers[writer],)
             for is_text in (kind is TEXT,)
         )
+
+
+def _together(needs: Iterable[Need]) -> Iterator[tuple[Need, tuple[str, ...]]]:
+    """What is read at several places, once for each key and type, with the places."""
+    places = dict[tuple[str, bool, str], tuple[Need, dict[str, None]]]()
+    for need in needs:
+        _, where = places.setdefault((need.key, need.required, repr(need.type)), (need, {}))
+        where[need.where] = None
+    return ((need, tuple(where)) for need, where in places.values())

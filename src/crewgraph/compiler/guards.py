@@ -31,11 +31,13 @@ def guards_of(graph: Graph, order: Sequence[str]) -> Mapping[str, Guard]:
         graph: without cycles.
         order: its nodes in plan order.
     """
+    if all(edge.route is None for edge in graph.edges):
+        return dict.fromkeys(order, ALWAYS)
     routes, guards = routes_of(graph), dict[str, Guard]()
     place = {name: number for number, name in enumerate(order)}
     for name in order:
-        before = graph.predecessors(name)
-        guards[name] = joined([_through(edge, guards[edge.source]) for edge in before], routes, place)
+        before = [_through(edge, guards[edge.source]) for edge in graph.predecessors(name)]
+        guards[name] = joined(before, routes, place)
     return guards
 
 
@@ -63,7 +65,7 @@ def joined(guards: Sequence[Guard], routes: Mapping[str, frozenset[str]], place:
         place: the nodes' numbers in plan order: routers are forgotten from the last to the first.
     """
     first = guards[0] if guards else ALWAYS
-    if all(guard == first for guard in guards):
+    if guards.count(first) == len(guards):  # it looks at what is the same only once
         return first
     ways = set[Way]()
     for guard in guards:

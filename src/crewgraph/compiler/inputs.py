@@ -50,13 +50,16 @@ def _always(graph: Graph, flow: Flow, keys: Collection[str]) -> set[str]:
         is_given = reading.is_provided or reading.maybe or may_be_json
         if reading.from_input and reading.required and reading.is_sure and not is_given:
             unmet.setdefault(reading.node, []).append(number[reading.key])
+    if not unmet or not any(isinstance(node, Switch) for node in graph.nodes.values()):  # without one every node runs
+        places = {place for several in unmet.values() for place in several}
+        return {key for key, place in number.items() if place in places}
     nothing = Tree.filled(False, len(number))
     below = dict[str, Tree[bool]]()
     for name in reversed(flow.order):
         below[name] = _needed_after(graph, name, below, nothing)
         for place in unmet.get(name, ()):
             below[name] = below[name].put(place, True)
-    needed = _any(below[name] for name in flow.order if not graph.predecessors(name)) or nothing
+    needed = _any([below[name] for name in flow.order if not graph.predecessors(name)]) or nothing
     return {key for key, place in number.items() if needed[place]}
 
 
@@ -64,7 +67,7 @@ def _needed_after(graph: Graph, name: str, below: Mapping[str, Tree[bool]], noth
     """What the nodes behind a node need from the input, whatever way the run takes."""
     node, edges = graph.nodes[name], graph.successors(name)
     if not isinstance(node, Switch):
-        return _any(below[edge.target] for edge in edges) or nothing
+        return _any([below[edge.target] for edge in edges]) or nothing
     ways = {*node.routes, *([ANY_ROUTE] if node.is_open else [])}
     if ways - {edge.route for edge in edges}:
         return nothing  # there is a way out behind which nothing is needed, as far as anybody knows
@@ -75,9 +78,8 @@ def _needed_after(graph: Graph, name: str, below: Mapping[str, Tree[bool]], noth
     return joined(of_routes, lambda _, common, others: all((common, *others.values()))) if of_routes else nothing
 
 
-def _any(several: Iterable[Tree[bool]]) -> Tree[bool] | None:
+def _any(trees: Sequence[Tree[bool]]) -> Tree[bool] | None:
     """What at least one of several needs; ``None`` where there are none."""
-    trees = list(several)
     return joined(trees, lambda _, common, others: any((common, *others.values()))) if trees else None
 
 

@@ -70,18 +70,17 @@ class Laying:
         """Make one end of it, with a join or merge where there are several."""
         if isinstance(end, One):
             return end
-        closed = [self.close(part) for part in end.ends]
+        closed = [part if isinstance(part, One) else self.close(part) for part in end.ends]
         if len(closed) == 1:
             return closed[0]
-        closed = [self.gated(part) for part in closed]
+        closed = [part if part.route is None else self.gated(part) for part in closed]
         meeting = self.add(end.kind(""), end.kind.__name__.lower())
-        for part in closed:
-            self.follow(part, meeting)
+        self.edges += [(part.node, meeting, part.route) for part in closed]
         return One(meeting)
 
     def gated(self, end: One) -> One:
         """A route that leads straight to where ways meet goes through a gate: only so is seen whether it was taken."""
-        if end.route is None or end.route == ANY_ROUTE:
+        if end.route == ANY_ROUTE:
             return end
         gate = self.add(Join(""), "gate")
         self.follow(end, gate)
@@ -124,7 +123,8 @@ class Laying:
 
     def _names(self, taken: set[str]) -> list[str]:
         names, counts = [""] * len(self.nodes), dict[str, int]()
-        crews_first = sorted(range(len(self.nodes)), key=lambda number: not isinstance(self.nodes[number][0], Work))
+        are_works = [isinstance(node, Work) for node, _ in self.nodes]
+        crews_first = sorted(range(len(are_works)), key=are_works.__getitem__, reverse=True)  # which keeps their order
         for number in crews_first:
             name = label = self.nodes[number][1]
             count = counts.get(label, 1)
@@ -140,7 +140,7 @@ class Laying:
 def _renamed(node: GraphNode, name: str) -> GraphNode:
     match node:
         case Work():
-            return replace(node, name=name)
+            return Work(name, node.label, node.node, node.interface, node.path, node.policy)
         case Switch():
             return Switch(name, node.router, node.routes, node.conditions, node.is_open, node.path)
         case _:

@@ -140,33 +140,28 @@ def layout_of(nodes: Sequence[GraphNode], reads: Iterable[str]) -> Layout:
         nodes: in plan order.
         reads: the keys that nodes and routers read, and that inputs declare.
     """
-    needed = {need.key for node in nodes if isinstance(node, Work) for need in node.interface.needs}
+    works = {number: node for number, node in enumerate(nodes) if isinstance(node, Work)}
+    texts = {number: placeholder_name(work.label) for number, work in works.items()}
+    needed = {need.key for work in works.values() for need in work.interface.needs}
     values = {key: Variable(key) for key in dict.fromkeys(reads)}
-    reached = dict[str, Variable]()
-    for node in nodes:
-        if not isinstance(node, Work):
-            continue
-        text = placeholder_name(node.label)
-        if text in needed:
-            reached.setdefault(text, Variable(text))
-        for key in (*node.interface.gives, *node.interface.sometimes):
+    reached = {text: Variable(text) for text in texts.values() if text in needed}
+    for work in works.values():
+        for key in (*work.interface.gives, *work.interface.sometimes):
             values.setdefault(key, Variable(key))
-    for number, node in enumerate(nodes):
-        if isinstance(node, Work):
-            _note(number, node, values, reached)
+    for number, work in works.items():
+        _note(number, work, texts[number], values, reached)
     ordered = [*values.values(), *reached.values()]
     for number, variable in enumerate(ordered):
         variable.number = number
     return Layout(values, reached, ordered, Tree.filled(Cell(), len(ordered)))
 
 
-def _note(number: int, work: Work, values: Mapping[str, Variable], reached: Mapping[str, Variable]) -> None:
+def _note(number: int, work: Work, text: str, values: Mapping[str, Variable], reached: Mapping[str, Variable]) -> None:
     """Note a node as a writer of what it declares."""
     given = {**work.interface.sometimes, **work.interface.gives}
     for key, kind in given.items():
         for variables in (values, reached):
             if key in variables:
                 variables[key].writers[number] = kind
-    text = placeholder_name(work.label)
     if text in reached and text not in given:
         reached[text].writers[number] = TEXT

@@ -215,14 +215,13 @@ class _Wiring:
 
 def _met(ways: Sequence[_Way], outside: Mapping[int, _Mark]) -> tuple[End, _Mark]:
     """Where several ways meet: in a merge where only one of them can arrive; and the mark of that place."""
-    ends, marks = tuple(way.end for way in ways), [way.mark for way in ways]
-    switches = {mark and mark[0] for mark in marks}
-    if len(set(marks)) == 1:
-        return ends[0] if len(ends) == 1 else Several(Join, ends), marks[0]
-    (switch, *others) = switches
+    ends, marks = tuple([way.end for way in ways]), {way.mark for way in ways}
+    if len(marks) == 1:
+        return ends[0] if len(ends) == 1 else Several(Join, ends), ways[0].mark
+    (switch, *others) = {mark and mark[0] for mark in marks}
     if switch is None or others:
         return Several(Join, ends), None
-    return Several(Merge if len(set(marks)) == len(marks) else Join, ends), outside[switch]
+    return Several(Merge if len(marks) == len(ways) else Join, ends), outside[switch]
 
 
 def _cycles(targets: Sequence[Sequence[int]]) -> Iterator[list[int]]:

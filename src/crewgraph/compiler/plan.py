@@ -96,9 +96,10 @@ def plan_of(graph: Graph, order: Sequence[str], inputs: InputSpec, guards: Mappi
     """
     number = {name: place for place, name in enumerate(order)}
     nodes = tuple(graph.nodes[name] for name in order)
-    sources = tuple(tuple(number[edge.source] for edge in graph.predecessors(name)) for name in order)
+    # lists within: a generator for each node takes longer than what it gives
+    sources = tuple([tuple([number[edge.source] for edge in graph.predecessors(name)]) for name in order])
     wiring = Wiring(
-        tuple(tuple((number[edge.target], edge.route) for edge in graph.successors(name)) for name in order),
+        tuple([tuple([(number[edge.target], edge.route) for edge in graph.successors(name)]) for name in order]),
         tuple(map(len, sources)),
         tuple(not isinstance(node, Work | Switch) for node in nodes),
     )
@@ -133,12 +134,12 @@ def _texts(
     nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...], guards: Mapping[str, Guard]
 ) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]:
     """Bind each placeholder that is a crew's name to the crews of that name upstream, back to one that ran for sure."""
-    reads = [{need.key for need in node.interface.needs} if isinstance(node, Work) else set() for node in nodes]
-    wanted = set[str]().union(*reads)
+    wanted = {need.key for node in nodes if isinstance(node, Work) for need in node.interface.needs}
     names = list(map(_spoken, nodes))
     numbers = {name: number for number, name in enumerate(dict.fromkeys(name for name in names if name in wanted))}
     if not numbers:  # as in every graph of steps: nobody is told a text
         return ((),) * len(nodes)
+    reads = [{need.key for need in node.interface.needs} if isinstance(node, Work) else set() for node in nodes]
     behind, bound = list[State](), list[tuple[tuple[str, tuple[int, ...]], ...]]()
     for place, node in enumerate(nodes):
         state = _arrived(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["index_of", "is_slip", "similar"]
+__all__ = ["index_of", "is_compared", "is_slip", "similar"]
 
 SHORTEST = 4
 SHORTEST_SWAPPED = 5
@@ -14,6 +14,11 @@ SHORTEST_WRONG = 8
 """How long words must be for a difference to be a slip and no other word."""
 LONGEST = 60
 """Longer keys are not looked at."""
+
+
+def is_compared(key: str) -> bool:
+    """Whether a key is looked at: one that is very short is one letter apart from too many."""
+    return SHORTEST <= len(key) <= LONGEST
 
 
 def index_of(keys: Iterable[str]) -> Mapping[str, list[str]]:
@@ -31,7 +36,7 @@ def similar(key: str, index: Mapping[str, list[str]]) -> list[str]:
 
 
 def _shortened(key: str) -> Iterator[str]:
-    if SHORTEST <= len(key) <= LONGEST:
+    if is_compared(key):
         yield key
         yield from dict.fromkeys(key[:place] + key[place + 1 :] for place in range(len(key)))
 

@@ -63,7 +63,7 @@ class Rule:
         return not self.inside and self.ignore.node is not None and self.ignore.node not in names
 
 
-def verdict(found: Iterable[Diagnostic], graph: Graph, *, rules: Sequence[Rule], strict: Collection[str]) -> Findings:
+def verdict(found: Collection[Diagnostic], graph: Graph, *, rules: Sequence[Rule], strict: Collection[str]) -> Findings:
     """All findings, errors first, each group in the order of the text; what is ignored is kept apart.
 
     Args:
@@ -102,6 +102,8 @@ class _Docket:
 
     def useless(self, graph: Graph, *, of_useless: bool) -> list[Diagnostic]:
         """CG601: what the outermost pipeline ignores and nobody found; those of CG601 itself are told last."""
+        if not self.rules:
+            return []
         names = _names(graph)
         unused = [
             rule.ignore
@@ -136,8 +138,10 @@ class _Docket:
 # ---- places ----------------------------------------------------------------------------------------------------
 
 
-def _placed(found: Iterable[Diagnostic], graph: Graph) -> Iterator[Diagnostic]:
+def _placed(found: Collection[Diagnostic], graph: Graph) -> Iterator[Diagnostic]:
     """Findings with their node, which lowering does not know yet: it names nodes at its end."""
+    if not found:
+        return
     at = {node.path: name for name, node in graph.nodes.items() if isinstance(node, Work | Switch) and node.path}
     for finding in found:
         node = finding.node or at.get(finding.path)
@@ -193,9 +197,13 @@ def _pipelines(pipeline: Pipeline) -> Iterator[tuple[Path, Pipeline]]:
             continue  # lowering reports it
         if isinstance(stage, Pipeline):
             yield path, stage
-        inside = list(_inside(stage))
+        inside = [(steps, inner) for steps, inner in _inside(stage) if isinstance(inner, _HOLDERS)]
         around = around | {id(stage)} if inside else around
         pending += [((*path, *steps), inner, around) for steps, inner in reversed(inside)]
+
+
+_HOLDERS = (Pipeline, list, tuple, Router)
+"""What has something inside."""
 
 
 def _inside(stage: Any) -> Iterator[tuple[Path, Any]]:

@@ -80,14 +80,16 @@ def peeled(kind: Any, *, named: bool = False) -> Peeled:
         kind: the type.
         named: whether the names that were given to types, by ``NewType`` and aliases, stay.
     """
-    metadata, marks = tuple[Any, ...](), tuple[Any, ...]()
+    metadata: tuple[Any, ...] = ()
+    marks: tuple[Any, ...] = ()
     for _ in range(MAX_LAYERS):
-        origin, args = get_origin(kind), get_args(kind)
+        origin = get_origin(kind)
         if origin is Annotated:
-            kind, metadata = args[0], (*_flat(args[1:]), *metadata)
+            kind, *said = get_args(kind)
+            metadata = (*_flat(said), *metadata)
         elif origin in _MARKS:
-            kind, marks = args[0], (*marks, origin)
-        elif named and isinstance(kind, (typing.NewType, *_ALIASES)):
+            kind, marks = get_args(kind)[0], (*marks, origin)
+        elif origin is not None or type(kind) is type or (named and isinstance(kind, (typing.NewType, *_ALIASES))):
             break
         elif isinstance(kind, typing.NewType):
             kind = kind.__supertype__

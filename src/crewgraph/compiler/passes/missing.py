@@ -129,11 +129,11 @@ def unproven_keys(analysis: Analysis) -> Iterator[Diagnostic]:
     for reading in _together(analysis.flow.readings):
         if not reading.required or not reading.maybe or analysis.is_in_every_row(reading.key):
             continue
-        if reading.from_input and analysis.declared is None:
+        if reading.key in known or (reading.from_input and analysis.declared is None):
             continue
         giver, asks_json, is_text = maybe_from(analysis, reading)
         is_loose = analysis.declared is None and not (is_text and asks_json)
-        if giver is None or is_loose or reading.key in known:
+        if giver is None or is_loose:
             continue
         is_named = is_text and not asks_json
         told = "mentions it, but answers in plain text" if is_named else "may give it, but does not declare it"

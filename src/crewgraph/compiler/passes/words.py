@@ -129,10 +129,13 @@ def given_elsewhere(analysis: Analysis, reading: Reading) -> str:
 
 def looks_misspelt(analysis: Analysis, reading: Reading) -> tuple[str, str] | None:
     """A key that is given before, or that others read of the input, and differs by a slip of the pen only."""
+    alike = analysis.similar(reading.key)
+    if not alike:
+        return None
     mine = analysis.read_by(reading.node)  # who reads both means both
     similar = [
         key
-        for key in analysis.similar(reading.key)
+        for key in alike
         if key not in mine and is_slip(reading.key, key, is_given=key in analysis.writers or key in analysis.texts)
     ]
     for key in similar:

@@ -85,12 +85,15 @@ def shadowed_inputs(analysis: Analysis) -> Iterator[Diagnostic]:
 
 def unread_outputs(analysis: Analysis) -> Iterator[Diagnostic]:
     """CG306: a node declares keys that nobody reads."""
-    ends = _ends(analysis)
     told = {(each.node, clash.key) for clash in analysis.flow.clashes for each in clash.writers}
     told |= analysis.flow.used
-    for work in analysis.works:
-        keys = [key for key in _meant_for_readers(work) if (work.name, key) not in told]
-        if not keys or work.name in ends or work.name in analysis.open_behind or _text_is_read(analysis, work):
+    given = (
+        (work, [key for key in _meant_for_readers(work) if (work.name, key) not in told]) for work in analysis.works
+    )
+    unread = [(work, keys) for work, keys in given if keys]
+    ends = _ends(analysis) if unread else ()
+    for work, keys in unread:
+        if work.name in ends or work.name in analysis.open_behind or _text_is_read(analysis, work):
             continue
         yield Diagnostic(
             "CG306",
