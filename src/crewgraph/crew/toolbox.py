@@ -6,8 +6,7 @@ import difflib
 import itertools
 import logging
 import time
-from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +26,7 @@ from crewgraph.llm.ask import Asker
 from crewgraph.llm.port import ToolCall, ToolSpec
 from crewgraph.scope import current, entered, too_long, within
 from crewgraph.threads import called
-from crewgraph.trace import ToolCallFailed, ToolCallFinished, ToolCallStarted
+from crewgraph.trace import Event, ToolCallFailed, ToolCallFinished, ToolCallStarted
 from crewgraph.usage import Account, Call
 
 __all__ = ["Toolbox"]
@@ -183,17 +182,16 @@ class _Record:
     has_run: bool = False
 
     def __post_init__(self) -> None:
-        self.asker.scope.tell(ToolCallStarted(**self._fields()))
+        self._tell(ToolCallStarted)
 
     def finished(self, text: str, *, is_cached: bool) -> None:
         seconds = self._charged(source="cache" if is_cached else None)
-        event = ToolCallFinished(**self._fields(), result=text, seconds=seconds, is_cached=is_cached)
-        self.asker.scope.tell(event)
+        self._tell(ToolCallFinished, result=text, seconds=seconds, is_cached=is_cached)
 
     def failed(self, error: BaseException) -> None:
         text = in_words(error)
         seconds = self._charged(error=text)
-        self.asker.scope.tell(ToolCallFailed(**self._fields(), error=text, seconds=seconds))
+        self._tell(ToolCallFailed, error=text, seconds=seconds)
 
     def _charged(self, *, error: str | None = None, source: str | None = None) -> float:
         """Note the call on the account; how long it took."""
@@ -213,10 +211,12 @@ class _Record:
         )
         return seconds
 
-    def _fields(self) -> dict[str, Any]:
+    def _tell(self, event: Callable[..., Event], **said: Any) -> None:
+        """Tell an event, which is made when somebody listens."""
         asker = self.asker
-        who = {"crew": asker.crew, "task": asker.task, "agent": asker.agent}
-        return {"call": self.number, "tool": self.tool, "arguments": self.call.arguments, **who}
+        if asker.scope.emit is not None:
+            who = {"crew": asker.crew, "task": asker.task, "agent": asker.agent}
+            asker.scope.tell(event(call=self.number, tool=self.tool, arguments=self.call.arguments, **who, **said))
 
 
 async def _run(tool: BaseTool, arguments: Arguments) -> Any:
@@ -247,12 +247,10 @@ async def _is_kept(tool: BaseTool, arguments: Arguments, value: Any) -> bool:
 def _named(tools: Sequence[BaseTool]) -> Iterator[tuple[str, BaseTool]]:
     """The tools under names that are unlike; those of a server are named after it where others have the same name."""
     taken = set[str]()
-    wanted = Counter(api_name(tool.name) for tool in tools)
-    for tool in tools:
-        name = api_name(tool.name)
-        if wanted[name] > 1 and (prefix := tool.tool_origin()):
-            name = api_name(f"{prefix}_{tool.name}")
-        name = api_name(name, taken)
+    wanted = [api_name(tool.name) for tool in tools]
+    for tool, short in zip(tools, wanted, strict=True):
+        prefix = tool.tool_origin() if wanted.count(short) > 1 else ""
+        name = api_name(f"{prefix}_{tool.name}" if prefix else short, taken)
         taken.add(name)
         yield name, tool
 

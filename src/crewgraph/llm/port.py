@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -36,13 +36,18 @@ class ToolCall:
     arguments: str = "{}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolSpec:
     """A tool as a model is told about it: ``parameters`` is the JSON Schema of its arguments."""
 
     name: str
     description: str
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @cached_property
+    def text(self) -> str:
+        """All of it as one text, for estimates: each call of a conversation asks."""
+        return json.dumps([self.name, self.description, dict(self.parameters)], default=str)
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def estimate(llm: object, request: Request) -> Estimate:
         for call in each.calls:
             said += count_tokens(call.arguments)
     for tool in request.tools:
-        tools += count_tokens(json.dumps([tool.name, tool.description, dict(tool.parameters)], default=str))
+        tools += count_tokens(tool.text)
     shape = count_tokens(json_schema(request.schema)) if request.schema else 0
     most = getattr(llm, "max_tokens", None)
     price = price_of(llm)

@@ -57,6 +57,8 @@ class BaseTool(BaseModel):
     _is_learned: bool = PrivateAttr(default=False)
     _signature: Signature | None = PrivateAttr(default=None)
     _parameters: dict[str, Any] = PrivateAttr(default_factory=dict[str, Any])
+    _told: str = PrivateAttr(default="")
+    """The parameters as text, to tell tools apart: each turn asks some times."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -134,13 +136,14 @@ class BaseTool(BaseModel):
     def _settings(self) -> Hashable:
         """What else tells two tools apart that call the same."""
         keeps = self.cache_function
+        self._told = self._told or json.dumps(self._parameters, sort_keys=True, default=str)
         return (
             self.result_as_answer,
             self.timeout,
             self.max_usage_count,
             self.max_result_length,
             keeps if is_hashable(keeps) else id(keeps),
-            json.dumps(self._parameters, sort_keys=True, default=str),
+            self._told,
         )
 
     def tool_origin(self) -> str:
