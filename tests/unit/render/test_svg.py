@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations, pairwise
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -153,6 +154,7 @@ CLOSED = {
 """Pictures of which only so many boxes within boxes are open."""
 
 
+@cache  # laid out once for all that is asked of it: this takes most of the time, and nobody writes on it
 def drawing(name: str, orientation: Any) -> _Drawing:
     name, depth = CLOSED.get(name, (name, None))
     return _Drawing(scene_of(analyse(DRAWN[name]())[0], depth=depth), orientation)
