@@ -21,6 +21,7 @@ import anyio
 
 from crewgraph import Pipeline
 from crewgraph.cluster.submit import AT_ONCE, Submitted, Submitter
+from crewgraph.cluster.worker import ATTEMPTS
 from crewgraph.compiler import compile_pipeline
 from crewgraph.engine.inputs import rows
 from crewgraph.store.postgres import connected
@@ -49,7 +50,7 @@ for line in sys.stdin:
                 raise OSError(ctypes.get_errno(), "setns")
         os.environ["CREWGRAPH_TEST_NOTES"] = said["notes"]
         janitor.BEAT, janitor.STRANDED_AFTER, postgres.IDLE = 0.25, 1.0, said["idle"]
-        cluster_app.PAUSE = said["pause"]
+        cluster_app.PAUSE, worker.ATTEMPTS = said["pause"], said["attempts"]
         app = runpy.run_path(said["app"]) if said["app"] else vars(cluster_app)
         made = worker.Worker(said["store"], {app["pipeline"].name: app["pipeline"]}, said["concurrency"], said["dead_after"])
         made.start()
@@ -125,7 +126,8 @@ class Crew:
         """Start a worker; returns its process when it takes runs."""
         told: dict[str, Any] = {
             "store": self.store, "notes": str(self.notes), "log": str(self.folder / "log"), "pause": pause, "app": None,
-            "network": None, "idle": 15.0, "concurrency": 100, "dead_after": DEAD_AFTER, **self.said, **said,
+            "network": None, "idle": 15.0, "concurrency": 100, "dead_after": DEAD_AFTER, "attempts": ATTEMPTS,
+            **self.said, **said,
         }  # fmt: skip
         self.workers.append(self.nursery.born(**told))
         return self.workers[-1]

@@ -69,7 +69,7 @@ def test_runs_are_listed_by_what_a_person_knows_of_them(crewgraph, monkeypatch):
     assert len(whole.split()[0]) == 32
     monkeypatch.setattr("crewgraph.cli.runs.width_for", lambda *_, **__: 56)
     lines = crewgraph("status", "r.sqlite", "--runs").stdout.splitlines()
-    assert [(columns(line), line[-1]) for line in lines] == [(56, "…")] * 2
+    assert all(columns(line) <= 56 and line.endswith("…") for line in lines), lines
     short = lines[0].split()[0]
     assert len(short) == 12
     assert crewgraph("show", short, "--store", "r.sqlite").stdout.startswith(short)
