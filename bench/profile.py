@@ -70,8 +70,7 @@ class Looks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, 0)  # the handler stays: a signal that is on its way would find none
         gc.callbacks.remove(self.collect)
 
     def shares(self, seconds: float, *, of_modules: bool = False) -> dict[str, float]:
