@@ -245,7 +245,12 @@ class SqliteStore:
                 f"{self._path}: a response cache of version {version}; this crewgraph uses version {VERSION}. "
                 "hint: delete the file, it is only a cache"
             )
-        connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait here for who uses the file just now; whoever opens it next makes the change
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
         connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last answers, not the file
 
 

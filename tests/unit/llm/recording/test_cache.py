@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import functools
 import gc
 import os
 import sqlite3
@@ -559,6 +561,57 @@ for number in range(30):
     store = SqliteStore(path, 10_000_000)
     assert all(store.get(f"{name}{number}", None) for name in "abc" for number in range(30))
     store.close()
+
+
+def mode_of(path: Path) -> str:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    return mode
+
+
+def before_the_mode(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
+    """Have something happen just before the log of a file is changed to one that readers need not wait for."""
+
+    class Watched(sqlite3.Connection):
+        def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+            if "journal_mode" in sql:
+                work()
+            return super().execute(sql, *args)
+
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Watched))
+
+
+def test_written_while_opened(tmp_path: Path) -> None:
+    """Who writes to a file that is just being opened does not break that: the next to open it makes the change."""
+    path = tmp_path / "a.db"
+    SqliteStore(path, 10_000).close()
+    with (
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        other.execute("PRAGMA journal_mode = DELETE")
+        before_the_mode(patch, lambda: other.execute("BEGIN IMMEDIATE"))
+        store = SqliteStore(path, 10_000)
+        other.execute("COMMIT")
+        store.put("a", b"x")
+        assert store.get("a", None) == b"x"
+        store.close()
+    assert mode_of(path) == "delete"
+    SqliteStore(path, 10_000).close()
+    assert mode_of(path) == "wal"
+
+
+def test_broken_while_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else goes wrong there is told."""
+
+    def fail() -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    before_the_mode(monkeypatch, fail)
+    with pytest.raises(CacheError, match="cannot be opened as a response cache: disk I/O error"):
+        SqliteStore(tmp_path / "a.db", 10_000)
 
 
 def test_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
