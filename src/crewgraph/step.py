@@ -120,11 +120,11 @@ class Step(Stage):
         """
         return dict(value) if type(value) is dict and _is_plain(value) else self._output(value)
 
-    def quick(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    def quick(self, read: Callable[[str, Any], Any]) -> dict[str, Any] | None:
         """The arguments where all of them are there, plain, and of their types; else :meth:`kickoff_async` has to look.
 
         Args:
-            values: what the step is handed. Plain values need no copy.
+            read: looks up by key, with a default, what the step is handed. Plain values need no copy.
         """
         if self._simple is None:
             is_simple = not self._positional and not self._takes_rest and ALL_VALUES not in self._named
@@ -132,7 +132,7 @@ class Step(Stage):
             self._simple = tuple((key, hints.get(key), check) for key, check in checks.items()) if is_simple else _CARE
         kwargs = dict[str, Any]()
         for key, wanted, check in self._simple:
-            value = values.get(key, _CARE)
+            value = read(key, _CARE)
             kind = type(value)
             if kind not in _PLAIN:
                 return None

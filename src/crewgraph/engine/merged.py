@@ -1,4 +1,4 @@
-"""What the nodes of one run wrote, merged at every place of it."""
+"""What the nodes of one run wrote, as it arrives at every place of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Merged"]
 
 
 class Merged:
-    """The values before and behind each node. Of two writers of a key the later one in the text counts.
+    """The values that arrive at each node. Of two writers of a key the later one in the text counts.
 
-    Who wrote a key is asked only where several ways meet, and most nodes have one before them: it is looked up then. What
-    is kept for each node are plain dicts, which the collector of garbage does not look through: with 1,000 runs at once
-    that took a fifth of the time.
+    A set of writers is an integer: bit *n* stands for node *n*. There is one for each place, of those on the ways to it, and one
+    for each key; the highest bit in both is whose value arrives. So nothing is copied from node to node: with dicts a graph
+    of 3,000 nodes that each write a key of their own took 250 MB and 0.9 ms a node, for a node may read what any before it wrote.
 
     Args:
         inputs: what the run was given.
@@ -23,83 +23,67 @@ class Merged:
         state: of the nodes, as the frontier keeps it.
     """
 
-    __slots__ = ("_after", "_before", "_inputs", "_sources", "_state", "_writers", "_writers_before", "_wrote")
+    __slots__ = ("_behind", "_inputs", "_sources", "_state", "_writers", "_wrote")
 
     def __init__(self, inputs: dict[str, Any], sources: Sequence[Sequence[int]], state: bytearray) -> None:
         self._inputs = inputs
         self._sources = sources
         self._state = state
-        self._after: dict[int, dict[str, Any]] = {}
-        self._before: dict[int, dict[str, Any]] = {}
-        """Of nodes behind a meeting of ways: needed twice, to hand the values over and to write on them."""
         self._wrote: dict[int, dict[str, Any]] = {}
-        self._writers: dict[int, dict[str, int]] = {}
-        self._writers_before: dict[int, dict[str, int]] = {}
+        self._writers: dict[str, int] = {}
+        self._behind: dict[int, int] = {}
+        """For each node the writers on the ways to it, and itself where it wrote something."""
 
-    def before(self, node: int) -> dict[str, Any]:
-        """What arrived at a node; not to be written on."""
+    def before(self, node: int) -> int:
+        """The writers on the ways that were taken to a node."""
         sources = self._sources[node]
         if len(sources) == 1:  # as nearly always: a third of the time of what follows
-            known = self._after.get(sources[0])
-            if known is not None:
-                return known
-        arrived = self._arrived(node)
-        if len(arrived) == 1:
-            return self.after(arrived[0])
-        if not arrived:
-            return self._inputs
-        if node not in self._before:
-            self._before[node], self._writers_before[node] = self.meeting(arrived)
-        return self._before[node]
+            known = self._behind.get(sources[0])
+            return self._after(sources[0]) if known is None else known
+        state, writers = self._state, 0
+        for source in sources:
+            if state[source] == DONE:
+                writers |= self._after(source)
+        return writers
 
-    def after(self, node: int) -> dict[str, Any]:
-        """What goes on from a node; not to be written on."""
-        known = self._after.get(node)
+    def _after(self, node: int) -> int:
+        known = self._behind.get(node)
         if known is None:
-            known = self._after[node] = self.before(node)
+            known = self._behind[node] = self.before(node)
         return known
+
+    def get(self, before: int, key: str, default: Any) -> Any:
+        """The value of a key as these writers left it, or as the inputs brought it."""
+        seen = self._writers.get(key, 0) & before
+        return self._wrote[seen.bit_length() - 1][key] if seen else self._inputs.get(key, default)
+
+    def values(self, before: int) -> dict[str, Any]:
+        """All values as these writers left them, those of the inputs first, then by the place of who first wrote them."""
+        return self._inputs | self._written(before)
+
+    def _written(self, before: int) -> dict[str, Any]:
+        values = dict[str, Any]()
+        seen = {key: found for key, writers in self._writers.items() if (found := writers & before)}
+        for first in sorted({found & -found for found in seen.values()}):  # not as they ended, which is by chance
+            for key in self._wrote[first.bit_length() - 1]:
+                if key in seen:
+                    values[key] = self._wrote[seen.pop(key).bit_length() - 1][key]
+        return values
 
     def write(self, node: int, keys: dict[str, Any]) -> None:
         """A node wrote some keys, or none; from now on they are kept here, and not to be written on."""
-        before = self.before(node)
-        if self._before:
-            self._before.pop(node, None)
+        behind = self.before(node)
         if keys:
+            bit = 1 << node
             self._wrote[node] = keys
-            before = before | keys
-        self._after[node] = before
+            for key in keys:
+                self._writers[key] = self._writers.get(key, 0) | bit
+            behind |= bit
+        self._behind[node] = behind
 
-    def meeting(self, nodes: Iterable[int]) -> tuple[dict[str, Any], dict[str, int]]:
-        """What goes on from several nodes together, and by key which node wrote it, or -1 where the input brought it."""
-        values, writers = dict[str, Any](), dict[str, int]()
-        for each in nodes:
-            theirs = self.after(each)
-            for key, writer in self._writers_after(each).items():
-                if writer >= writers.get(key, -1):
-                    values[key] = theirs[key]
-                    writers[key] = writer
-        return values, writers
-
-    def _arrived(self, node: int) -> Sequence[int]:
-        sources = self._sources[node]
-        if len(sources) == 1:
-            return sources
-        state = self._state
-        return [source for source in sources if state[source] == DONE]
-
-    def _writers_after(self, node: int) -> dict[str, int]:
-        """By key the node that wrote it. Not by recursion: a chain may be long."""
-        known, chain = self._writers, list[int]()
-        while node not in known:
-            chain.append(node)
-            arrived = self._arrived(node)
-            if len(arrived) != 1:
-                before = self._writers_before[node] if arrived else dict.fromkeys(self._inputs, -1)
-                break
-            node = arrived[0]
-        else:
-            before = known[node]
-        for each in reversed(chain):
-            keys = self._wrote.get(each)
-            before = known[each] = before | dict.fromkeys(keys, each) if keys else before
-        return before
+    def written(self, nodes: Iterable[int]) -> dict[str, Any]:
+        """What arrives behind several nodes together, without what the inputs brought."""
+        before = 0
+        for node in nodes:
+            before |= self._after(node)
+        return self._written(before)

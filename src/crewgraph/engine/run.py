@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -176,8 +177,7 @@ class Run:
 
     def adopt(self, node: int, subrun: Run) -> list[int]:
         """Settle an open router whose pipeline has run: take over what it wrote."""
-        values, writers = subrun._merged.meeting(subrun.exits())
-        self._merged.write(node, {key: value for key, value in values.items() if writers[key] >= 0})
+        self._merged.write(node, subrun._merged.written(subrun.exits()))
         if self.log is not None and subrun.log is not None:
             self.log.adopt(node, subrun.log, subrun.exits())
         return self._advance(node, ANY_ROUTE)
@@ -238,10 +238,16 @@ class Run:
     # ---- handing over ------------------------------------------------------------------------------------------
 
     def values(self, node: int) -> dict[str, Any]:
-        """The values that a node is handed; not to be written on."""
+        """The values that a node is handed; not to be written into."""
         if self.plan.graph.is_procedure and self.plan.upstream[node]:
             return self._handed_over(node)
-        return self._merged.before(node)
+        return self._merged.values(self._merged.before(node))
+
+    def reader(self, node: int) -> Callable[[str, Any], Any]:
+        """Looks up by key, with a default, what a node is handed: of many values most steps want a few."""
+        if self.plan.graph.is_procedure and self.plan.upstream[node]:
+            return self._handed_over(node).get
+        return partial(self._merged.get, self._merged.before(node))
 
     def handoff(self, node: int) -> Handoff:
         """What a node receives: values of its own, and what is reachable beside them."""

@@ -84,7 +84,7 @@ class Performer:
             around = Deferred(self.surroundings, run, node, scope, started)
             token = enter(around)
             try:
-                plain = step.quick(run.values(node))
+                plain = step.quick(run.reader(node))
                 if plain is None:
                     gave = await step.gives_of(run.handoff(node))
                 elif step.is_async and not step.inline:  # as `gives`, without a coroutine of our own around it
