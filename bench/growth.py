@@ -46,14 +46,17 @@ def fan(size: int) -> Pipeline:
 
 def layered(layers: int, width: int) -> Graph:
     """Layers of nodes, each of which depends on three of the layer before, and one node behind all."""
-    rows = [[added(f"n{layer}.{place}") for place in range(width)] for layer in range(layers)]
+    return woven([[added(f"n{layer}.{place}") for place in range(width)] for layer in range(layers)], added("last"))
+
+
+def woven(rows: list[list[Step]], last: Step) -> Graph:
+    """Each node of a row depends on three of the row before, and the last one on the whole last row."""
     edges = [
-        (early[(place + step) % width], late[place])
+        (early[(place + step) % len(late)], node)
         for early, late in pairwise(rows)
-        for place in range(width)
+        for place, node in enumerate(late)
         for step in (0, 1, 7)
     ]
-    last = added("last")
     return Graph([*edges, *((node, last) for node in rows[-1])])
 
 
@@ -133,6 +136,15 @@ def grid(size: int) -> Pipeline:
     return layered(size // 100, 100)
 
 
+def grid_of_keys(size: int) -> Pipeline:
+    """The same, in which each node gives a key of its own, and reads that of a node before."""
+    rows = [
+        [reads(f"k{layer}_{place}", [f"k{layer - 1}_{place}"] if layer else []) for place in range(100)]
+        for layer in range(size // 100)
+    ]
+    return woven(rows, reads("z", []))
+
+
 def square(size: int) -> Pipeline:
     """Layers as wide as there are many."""
     side = int(size**0.5)
@@ -196,6 +208,7 @@ SHAPES: dict[str, Callable[[int], Pipeline]] = {
     "slips": slips,
     "sometimes": sometimes,
     "grid": grid,
+    "grid of keys": grid_of_keys,
     "square": square,
     "routers": routers,
     "nested": nested,

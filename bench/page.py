@@ -194,7 +194,7 @@ def _growing(figures: Figures) -> str:
                 "(pictures/figures-growth.svg)"
             ),
             table(["shape", "nodes", "build", "compile", "check", "peak of memory"], rows),
-            f"Seconds of the processor. A grid has layers of a hundred nodes, each of which needs three of the layer before. Measured: {figures.stamp('growth')}.",
+            f"Seconds of the processor. A grid has layers of a hundred nodes, each of which needs three of the layer before; in one of keys each also gives a key of its own, and reads that of one before. Measured: {figures.stamp('growth')}.",
         ]
     )
 

@@ -22,7 +22,7 @@ PATIENCE = 400
 SECTIONS: dict[str, Sequence[str]] = {
     "crews": ["bench.crews"],
     "imports": ["bench.imports"],
-    "growth": ["bench.growth", "chain", "grid", "--sizes", "1000", "3000", "10000", "30000", "100000"],
+    "growth": ["bench.growth", "chain", "grid", "grid of keys", "--sizes", "1000", "3000", "10000", "30000", "100000"],
     "memory": ["bench.memory"],
     "journal": ["bench.journal", "--rounds", "3"],
     "model": ["bench.model", "--rounds", "3"],

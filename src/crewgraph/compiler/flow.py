@@ -130,10 +130,13 @@ def flow_of(graph: Graph, order: Sequence[str], *, declared: Sequence[str] | Non
     """
     nodes = [graph.nodes[name] for name in order]
     asks = {node.name: asks_of(node) for node in nodes if isinstance(node, Switch)}
-    asked = [key for each in asks.values() for ask in each for key in (*ask.sure, *ask.maybe, *ask.asked)]
-    needed = [need.key for node in nodes if isinstance(node, Work) for need in node.interface.needs]
-    layout = layout_of(nodes, [*needed, *asked, *(declared or ())])
     number = {name: place for place, name in enumerate(order)}
+    needs = [(place, node.interface.needs) for place, node in enumerate(nodes) if isinstance(node, Work)]
+    reads = {need.key: place for place, own in needs for need in own}
+    for name, own in asks.items():
+        for key in (key for ask in own for key in (*ask.sure, *ask.maybe, *ask.asked)):
+            reads[key] = max(number[name], reads.get(key, -1))
+    layout = layout_of(nodes, dict.fromkeys((*reads, *(declared or ())), -1) | reads)
     before = [[number[edge.source] for edge in graph.predecessors(name)] for name in order]
     walk = _Walk(graph, order, layout, guards_of(graph, order), asks, declared is not None, before)
     walk.all()
@@ -205,11 +208,11 @@ class _Walk:
         if len(set(map(id, states))) == 1:  # as nearly everywhere
             return states[0]
         if not isinstance(self.graph.nodes[name], Join):
-            return merged(states)
+            return merged(states, self.layout.loom, number)
         guards, own = [self.guards[edge.source] for edge in edges], self.guards[name]
         sure = frozenset(way for way, guard in enumerate(guards) if covers(guard, own))
         meeting = Meeting(guards, sure, self.dominators[number], len(self.layout.values))
-        state = meeting.joined(states)
+        state = meeting.joined(states, self.layout.loom, number)
         for written, writers in meeting.clashes(sources, self.ancestry):
             variable = self.layout.ordered[written]
             self.clashes.append(Clash(variable.key, name, self.sources(variable, Cell(0, frozenset(writers)))))

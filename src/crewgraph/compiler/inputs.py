@@ -11,7 +11,7 @@ from typing import Any
 
 from crewgraph.compiler.flow import Flow, Reading
 from crewgraph.compiler.guards import ALWAYS, Guard
-from crewgraph.compiler.tree import Tree, joined
+from crewgraph.compiler.tree import Loom, Tree
 from crewgraph.graph import ANY_ROUTE, Graph, Switch, Work
 from crewgraph.inputs import Declared, InputField, InputSpec, Needed
 from crewgraph.shapes import Shape, Verdict, fit
@@ -53,34 +53,36 @@ def _always(graph: Graph, flow: Flow, keys: Collection[str]) -> set[str]:
     if not unmet or not any(isinstance(node, Switch) for node in graph.nodes.values()):  # without one every node runs
         places = {place for several in unmet.values() for place in several}
         return {key for key, place in number.items() if place in places}
-    nothing = Tree.filled(False, len(number))
+    loom = Loom(False, len(number))
     below = dict[str, Tree[bool]]()
     for name in reversed(flow.order):
-        below[name] = _needed_after(graph, name, below, nothing)
+        below[name] = _needed_after(graph, name, below, loom)
         for place in unmet.get(name, ()):
             below[name] = below[name].put(place, True)
-    needed = _any([below[name] for name in flow.order if not graph.predecessors(name)]) or nothing
+    needed = _any([below[name] for name in flow.order if not graph.predecessors(name)], loom)
     return {key for key, place in number.items() if needed[place]}
 
 
-def _needed_after(graph: Graph, name: str, below: Mapping[str, Tree[bool]], nothing: Tree[bool]) -> Tree[bool]:
+def _needed_after(graph: Graph, name: str, below: Mapping[str, Tree[bool]], loom: Loom[bool]) -> Tree[bool]:
     """What the nodes behind a node need from the input, whatever way the run takes."""
     node, edges = graph.nodes[name], graph.successors(name)
     if not isinstance(node, Switch):
-        return _any([below[edge.target] for edge in edges]) or nothing
+        return _any([below[edge.target] for edge in edges], loom)
     ways = {*node.routes, *([ANY_ROUTE] if node.is_open else [])}
     if ways - {edge.route for edge in edges}:
-        return nothing  # there is a way out behind which nothing is needed, as far as anybody knows
+        return loom.empty  # there is a way out behind which nothing is needed, as far as anybody knows
     by_route = dict[str | None, list[Tree[bool]]]()
     for edge in edges:
         by_route.setdefault(edge.route, []).append(below[edge.target])
-    of_routes = [found for several in by_route.values() if (found := _any(several)) is not None]
-    return joined(of_routes, lambda _, common, others: all((common, *others.values()))) if of_routes else nothing
+    of_routes = [_any(several, loom) for several in by_route.values()]
+    return (
+        loom.joined(of_routes, lambda _, common, others: all((common, *others.values()))) if of_routes else loom.empty
+    )
 
 
-def _any(trees: Sequence[Tree[bool]]) -> Tree[bool] | None:
-    """What at least one of several needs; ``None`` where there are none."""
-    return joined(trees, lambda _, common, others: any((common, *others.values()))) if trees else None
+def _any(trees: Sequence[Tree[bool]], loom: Loom[bool]) -> Tree[bool]:
+    """What at least one of several needs."""
+    return loom.joined(trees, lambda _, common, others: any((common, *others.values()))) if trees else loom.empty
 
 
 def _field(

@@ -10,15 +10,18 @@ routers see values only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from crewgraph.compiler.tree import Tree
+from crewgraph.compiler.tree import Loom, Tree
 from crewgraph.graph import GraphNode, Work
 from crewgraph.template import placeholder_name
 
-__all__ = ["ABSENT", "ASKED", "FOGGY", "MAYBE", "TEXT", "Cell", "Layout", "State", "Variable", "layout_of", "united"]
+__all__ = [
+    "ABSENT", "ASKED", "FOGGY", "MAYBE", "NOBODY", "NOTHING", "TEXT", "Cell", "Layout", "State", "Variable", "layout_of", "one_of", "united",
+]  # fmt: skip
 
 ABSENT, MAYBE, ASKED, FOGGY = 1, 2, 4, 8
 """The key is absent; somebody undeclared may have given it; a condition has found it there; and if so, somebody undeclared
@@ -75,6 +78,8 @@ class Cell(NamedTuple):
 
 
 State = Tree[Cell]
+NOTHING = Cell()
+"""The cell of a key that nobody has given."""
 
 
 def united(cells: Sequence[Cell]) -> Cell:
@@ -82,11 +87,17 @@ def united(cells: Sequence[Cell]) -> Cell:
     flags = 0
     for cell in cells:
         flags |= cell.flags
-    return Cell(
+    whole = Cell(
         flags,
         NOBODY.union(*(cell.sure for cell in cells)),
         NOBODY.union(*(cell.doubted for cell in cells if cell.doubted)),
     )
+    return one_of(cells, whole)
+
+
+def one_of(cells: Iterable[Cell], found: Cell) -> Cell:
+    """A cell, or the equal one that there is already: places that know the same share it."""
+    return next((cell for cell in cells if cell == found), found)
 
 
 @dataclass(slots=True)
@@ -113,13 +124,18 @@ class Layout:
         values: by key, what is handed over.
         reached: by key, what crews and steps reach besides; only for keys that are the name of a crew.
         ordered: the variables by number.
-        absent: the state in which nothing is there.
+        loom: joins states; its empty one is that in which nothing is there.
     """
 
     values: Mapping[str, Variable]
     reached: Mapping[str, Variable]
     ordered: Sequence[Variable]
-    absent: State
+    loom: Loom[Cell]
+
+    @property
+    def absent(self) -> State:
+        """The state in which nothing is there."""
+        return self.loom.empty
 
     def both(self, key: str) -> Iterator[Variable]:
         """The variables that are written when a value is."""
@@ -133,18 +149,24 @@ class Layout:
         return self.reached.get(key) or self.values[key]
 
 
-def layout_of(nodes: Sequence[GraphNode], reads: Iterable[str]) -> Layout:
+def layout_of(nodes: Sequence[GraphNode], reads: Mapping[str, int]) -> Layout:
     """Give each key its number.
 
     Args:
         nodes: in plan order.
-        reads: the keys that nodes and routers read, and that inputs declare.
+        reads: the keys that nodes and routers read, and that inputs declare, with the last node that does; -1 for none.
     """
     works = {number: node for number, node in enumerate(nodes) if isinstance(node, Work)}
     texts = {number: placeholder_name(work.label) for number, work in works.items()}
     needed = {need.key for work in works.values() for need in work.interface.needs}
-    values = {key: Variable(key) for key in dict.fromkeys(reads)}
-    reached = {text: Variable(text) for text in texts.values() if text in needed}
+    values = {key: Variable(key) for key in reads}
+    reached = {  # where a node gives a key of its own name that is what is reached, as with every step that returns a value
+        text: Variable(text)
+        for number, text in texts.items()
+        if text in needed
+        and text not in works[number].interface.gives
+        and text not in works[number].interface.sometimes
+    }
     for work in works.values():
         for key in (*work.interface.gives, *work.interface.sometimes):
             values.setdefault(key, Variable(key))
@@ -153,7 +175,15 @@ def layout_of(nodes: Sequence[GraphNode], reads: Iterable[str]) -> Layout:
     ordered = [*values.values(), *reached.values()]
     for number, variable in enumerate(ordered):
         variable.number = number
-    return Layout(values, reached, ordered, Tree.filled(Cell(), len(ordered)))
+    last = [_last(variable, reads, is_value=number < len(values)) for number, variable in enumerate(ordered)]
+    return Layout(values, reached, ordered, Loom(NOTHING, len(ordered), last))
+
+
+def _last(variable: Variable, reads: Mapping[str, int], *, is_value: bool) -> float:
+    """The last node for which it matters who wrote a variable; of values that several write, whether they stand side by side."""
+    if is_value and len(variable.writers) > 1:
+        return math.inf
+    return max(reads.get(variable.key, -1), *variable.writers, -1)
 
 
 def _note(number: int, work: Work, text: str, values: Mapping[str, Variable], reached: Mapping[str, Variable]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from crewgraph.compiler.guards import Guard, exclude
-from crewgraph.compiler.layout import ABSENT, ASKED, MAYBE, NOBODY, Cell, State, united
-from crewgraph.compiler.tree import joined
+from crewgraph.compiler.layout import ABSENT, ASKED, MAYBE, NOBODY, NOTHING, Cell, State, one_of, united
+from crewgraph.compiler.tree import Loom
 
 __all__ = ["Ancestry", "Meeting", "merged"]
 
@@ -16,9 +17,9 @@ STEPS = 100
 graph that is large and dense as well, a value that is written twice may go unnoticed."""
 
 
-def merged(states: Sequence[State]) -> State:
-    """What is known where one of several ways arrives."""
-    return joined(states, lambda _, common, others: united([common, *others.values()]))
+def merged(states: Sequence[State], loom: Loom[Cell], place: int) -> State:
+    """What is known where one of several ways arrives, at that place of the walk."""
+    return loom.joined(states, lambda _, common, others: united([common, *others.values()]), place)
 
 
 @dataclass(slots=True)
@@ -41,15 +42,20 @@ class Meeting:
         default_factory=dict[int, Mapping[int, Collection[int]]]
     )
 
-    def joined(self, states: Sequence[State]) -> State:
-        """The state where they meet."""
-        return joined(states, self._cell)
+    def joined(self, states: Sequence[State], loom: Loom[Cell], place: int) -> State:
+        """The state where they meet, at that place of the walk."""
+        return loom.joined(states, self._cell, place)
 
     def _cell(self, number: int, common: Cell, others: Mapping[int, Cell]) -> Cell:
-        self._compare(number, common, others)
-        whole = united([common, *others.values()])
+        cells = [common, *others.values()]
         firm = [cell for way, cell in others.items() if way in self.sure]
-        return _firm(whole, [*firm, common] if len(firm) < len(self.sure) else firm)
+        if len(firm) < len(self.sure):
+            firm.append(common)
+        known = [cell for cell in cells if cell is not NOTHING]
+        if len(known) == 1 and known[0].is_given and any(cell is known[0] for cell in firm):
+            return known[0]  # as of most keys: one way surely brings it, and the others know nothing of it
+        self._compare(number, common, others)
+        return one_of(cells, _firm(united(cells), firm))
 
     def _compare(self, number: int, common: Cell, others: Mapping[int, Cell]) -> None:
         """Note who has written a variable on several ways."""
@@ -57,7 +63,7 @@ class Meeting:
             return
         shared = self._own(common)
         own = {way: writers for way, cell in others.items() if (writers := self._own(cell))}
-        if len(own) + bool(shared) > 1:
+        if len(own) + bool(shared) > 1 and len({*shared, *chain.from_iterable(own.values())}) > 1:
             every = range(len(self.guards)) if shared else ()
             self.contested[number] = own | {way: shared for way in every if way not in others}
 

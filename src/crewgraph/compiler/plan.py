@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crewgraph.compiler.guards import Guard, covers
-from crewgraph.compiler.layout import Cell, State
+from crewgraph.compiler.layout import NOTHING, Cell, State
 from crewgraph.compiler.meeting import Meeting, merged
-from crewgraph.compiler.tree import Tree
+from crewgraph.compiler.tree import Loom
 from crewgraph.drawable import bundle
 from crewgraph.errors.root import counted
 from crewgraph.frontier import Wiring
@@ -104,7 +104,7 @@ def plan_of(graph: Graph, order: Sequence[str], inputs: InputSpec, guards: Mappi
         tuple(not isinstance(node, Work | Switch) for node in nodes),
     )
     return Plan(
-        graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(nodes, sources, guards), inputs
+        graph, nodes, number, wiring, sources, _upstream(nodes, sources), _texts(graph, nodes, sources, guards), inputs
     )
 
 
@@ -125,28 +125,42 @@ def _gives(node: GraphNode) -> bool:
     return isinstance(node, Work) or (isinstance(node, Switch) and node.is_open)
 
 
-def _spoken(node: GraphNode) -> str:
-    """The placeholder that stands for the text of a node; that of an approval stands for its decision."""
-    return placeholder_name(node.label) if isinstance(node, Work) and not node.interface.hands_on else ""
+def _spoken(node: GraphNode, *, is_procedure: bool) -> str:
+    """The placeholder that stands for the text of a node; that of an approval stands for its decision.
+
+    Where it gives a key of this name that is what everybody finds; but in a procedure the text outlasts the keys.
+    """
+    if not isinstance(node, Work) or node.interface.hands_on:
+        return ""
+    name = placeholder_name(node.label)
+    return name if is_procedure or name not in node.interface.gives else ""
 
 
 def _texts(
-    nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...], guards: Mapping[str, Guard]
+    graph: Graph, nodes: tuple[GraphNode, ...], sources: tuple[tuple[int, ...], ...], guards: Mapping[str, Guard]
 ) -> tuple[tuple[tuple[str, tuple[int, ...]], ...], ...]:
     """Bind each placeholder that is a crew's name to the crews of that name upstream, back to one that ran for sure."""
     wanted = {need.key for node in nodes if isinstance(node, Work) for need in node.interface.needs}
-    names = list(map(_spoken, nodes))
+    names = [_spoken(node, is_procedure=graph.is_procedure) for node in nodes]
     numbers = {name: number for number, name in enumerate(dict.fromkeys(name for name in names if name in wanted))}
     if not numbers:  # as in every graph of steps: nobody is told a text
         return ((),) * len(nodes)
     reads = [{need.key for need in node.interface.needs} if isinstance(node, Work) else set() for node in nodes]
+    last = [-1] * len(numbers)
+    for place, keys in enumerate(reads):
+        for key in keys & numbers.keys():
+            last[numbers[key]] = place
+    loom = Loom(NOTHING, len(numbers), last)
     behind, bound = list[State](), list[tuple[tuple[str, tuple[int, ...]], ...]]()
     for place, node in enumerate(nodes):
-        state = _arrived(
-            node, [nodes[source] for source in sources[place]], [behind[n] for n in sources[place]], guards
-        )
-        if state is None:
-            state = Tree.filled(Cell(), len(numbers))
+        states = [behind[source] for source in sources[place]]
+        if len(states) <= 1:
+            state = states[0] if states else loom.empty
+        elif isinstance(node, Merge):
+            state = merged(states, loom, place)
+        else:
+            meeting = _meeting(node, [nodes[source] for source in sources[place]], guards)
+            state = meeting.joined(states, loom, place)
         found = ((key, state[numbers[key]].writers) for key in sorted(reads[place]) if key in numbers)
         bound.append(tuple((key, tuple(sorted(texts, reverse=True))) for key, texts in found if texts))
         own = numbers.get(names[place])
@@ -154,14 +168,7 @@ def _texts(
     return tuple(bound)
 
 
-def _arrived(
-    node: GraphNode, before: Sequence[GraphNode], states: Sequence[State], guards: Mapping[str, Guard]
-) -> State | None:
-    """The texts that may be there at a node; ``None`` where everything begins."""
-    if len(states) <= 1:
-        return states[0] if states else None
-    if isinstance(node, Merge):
-        return merged(states)
+def _meeting(node: GraphNode, before: Sequence[GraphNode], guards: Mapping[str, Guard]) -> Meeting:
+    """How several ways arrive at a node together."""
     own = [guards[source.name] for source in before]
-    sure = frozenset(way for way, guard in enumerate(own) if covers(guard, guards[node.name]))
-    return Meeting(own, sure).joined(states)
+    return Meeting(own, frozenset(way for way, guard in enumerate(own) if covers(guard, guards[node.name])))

@@ -69,6 +69,27 @@ def missing(size: int) -> Pipeline:
     return Pipeline([reads(f"k{n}", f"x{n}") for n in range(size)], inputs=Given)
 
 
+def grid_of_keys(size: int) -> Pipeline:
+    """Layers of five, each node of which gives a key of its own, needs two of the layer before, and reads the key of one."""
+    rows = [
+        [reads(f"k{layer}_{place}", *([f"k{layer - 1}_{place}"] if layer else [])) for place in range(5)]
+        for layer in range(size // 5)
+    ]
+    edges = [
+        (early[(place + step) % 5], late[place])
+        for early, late in pairwise(rows)
+        for place in range(5)
+        for step in (0, 1)
+    ]
+    return Graph(edges)
+
+
+def kept_to_the_end(size: int) -> Pipeline:
+    """The same, where the last node reads all of these keys."""
+    names = [f"k{layer}_{place}" for layer in range(size // 5) for place in range(5)]
+    return Pipeline([grid_of_keys(size), reads("z", *names)])
+
+
 def routers(size: int) -> Pipeline:
     stages = list[Any]()
     for n in range(size // 3):
@@ -78,7 +99,18 @@ def routers(size: int) -> Pipeline:
     return Pipeline(stages)
 
 
-SHAPES: list[Callable[[int], Pipeline]] = [chain, linked, fan, fan_of_keys, keys, doubted, missing, routers]
+SHAPES: list[Callable[[int], Pipeline]] = [
+    chain,
+    linked,
+    fan,
+    fan_of_keys,
+    keys,
+    grid_of_keys,
+    kept_to_the_end,
+    doubted,
+    missing,
+    routers,
+]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crewgraph.compiler.tree import Tree, joined
+from crewgraph.compiler.tree import Loom, Tree
 
 Changes = list[dict[int, int]]
 
@@ -27,6 +27,11 @@ def read(tree: Tree[int], length: int) -> list[int]:
 def added(_: int, common: int, others: Mapping[int, int]) -> int:
     """The sum of the distinct values."""
     return sum({common, *others.values()})
+
+
+def largest(_: int, common: int, others: Mapping[int, int]) -> int:
+    """The largest value, which is as good in any order."""
+    return max(common, *others.values())
 
 
 @pytest.mark.parametrize("length", [0, 1, 32, 33, 1_024, 1_025, 40_000])
@@ -57,7 +62,9 @@ def test_joining_asks_where_they_differ_and_nowhere_else(first: dict[int, int], 
         assert [others.get(number, common) for number in range(len(trees))] == [row[place] for row in rows]
         return added(place, common, others)
 
-    assert read(joined(trees, decide), LENGTH) == [sum(set(column)) for column in zip(*rows, strict=True)]
+    assert read(Loom(0, LENGTH).joined(trees, decide), LENGTH) == [
+        sum(set(column)) for column in zip(*rows, strict=True)
+    ]
     assert asked == sorted(asked)
     assert {place for place in range(LENGTH) if len({row[place] for row in rows}) > 1} <= set(asked)
     assert set(asked) <= {place for each in branches for place in each}
@@ -84,7 +91,7 @@ def test_many_branches_with_a_key_each_are_joined_in_linear_time(count: int) -> 
         told.append(len(others))
         return added(place, common, others)
 
-    whole = joined([base.put(place, 1) for place in range(count)], decide)
+    whole = Loom(0, count).joined([base.put(place, 1) for place in range(count)], decide)
     assert read(whole, count) == [1] * count
     assert told == [1] * count
 
@@ -99,5 +106,57 @@ def test_a_heavy_branch_among_light_ones_is_looked_at_once() -> None:
         asked.append(len(others))
         return added(place, common, others)
 
-    joined([heavy, *(base.put(1_000 + place, 1) for place in range(count))], decide)
+    Loom(0, 2_000).joined([heavy, *(base.put(1_000 + place, 1) for place in range(count))], decide)
     assert sum(asked) == 1_000 + count
+
+
+@settings(max_examples=25)
+@given(changes, st.lists(changes, min_size=2, max_size=5))
+def test_what_comes_out_equal_is_one_object(first: dict[int, int], branches: Changes) -> None:
+    """In whatever order, and from whatever vectors, it was joined: so it is not compared again."""
+    loom = Loom(0, LENGTH)
+    base = tree_of(LENGTH, first, loom.empty)
+    trees = [tree_of(LENGTH, each, base) for each in branches]
+    whole = loom.joined(trees, largest)
+    by_two = trees[0]
+    for tree in trees[1:]:
+        by_two = loom.joined([by_two, tree], largest)
+    assert loom.joined([*reversed(trees)], largest) is whole
+    assert by_two is whole
+
+
+@settings(max_examples=25)
+@given(changes, changes, changes, st.integers(0, 4))
+def test_what_nobody_looks_at_any_more_is_not_joined(
+    one: dict[int, int], other: dict[int, int], until: dict[int, int], step: int
+) -> None:
+    """Nobody is asked about it; what is looked at is as ever."""
+    last, asked = [until.get(place, 2) for place in range(LENGTH)], list[int]()
+    loom = Loom(0, LENGTH, last)
+    trees = [tree_of(LENGTH, each, loom.empty) for each in (one, other)]
+
+    def decide(place: int, common: int, others: Mapping[int, int]) -> int:
+        asked.append(place)
+        return added(place, common, others)
+
+    found = read(loom.joined(trees, decide, step), LENGTH)
+    whole = read(Loom(0, LENGTH).joined(trees, added), LENGTH)
+    assert [value for place, value in enumerate(found) if last[place] >= step] == [
+        value for place, value in enumerate(whole) if last[place] >= step
+    ]
+    assert all(last[place] >= step for place in asked)
+
+
+def test_rows_out_of_use_become_those_of_an_empty_vector() -> None:
+    """All that differ, down to the last of them."""
+    loom = Loom(0, LENGTH, [1] * LENGTH)
+    joined = loom.joined([tree_of(LENGTH, dict.fromkeys(range(LENGTH), 1), loom.empty), loom.empty], added, 2)
+    assert joined.parts == loom.empty.parts
+
+
+@pytest.mark.parametrize("length", [0, 1, 32, 33, 1_024, 1_025])
+def test_a_change_of_all_values_is_joined(length: int) -> None:
+    """Where rows are not filled with values, too."""
+    loom = Loom(0, length)
+    changed = loom.empty.mapped(lambda value: value + 1)
+    assert read(loom.joined([changed, loom.empty], largest), length) == [1] * length
