@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Self
 import crewgraph
 from bench import crews
 from bench.figures import HERE
-from bench.growth import layered
+from bench.growth import grid_of_keys
 from bench.peers.ours import Observed
 from bench.work import WORK, body
 from crewgraph import OfflineLLM
@@ -134,14 +134,14 @@ def compiled() -> Case:
     """A large graph that nobody has compiled yet."""
 
     def made() -> Callable[[], Awaitable[object]]:
-        pipeline = layered(100, 100)
+        pipeline = grid_of_keys(10_000)
 
         async def compile_it() -> None:
             compile_pipeline(pipeline)
 
         return compile_it
 
-    return Case("compiling a grid of 10,000 nodes", made)
+    return Case("compiling a grid of keys of 10,000 nodes", made)
 
 
 CASES: dict[str, Callable[[], Case]] = {

@@ -65,12 +65,17 @@ DEAD_AFTER = 1.5
 """Seconds of silence after which a worker is taken for dead; it says four times a second that it lives."""
 
 
-def until(is_there: Callable[[], Any], process: subprocess.Popen[Any] | None = None) -> Any:
+def until(
+    is_there: Callable[[], Any],
+    process: subprocess.Popen[Any] | None = None,
+    *,
+    told: Callable[[], object] = lambda: "it does not come",
+) -> Any:
     """Wait for something; before the time limit of the test, which would not end a thread that waits."""
     end = time.monotonic() + PATIENCE
     while not (found := is_there()):
         assert process is None or process.poll() is None
-        assert time.monotonic() < end, "it does not come"
+        assert time.monotonic() < end, told()
         time.sleep(0.02)
     return found
 

@@ -97,7 +97,7 @@ def test_workers_die_while_they_park_runs(crew: Crew) -> None:
     with meanwhile(disturb):
         first = pipeline.kickoff(inputs(), store=crew.store, id_column="n")
         assert {run.status for run in first} <= {"waiting", "ok"}
-    until(lambda: decided(crew))
+    until(lambda: decided(crew), told=lambda: (crew.statuses(), crew.log()))
     after = crew.ran()
     assert [name for before, kept in durable for name in kept if after[name] > before[name]] == []
     assert set(questions(crew).values()) == {1}
@@ -119,7 +119,7 @@ def test_the_database_goes_away_while_people_decide(crew: Crew, postgres: Server
     with meanwhile(restart):
         for n in range(RUNS):
             persistent(crew.store, str(n))
-    until(lambda: ended(crew))
+    until(lambda: ended(crew), told=lambda: (crew.statuses(), crew.log()))
     assert dict(crew.ran()) == EACH_ONCE
     assert set(questions(crew).values()) == {1}
     assert outcome(crew) == EXPECTED

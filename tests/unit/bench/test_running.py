@@ -258,4 +258,4 @@ def test_what_is_looked_at_has_words_and_shares(name):
 def test_every_missed_goal_can_be_looked_at():
     """By the names that the command takes."""
     assert set(MISSED) <= CASES.keys()
-    assert CASES["compile"]().told == "compiling a grid of 10,000 nodes"
+    assert CASES["compile"]().told == "compiling a grid of keys of 10,000 nodes"
