@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import types
 import typing
 from collections.abc import Callable, Generator, Iterator
 from contextvars import ContextVar
@@ -16,13 +17,13 @@ from crewgraph.shapes import is_union, peeled
 
 __all__ = ["hints_of", "models_in", "resolved_once", "without_none"]
 
-_RESOLVED = ContextVar[dict[int, tuple[Any, dict[str, Any], bool]] | None]("resolved", default=None)
-"""By the id of a function what its annotations say, and the function, so that no other gets its id."""
+_RESOLVED = ContextVar[dict[object, tuple[Any, dict[str, Any], bool]] | None]("resolved", default=None)
+"""By what decides about the annotations of a function what they say, and the function, so that no other object gets their ids."""
 
 
 @contextlib.contextmanager
 def resolved_once() -> Generator[None]:
-    """Resolve the annotations of a function once in here, however many steps were made of it.
+    """Resolve annotations that say the same once in here, however many steps and functions have them.
 
     To resolve them takes half of what a step has to say about itself. Nothing is kept beyond: what a name means may change.
     """
@@ -41,17 +42,26 @@ def hints_of(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
 
     Nobody may change what is handed out: within :func:`resolved_once` others get the same.
     """
-    resolved = _RESOLVED.get()
+    annotated, resolved = _annotated(function), _RESOLVED.get()
     if resolved is None:
-        return _hints_of(function)
-    known = resolved.get(id(function))
+        return _hints_of(annotated)
+    same = _said(annotated) or id(function)
+    known = resolved.get(same)
     if known is None:
-        known = resolved[id(function)] = (function, *_hints_of(function))
+        known = resolved[same] = ((function, annotated), *_hints_of(annotated))
     return known[1:]
 
 
-def _hints_of(function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
-    annotated = _annotated(function)
+def _said(annotated: Any) -> tuple[object, ...] | None:
+    """What is equal for functions whose annotations say the same, as of those that a loop makes; ``None`` where that is not known."""
+    with contextlib.suppress(Exception):  # annotations may be made when they are asked for
+        if isinstance(annotated, types.FunctionType) and not getattr(annotated, "__type_params__", ()):
+            said = [(key, hint if type(hint) is str else id(hint)) for key, hint in annotated.__annotations__.items()]
+            return (id(annotated.__globals__), *said)
+    return None
+
+
+def _hints_of(annotated: Any) -> tuple[dict[str, Any], bool]:
     try:
         return typing.get_type_hints(annotated, include_extras=True), True
     except Exception:  # noqa: BLE001 - resolving runs whatever the annotation says

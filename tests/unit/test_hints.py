@@ -114,3 +114,41 @@ def test_a_function_that_is_gone_leaves_its_place_to_no_other() -> None:
     with resolved_once():
         for kind in (int, str, float) * 5:
             assert hints_of(made(kind))[0]["v"] is kind
+
+
+def looped(number: int) -> Any:
+    """One of the functions that a loop makes."""
+
+    async def work(v: meant(), w: int = number) -> None: ...  # type: ignore[valid-type]
+
+    return work
+
+
+def test_functions_that_a_loop_makes_are_resolved_once() -> None:
+    """Their annotations are the same text in the same module."""
+    with resolved_once():
+        assert [hints_of(looped(number))[0]["v"] for number in range(5)] == [int] * 5
+    assert len(LOOKED) == 1
+
+
+def test_the_same_text_elsewhere_may_mean_something_else() -> None:
+    """What a name means is a matter of the module that the function is of."""
+    text = "def work(v: 'kind'): ..."
+    with resolved_once():
+        for kind in (int, str):
+            names: dict[str, Any] = {"kind": kind}
+            exec(text, names)
+            assert hints_of(names["work"])[0] == {"v": kind}
+
+
+def test_an_object_that_is_called_has_the_hints_of_its_method() -> None:
+    """It is looked at once."""
+
+    class Called:
+        def __call__(self, v: meant()) -> None:  # type: ignore[valid-type]
+            pass
+
+    one = Called()
+    with resolved_once():
+        assert [hints_of(one)[0]["v"] for _ in range(3)] == [int] * 3
+    assert len(LOOKED) == 1
