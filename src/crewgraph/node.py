@@ -143,15 +143,21 @@ def interface_of(node: object) -> Interface:
     return told if isinstance(told, Interface) else Interface()
 
 
-def forecast_of(node: object, sight: Sight) -> Outlook:
-    """What one run of a node would take; a step is taken to call no model, of a foreign crew nothing is known."""
+def forecast_of(node: object, sight: Sight, *, kind: str | None = None) -> Outlook:
+    """What one run of a node would take; a step is taken to call no model, of a foreign crew nothing is known.
+
+    Args:
+        node: the node.
+        sight: what it can see beforehand.
+        kind: which kind it is, where that is known already.
+    """
     from crewgraph.outlook import Outlook, Range  # only a plan and a limit of money ask for it
 
     foresee = getattr(node, "forecast", None)
     told = foresee(sight) if callable(foresee) else None
     if isinstance(told, Outlook):
         return told
-    is_step = interface_of(node).kind == "step"
+    is_step = (kind or interface_of(node).kind) == "step"
     return Outlook(text=Range(*STEP_TEXT)) if is_step else Outlook(text=Range(*FOREIGN_TEXT), is_known=False)
 
 

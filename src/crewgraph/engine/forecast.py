@@ -228,7 +228,7 @@ class _One:
         """What a crew or step takes."""
         node, whole = self.plan.nodes[number], self.whole
         assert isinstance(node, Work), "the leaves of a shape are crews and steps"
-        outlook = forecast_of(node.node, self.sight(number, reach))
+        outlook = forecast_of(node.node, self.sight(number, reach), kind=node.interface.kind)
         self.reach[number], self.outlooks[number] = reach, outlook
         for ask in outlook.asks:
             before = whole.asks.get(ask.place)
@@ -242,18 +242,12 @@ class _One:
 
     def sight(self, number: int, reach: Range) -> Sight:
         """What a node can see beforehand."""
-        sizes = dict[str, Range]()
-        for key, writers in self.whole.written[number].keys.items():
-            ran = [(by, share) for by, share in writers if by in self.outlooks]
-            if ran:
-                by, share = ran[-1]
-                sizes[key] = self.outlooks[by].text * (1 / share)
         texts = {
             key: self.outlooks[crews[0]].text for key, crews in self.plan.texts[number] if crews[0] in self.outlooks
         }
         return Sight(
-            values={key: value for key, value in self.values.items() if key not in sizes},
-            sizes=texts | sizes,
+            values={key: value for key, value in self.values.items() if self.size(number, key) is None},
+            sizes=_Sizes(self, number, texts),
             texts=tuple(
                 (self.plan.nodes[early].name, outlook.text * _chance(self.reach[early], reach))
                 for early in self.plan.upstream[number]
@@ -261,6 +255,12 @@ class _One:
             ),
             policy=self.whole.policy,
         )
+
+    def size(self, number: int, key: str) -> Range | None:
+        """The tokens of a value as the last node before a place writes it; ``None`` where none does."""
+        written = self.whole.written
+        by = next((by for by in written.by(number, key) if by in self.outlooks), None)
+        return None if by is None else self.outlooks[by].text * (1 / written.shares[by])
 
     def choose(self, router: str, routes: Mapping[str, Shape], reach: Range) -> Load:
         """What the routes of a router take, of which a run takes one."""
@@ -317,13 +317,38 @@ class _One:
         if condition is None:
             return None
         names = {node.id for node in ast.walk(condition.tree) if isinstance(node, ast.Name)}
-        maybe = self.whole.written[number].maybe
-        if maybe is None or names & maybe:
+        if self.whole.written.may_be(number, names):
             return None
         try:
             return condition(self.values)
         except ConditionError:  # the run will fail, or the key is not given yet
             return None
+
+
+class _Sizes(Mapping[str, Range]):
+    """The tokens of what nodes before a place write, worked out for the keys that somebody asks for: of many most read a few.
+
+    Args:
+        one: the input on its way.
+        number: of the node at that place.
+        texts: by the name of a crew the tokens of its text, for whoever reads that.
+    """
+
+    def __init__(self, one: _One, number: int, texts: Mapping[str, Range]) -> None:
+        self._one = one
+        self._number = number
+        self._texts = texts
+
+    def __getitem__(self, key: str) -> Range:
+        size = self._one.size(self._number, key)
+        return self._texts[key] if size is None else size
+
+    def __iter__(self) -> Iterator[str]:
+        keys = dict.fromkeys((*self._texts, *self._one.whole.written.writers))
+        return (key for key in keys if key in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _chance(early: Range, here: Range) -> Range:

@@ -2,63 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from crewgraph.compiler import Plan
 from crewgraph.graph import Switch, Work
 
-__all__ = ["Writers", "Written", "written"]
-
-Writers = tuple[tuple[int, int], ...]
-"""The nodes that write a key, in plan order, each with how many keys it writes."""
+__all__ = ["Written", "written"]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the nodes before a place write.
+    """What nodes write. A set of nodes is an integer: bit *n* stands for node *n*.
 
     Attributes:
-        keys: the declared keys that somebody reads, with those who write them.
-        maybe: all keys that might be written; ``None`` where it might be any.
+        handing: for each node those before it whose keys may arrive there.
+        passed: for each node those before it.
+        writers: by declared key that somebody reads those that write it.
+        maybe: by key those that might write it.
+        unsure: those that might write any key.
+        shares: for each node how many keys it writes.
     """
 
-    keys: Mapping[str, Writers] = field(default_factory=dict[str, Writers])
-    maybe: frozenset[str] | None = frozenset()
+    handing: Sequence[int]
+    passed: Sequence[int]
+    writers: Mapping[str, int]
+    maybe: Mapping[str, int]
+    unsure: int
+    shares: Sequence[int]
+
+    def by(self, number: int, key: str) -> Iterator[int]:
+        """The nodes before a place that write a key, the last first."""
+        found = self.handing[number] & self.writers.get(key, 0)
+        while found:
+            last = found.bit_length() - 1
+            yield last
+            found ^= 1 << last
+
+    def may_be(self, number: int, keys: Iterable[str]) -> bool:
+        """Whether a node before a place might write one of some keys."""
+        passed = self.passed[number]
+        return bool(passed & self.unsure) or any(passed & self.maybe.get(key, 0) for key in keys)
 
 
-def written(plan: Plan) -> list[Written]:
-    """For each node what the nodes before it write."""
+def written(plan: Plan) -> Written:
+    """What the nodes of a plan write."""
     read = {need.key for work in plan.graph.works for need in work.interface.needs}
-    before, after = list[Written](), list[Written]()
+    handing, passed = list[int](), list[int]()
+    writers, maybe, unsure = defaultdict[str, int](int), defaultdict[str, int](int), 0
+    behind = list[int]()
+    """For each node those whose keys arrive behind it."""
     for number, node in enumerate(plan.nodes):
-        here = _together([after[source] for source in plan.sources[number]])
-        before.append(here)
+        sources, bit = plan.sources[number], 1 << number
+        handing.append(_all(behind[source] for source in sources))
+        passed.append(_all(passed[source] | 1 << source for source in sources))
+        behind.append(handing[-1])
         if isinstance(node, Work):
-            is_new = plan.graph.is_procedure and not node.interface.hands_on
-            here = _beyond(here, number, node, read, is_new=is_new)
+            face = node.interface
+            is_new = plan.graph.is_procedure and not face.hands_on  # it hands over nothing else
+            behind[-1] = bit if is_new else handing[-1] | bit
+            _note(writers, face.gives.keys() & read, bit)
+            _note(maybe, {*(face.may_give or ()), *face.gives, node.label}, bit)
+            unsure |= bit if face.may_give is None else 0
         elif isinstance(node, Switch) and node.is_open:
-            here = Written(here.keys, None)
-        after.append(here)
-    return before
+            unsure |= bit
+    shares = [len(node.interface.gives) if isinstance(node, Work) else 0 for node in plan.nodes]
+    return Written(handing, passed, writers, maybe, unsure, shares)
 
 
-def _beyond(here: Written, number: int, node: Work, read: set[str], *, is_new: bool) -> Written:
-    """What is written behind a crew or step, which hands over nothing else where that is new."""
-    face = node.interface
-    own = {key: ((number, len(face.gives)),) for key in face.gives if key in read}
-    keys = own if is_new else {**here.keys, **own} if own else here.keys
-    if here.maybe is None or face.may_give is None:
-        return Written(keys, None)
-    return Written(keys, here.maybe | face.may_give | {*face.gives, node.label})
+def _all(sets: Iterable[int]) -> int:
+    every = 0
+    for each in sets:
+        every |= each
+    return every
 
 
-def _together(parts: list[Written]) -> Written:
-    if len(parts) == 1:
-        return parts[0]
-    keys = dict[str, Writers]()
-    for part in parts:
-        for key, writers in part.keys.items():
-            keys[key] = tuple(sorted({*keys.get(key, ()), *writers}))
-    known = [part.maybe for part in parts if part.maybe is not None]
-    return Written(keys, frozenset().union(*known) if len(known) == len(parts) else None)
+def _note(of: dict[str, int], keys: Collection[str], bit: int) -> None:
+    for key in keys:
+        of[key] |= bit

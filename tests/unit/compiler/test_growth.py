@@ -147,6 +147,19 @@ def test_checking_takes_steps_in_proportion_to_the_nodes(
     assert lines[1] < 6 * lines[0]
 
 
+@pytest.mark.parametrize("shape", [keys, grid_of_keys, kept_to_the_end, routers], ids=lambda shape: shape.__name__)
+def test_planning_takes_steps_in_proportion_to_the_nodes(shape: Callable[[int], Pipeline]) -> None:
+    """A node is told the sizes of what it reads, and not of everything that was written before it."""
+    shape(10).plan({"v": 1})
+    lines = list[int]()
+    for pipeline in (shape(40), shape(160)):
+        compile_pipeline(pipeline)
+        with counted() as told:
+            pipeline.plan([{"v": 1}] * 3)
+        lines.append(told[0])
+    assert lines[1] < 6 * lines[0]
+
+
 @contextmanager
 def shallow(depth: int) -> Generator[None]:
     """So many frames may lie above one another."""
