@@ -103,6 +103,13 @@ async def answers(server: Llmock, protocol: str, **options: Any) -> list[Any]:
     return list(await flow.kickoff_async(inputs, on_error="collect", text=True, observer=lambda _: None))
 
 
+def broken(run: Any) -> list[str]:
+    """The errors of attempts whose connection broke before any answer, so that the server may never have seen them."""
+    errors = [call.error for span in run.spans for call in span.calls if call.error is not None]
+    unanswered = [error for error in errors if error.startswith(("ModelUnavailable", "ModelTimeout"))]
+    return [error for error in unanswered if "HTTP" not in error and "not completed" not in error]
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # it takes seconds, and the faults tests run on both
 @pytest.mark.parametrize("protocol", ["openai", "direct"])
 async def test_batch_under_fire(calm: Llmock, wild: Llmock, protocol: str) -> None:
@@ -117,4 +124,5 @@ async def test_batch_under_fire(calm: Llmock, wild: Llmock, protocol: str) -> No
     assert [run.raw for run in runs] == expected
     assert verdict["faults_injected"] > 0
     assert (code, verdict["errors"]) == (0, 0), verdict["findings"]
-    assert verdict["attempts"] == sum(run.usage.requests for run in runs), "no request that we did not count"
+    counted, errors = sum(run.usage.requests for run in runs), [error for run in runs for error in broken(run)]
+    assert counted - len(errors) <= verdict["attempts"] <= counted, ("no request that we did not count", errors)
