@@ -57,14 +57,6 @@ def ended(crew: Crew) -> bool:
     return statuses == {"ok": RUNS}
 
 
-def decided(crew: Crew) -> bool:
-    """The same, deciding who waits: a run that is just begun again, for its worker was killed, waits only at a later look."""
-    for each in waiting(crew.store):
-        if each.decision is None:
-            persistent(crew.store, each.run)
-    return ended(crew)
-
-
 def outcome(crew: Crew) -> list[str]:
     """What the runs gave, for whoever kicks off once more."""
     return [run.to_dict()["end"] for run in pipeline.kickoff(inputs(), store=crew.store, id_column="n")]
@@ -97,7 +89,9 @@ def test_workers_die_while_they_park_runs(crew: Crew) -> None:
     with meanwhile(disturb):
         first = pipeline.kickoff(inputs(), store=crew.store, id_column="n")
         assert {run.status for run in first} <= {"waiting", "ok"}
-    until(lambda: decided(crew), told=lambda: (crew.statuses(), crew.log()))
+    for each in waiting(crew.store):
+        persistent(crew.store, each.run)
+    until(lambda: ended(crew), told=lambda: (crew.statuses(), crew.log()))
     after = crew.ran()
     assert [name for before, kept in durable for name in kept if after[name] > before[name]] == []
     assert set(questions(crew).values()) == {1}
