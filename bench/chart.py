@@ -7,20 +7,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-STYLE = """
-svg { background: #fcfcfd; font-family: Helvetica, Arial, sans-serif; font-size: 12px; }
-text { fill: #334155; } .title { fill: #0f172a; font-size: 14px; font-weight: bold; } .mute { fill: #64748b; }
-.ours { fill: #0f172a; font-weight: bold; } .grid { stroke: #e2e8f0; } .goal { stroke: #059669; stroke-dasharray: 4 3; }
-.bar0 { fill: #2563eb; } .bar1 { fill: #93c5fd; } .other0 { fill: #64748b; } .other1 { fill: #cbd5e1; }
-.line { fill: none; stroke-width: 2; } .line0 { stroke: #2563eb; } .line1 { stroke: #d97706; } .line2 { stroke: #7c3aed; }
-.line3 { stroke: #db2777; } .dot0 { fill: #2563eb; } .dot1 { fill: #d97706; } .dot2 { fill: #7c3aed; } .dot3 { fill: #db2777; }
-.goal-text { fill: #047857; } .goal-text, .mute { paint-order: stroke; stroke: #fcfcfd; stroke-width: 3px; }
-@media (prefers-color-scheme: dark) {
-svg { background: #0f172a; } text { fill: #cbd5e1; } .title, .ours { fill: #f8fafc; } .mute { fill: #94a3b8; }
-.grid { stroke: #334155; } .goal { stroke: #34d399; } .bar0 { fill: #60a5fa; } .bar1 { fill: #1d4ed8; }
-.other0 { fill: #94a3b8; } .other1 { fill: #475569; } .line0 { stroke: #60a5fa; } .line1 { stroke: #fbbf24; }
-.line2 { stroke: #a78bfa; } .line3 { stroke: #f472b6; } .dot3 { fill: #f472b6; } .dot0 { fill: #60a5fa; } .dot1 { fill: #fbbf24; } .dot2 { fill: #a78bfa; }
-.goal-text { fill: #6ee7b7; } .goal-text, .mute { stroke: #0f172a; } }
+LIGHT = ("#2563eb", "#d97706", "#7c3aed", "#db2777", "#0d9488", "#65a30d")
+DARK = ("#60a5fa", "#fbbf24", "#a78bfa", "#f472b6", "#2dd4bf", "#a3e635")
+"""The colours of lines, on a light and on a dark page."""
+
+
+def _coloured(colours: Iterable[str]) -> str:
+    return " ".join(f".line{n} {{ stroke: {each}; }} .dot{n} {{ fill: {each}; }}" for n, each in enumerate(colours))
+
+
+STYLE = f"""
+svg {{ background: #fcfcfd; font-family: Helvetica, Arial, sans-serif; font-size: 12px; }}
+text {{ fill: #334155; }} .title {{ fill: #0f172a; font-size: 14px; font-weight: bold; }} .mute {{ fill: #64748b; }}
+.ours {{ fill: #0f172a; font-weight: bold; }} .grid {{ stroke: #e2e8f0; }} .goal {{ stroke: #059669; stroke-dasharray: 4 3; }}
+.bar0 {{ fill: #2563eb; }} .bar1 {{ fill: #93c5fd; }} .other0 {{ fill: #64748b; }} .other1 {{ fill: #cbd5e1; }}
+.line {{ fill: none; stroke-width: 2; }}
+{_coloured(LIGHT)}
+.goal-text {{ fill: #047857; }} .goal-text, .mute {{ paint-order: stroke; stroke: #fcfcfd; stroke-width: 3px; }}
+@media (prefers-color-scheme: dark) {{
+svg {{ background: #0f172a; }} text {{ fill: #cbd5e1; }} .title, .ours {{ fill: #f8fafc; }} .mute {{ fill: #94a3b8; }}
+.grid {{ stroke: #334155; }} .goal {{ stroke: #34d399; }} .bar0 {{ fill: #60a5fa; }} .bar1 {{ fill: #1d4ed8; }}
+.other0 {{ fill: #94a3b8; }} .other1 {{ fill: #475569; }}
+{_coloured(DARK)}
+.goal-text {{ fill: #6ee7b7; }} .goal-text, .mute {{ stroke: #0f172a; }} }}
 """.strip()
 WIDTH = 760
 

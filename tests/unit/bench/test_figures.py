@@ -186,6 +186,14 @@ def test_bars_are_as_long_as_their_numbers():
     assert "prefers-color-scheme: dark" in picture
 
 
+def test_every_line_of_the_page_has_a_colour():
+    """On a light page and on a dark one."""
+    picture = (PICTURES / "figures-growth.svg").read_text(encoding="utf-8")
+    drawn = set(re.findall(r'class="(?:line )?((?:line|dot)\d+)"', picture))
+    assert len(drawn) > 2
+    assert all(picture.count(f".{each} {{") == 2 for each in drawn)
+
+
 def test_what_grows_with_its_size_is_a_straight_line():
     """On two logarithmic axes, with the same step to each point."""
     picture = chart.lines("title", {"check": [(10, 1), (100, 10), (1000, 100)]}, [(100, Mark(20.0, "goal"))])
