@@ -23,15 +23,28 @@ class Wiring:
         indegrees: how many edges lead into each node.
         passive: whether a node is only wiring (start, join, merge) and done as soon as it is ready.
         only: for each node the one that follows it whatever happens, and waits for nothing else; -1 where there is none.
+        first: the nodes into which no edge leads.
+        is_line: whether at most one node can be ready at a time.
     """
 
     successors: tuple[tuple[tuple[int, str | None], ...], ...]
     indegrees: tuple[int, ...]
     passive: tuple[bool, ...]
     only: tuple[int, ...] = field(init=False)
+    first: tuple[int, ...] = field(init=False)
+    is_line: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        first = tuple(node for node, edges in enumerate(self.indegrees) if edges == 0)
         object.__setattr__(self, "only", tuple(map(self._only, self.successors)))
+        object.__setattr__(self, "first", first)
+        object.__setattr__(self, "is_line", len(first) <= 1 and not any(map(self._forks, self.successors)))
+
+    @staticmethod
+    def _forks(after: tuple[tuple[int, str | None], ...]) -> bool:
+        """Whether more than one node may follow: routes of a name of their own exclude each other."""
+        routes = {route for _, route in after}
+        return len(after) > 1 and (None in routes or len(routes) < len(after))
 
     def _only(self, after: tuple[tuple[int, str | None], ...]) -> int:
         if len(after) != 1 or after[0][1] is not None:
@@ -58,14 +71,13 @@ class Frontier:
     def start(self) -> list[int]:
         """The nodes that are ready at the beginning."""
         ready: list[int] = []
-        for node, waiting in enumerate(self._wiring.indegrees):
-            if waiting == 0:
-                self._arrived[node] = 1
-                if self._wiring.passive[node]:
-                    ready += self._settle(node, None)
-                else:
-                    self.state[node] = READY
-                    ready.append(node)
+        for node in self._wiring.first:
+            self._arrived[node] = 1
+            if self._wiring.passive[node]:
+                ready += self._settle(node, None)
+            else:
+                self.state[node] = READY
+                ready.append(node)
         return ready
 
     def done(self, node: int, route: str | None = None) -> list[int]:

@@ -226,36 +226,34 @@ class Deferred:
 
     Args:
         make: makes the scope, with an account of its own.
-        *about: what it is called with.
+        about: what it is called with.
+
+    Attributes:
+        made: the scope, if anybody has asked for it.
     """
 
-    __slots__ = ("_about", "_is_closed", "_made", "_make")
+    __slots__ = ("_about", "_is_closed", "_make", "made")
 
-    def __init__(self, make: Callable[..., Scope], *about: object) -> None:
+    def __init__(self, make: Callable[..., Scope], about: tuple[object, ...] = ()) -> None:
         self._make = make
         self._about = about
-        self._made: Scope | None = None
+        self.made: Scope | None = None
         self._is_closed = False
-
-    @property
-    def made(self) -> Scope | None:
-        """The scope, if anybody has asked for it."""
-        return self._made
 
     def scope(self) -> Scope:
         """The scope; threads of one node may ask for it at the same time."""
         with _LOCK:
-            if self._made is None:
-                self._made = self._make(*self._about)
+            if self.made is None:
+                self.made = self._make(*self._about)
                 if self._is_closed:
-                    self._made.account.close()
-            return self._made
+                    self.made.account.close()
+            return self.made
 
     def close(self) -> None:
         """The work has ended: close its account, also where it is made only now by a thread that goes on."""
         self._is_closed = True
-        if self._made is not None:
-            self._made.account.close()
+        if self.made is not None:
+            self.made.account.close()
 
 
 _scope: ContextVar[Scope | Deferred | None] = ContextVar("crewgraph scope", default=None)

@@ -52,6 +52,11 @@ class Merged:
             known = self._behind[node] = self.before(node)
         return known
 
+    def enter(self, node: int) -> int:
+        """As :meth:`before`, of a node that begins: it is kept for when the node writes."""
+        before = self._behind[node] = self.before(node)
+        return before
+
     def get(self, before: int, key: str, default: Any) -> Any:
         """The value of a key as these writers left it, or as the inputs brought it."""
         seen = self._writers.get(key, 0) & before
@@ -72,7 +77,7 @@ class Merged:
 
     def write(self, node: int, keys: dict[str, Any]) -> None:
         """A node wrote some keys, or none; from now on they are kept here, and not to be written on."""
-        behind = self.before(node)
+        behind = self._after(node)
         if keys:
             bit = 1 << node
             self._wrote[node] = keys

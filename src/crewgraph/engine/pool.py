@@ -115,7 +115,7 @@ class Pool:
                 run, node = self.todo.popleft()
             elif (opened := await self.open_next()) is not None:
                 run, node = opened
-            elif self.is_writing or self.is_fed or len(self.workers) - len(self.resting) > 1:
+            elif self.may_come():
                 await self.rest()
                 continue
             else:
@@ -123,8 +123,13 @@ class Pool:
                 break
             await self.walk(worker, run, node)
 
+    def may_come(self) -> bool:
+        """Whether something may still come for a worker that has nothing to do."""
+        may_fork = not self.plan.wiring.is_line and len(self.workers) - len(self.resting) > 1
+        return self.is_writing or self.is_fed or may_fork
+
     def dismiss(self, worker: Worker) -> None:
-        """Nobody else is at work, and nothing is left to do: let them go, one after the other."""
+        """Nothing is left to do, and nobody at work here will leave something to others: let them go, one after the other."""
         worker.is_off = True
         self.workers.discard(worker)
         if self.resting:
@@ -360,7 +365,8 @@ class Pool:
             await self.job.deliver(run)
             self.active.pop(run, None)
             self.ending.discard(run)
-            self.room.set()
+            if self.is_fed:
+                self.room.set()
             if self.job.journal is not None:  # else a worker is here, and looks for the next input
                 self.rouse()
             if run.error is not None and self.job.fail_fast:

@@ -19,7 +19,7 @@ from crewgraph.trace import Observer
 __all__ = ["Engine", "Job", "Journal", "Log", "Row", "Rows"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
     """One input.
 
@@ -96,7 +96,8 @@ class Job:
     @property
     def is_over_budget(self) -> bool:
         """Whether a budget around all runs is used up, so that no further input is begun."""
-        return any(meter.exceeded is not None or meter.deadline <= monotonic() for meter in self.scope.meters)
+        meters = self.scope.meters
+        return bool(meters) and any(meter.exceeded is not None or meter.deadline <= monotonic() for meter in meters)
 
     def around(self, index: int) -> Scope:
         """What surrounds one run: the kickoff, and what is declared for each input."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -150,9 +149,7 @@ class Run:
         self.unsettled = len(ready)
         return ready
 
-    def settle(
-        self, node: int, *, gave: CrewOutput | dict[str, Any] | None = None, route: str | None = None
-    ) -> list[int]:
+    def settle(self, node: int, gave: CrewOutput | dict[str, Any] | None = None, route: str | None = None) -> list[int]:
         """Note that a node is done and return the nodes that are ready because of it.
 
         Args:
@@ -164,7 +161,10 @@ class Run:
             self.gave[node] = gave
             keys = gave if isinstance(gave, dict) else structured(gave, parse_raw=self.plan.graph.merge_json)
             self._merged.write(node, keys)
-        return self._advance(node, route)
+        ready = self.frontier.done(node, route)
+        if len(ready) != 1:
+            self.unsettled += len(ready) - 1
+        return ready
 
     def output(self, node: int) -> CrewOutput | None:
         """What a crew or step gave."""
@@ -180,13 +180,7 @@ class Run:
         self._merged.write(node, subrun._merged.written(subrun.exits()))
         if self.log is not None and subrun.log is not None:
             self.log.adopt(node, subrun.log, subrun.exits())
-        return self._advance(node, ANY_ROUTE)
-
-    def _advance(self, node: int, route: str | None) -> list[int]:
-        ready = self.frontier.done(node, route)
-        if len(ready) != 1:
-            self.unsettled += len(ready) - 1
-        return ready
+        return self.settle(node, route=ANY_ROUTE)
 
     def take_over(self, node: int, kept: Kept) -> list[int]:
         """Settle a node by what it gave before; its calls are charged to nobody, for they were paid for then."""
@@ -196,7 +190,7 @@ class Run:
         mark = self.marks[node] = Mark(kept.started)
         mark.ended, mark.route, mark.account = kept.ended, kept.route, account
         mark.attempt, mark.source = kept.attempt, "store"
-        return self.settle(node, gave=kept.output, route=kept.route)
+        return self.settle(node, kept.output, kept.route)
 
     def fail(self, node: int, cause: BaseException) -> None:
         """Note that a node failed, and with it the whole run."""
@@ -243,11 +237,11 @@ class Run:
             return self._handed_over(node)
         return self._merged.values(self._merged.before(node))
 
-    def reader(self, node: int) -> Callable[[str, Any], Any]:
-        """Looks up by key, with a default, what a node is handed: of many values most steps want a few."""
+    def reader(self, node: int) -> tuple[Callable[[Any, str, Any], Any], Any]:
+        """What looks up by key, with a default, what a node is handed, and where: of many values most steps want a few."""
         if self.plan.graph.is_procedure and self.plan.upstream[node]:
-            return self._handed_over(node).get
-        return partial(self._merged.get, self._merged.before(node))
+            return dict[str, Any].get, self._handed_over(node)
+        return self._merged.get, self._merged.enter(node)
 
     def handoff(self, node: int) -> Handoff:
         """What a node receives: values of its own, and what is reachable beside them."""
@@ -352,14 +346,14 @@ class Run:
     @property
     def tokens(self) -> int:
         """How many all nodes took."""
-        return sum(run.own_tokens for run in self.family())
+        return self.own_tokens + sum(run.tokens for run in self.subruns.values())
 
     @property
     def own_tokens(self) -> int:
         """The same, without those of runs inside of this one."""
-        gave = [node for node, gave in self.gave.items() if not isinstance(gave, dict)]  # keys alone took nothing
-        used = map(self.usage_of, [*gave, *(self._marks.keys() - self.gave.keys())])
-        return sum(usage.total_tokens for usage in used if usage is not None)
+        nodes = [node for node, gave in self.gave.items() if not isinstance(gave, dict)]  # keys alone took nothing
+        nodes += [node for node in self._marks if node not in self.gave]
+        return sum(usage.total_tokens for usage in map(self.usage_of, nodes) if usage is not None)
 
     def usage_of(self, node: int) -> UsageMetrics | None:
         """Tokens of one node; ``None`` for routers and where nothing is known."""

@@ -67,7 +67,9 @@ class Told:
         if error is not None:
             self.tell(run, RunFailed, error=error, tokens=tokens)
             return
-        for node, state in enumerate(run.frontier.state):
-            if state == SKIPPED and isinstance(run.plan.nodes[node], Work | Switch):
+        states = run.frontier.state
+        skipped = [node for node, state in enumerate(states) if state == SKIPPED] if SKIPPED in states else ()
+        for node in skipped:
+            if isinstance(run.plan.nodes[node], Work | Switch):
                 self.tell(run, NodeSkipped, node)
         self.tell(run, RunWaiting if run.unsettled and run.questions else RunFinished, tokens=tokens)

@@ -73,7 +73,7 @@ class Performer:
         Returns:
             The nodes that are ready then.
         """
-        steps, scope, ready = run.steps, run.root.scope, [node]
+        steps, scope, surroundings, ready = run.steps, run.root.scope, self.surroundings, [node]
         while len(ready) == 1 and (step := steps[ready[0]]) is not None and may_go(node := ready[0]):
             started = run.now()
             self.begins(run, node, started)
@@ -81,10 +81,10 @@ class Performer:
             if known is not None:
                 ready = known
                 continue
-            around = Deferred(self.surroundings, run, node, scope, started)
+            around = Deferred(surroundings, (run, node, scope, started))
             token = enter(around)
             try:
-                plain = step.quick(run.reader(node))
+                plain = step.quick(*run.reader(node))
                 if plain is None:
                     gave = await step.gives_of(run.handoff(node))
                 elif step.is_async and not step.inline:  # as `gives`, without a coroutine of our own around it
@@ -131,16 +131,14 @@ class Performer:
             run.begin(node, started).ended = ended
         if run.log is not None:
             run.log.gave(node, gave, started=started, ended=ended)
-        return self.settle(run, node, gave)
-
-    def settle(self, run: Run, node: int, gave: CrewOutput | dict[str, Any]) -> list[int]:
-        """A node gave its output."""
-        ready = run.settle(node, gave=gave)
+        ready = run.settle(node, gave)
         observer = self.job.observer
         if observer is not None:
-            tokens = 0 if isinstance(gave, dict) else gave.token_usage.total_tokens
-            name = run.plan.nodes[node].name
-            self.told.hand(observer, node_finished(run.index, name, run.now(), output_of(gave), tokens))
+            if isinstance(gave, dict):
+                output, tokens = CrewOutput.of_keys(gave), 0
+            else:
+                output, tokens = gave, gave.token_usage.total_tokens
+            self.told.hand(observer, node_finished(run.index, run.plan.nodes[node].name, ended, output, tokens))
         return ready
 
     async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
@@ -155,7 +153,7 @@ class Performer:
         self.told.tell(run, RouteTaken, node, route=mark.route)
         self.told.tell(run, NodeFinished, node)
         if is_declared:
-            return run, run.settle(node, route=mark.route)
+            return run, run.settle(node, None, mark.route)
         subrun = run_inside(run, node, switch, mark.route, pipeline)
         return subrun, subrun.start()
 
@@ -167,7 +165,9 @@ class Performer:
             return []
         assert run.log is not None
         run.log.gave(node, answer, started=mark.started, ended=mark.ended or run.now())
-        return self.settle(run, node, answer)
+        ready = run.settle(node, answer)
+        self.told.tell(run, NodeFinished, node, output=answer, tokens=answer.token_usage.total_tokens)
+        return ready
 
     def surroundings(self, run: Run, node: int, around: Scope, started: float) -> Scope:
         """What surrounds a node; its calls are charged to an account of its own, which is noted."""

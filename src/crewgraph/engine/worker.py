@@ -38,7 +38,7 @@ class Worker:
     """
 
     pool: Crashing
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    scope: anyio.CancelScope = field(init=False)
     root: Run | None = None
     node: int = -1
     walked: int = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import MISSING, dataclass, field, fields
+from functools import update_wrapper
+from typing import Any, TypeVar, dataclass_transform
 
 __all__ = [
     "Event",
@@ -35,7 +36,30 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+E = TypeVar("E")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def _event(kind: type[E]) -> type[E]:
+    """A frozen dataclass with slots, whose ``__init__`` sets these directly, in a third of the time.
+
+    That of a frozen dataclass calls ``object.__setattr__`` for each field, which looks it up by its name again.
+    """
+    made = dataclass(frozen=True, slots=True, kw_only=True)(kind)
+    known, takes, sets = dict[str, Any](), list[str](), list[str]()
+    for each in fields(made):  # type: ignore[arg-type]  # it is one, as the line above says
+        name = each.name
+        known[f"set_{name}"] = getattr(made, name).__set__
+        known[f"default_{name}"] = each.default if each.default_factory is MISSING else each.default_factory
+        given = name if each.default_factory is MISSING else f"default_{name}() if {name} is default_{name} else {name}"
+        takes.append(f"{name}=default_{name}")
+        sets.append(f" set_{name}(self, {given})")
+    exec("\n".join([f"def __init__(self, *, {', '.join(takes)}):", *sets]), known)  # noqa: S102 - as dataclasses does
+    made.__init__ = update_wrapper(known["__init__"], made.__init__)  # type: ignore[method-assign]
+    return made
+
+
+@_event
 class Event:
     """Something happened.
 
@@ -50,21 +74,21 @@ class Event:
     at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class RunStarted(Event):
     """A run begins."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class RunFinished(Event):
     """A run reached its end; ``tokens`` is its total."""
 
     tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class RunFailed(Event):
     """A run failed or was cancelled; ``tokens`` is what it had spent."""
 
@@ -72,19 +96,19 @@ class RunFailed(Event):
     tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class RunWaiting(Event):
     """A run can go on only when somebody has decided; ``tokens`` is what it has spent."""
 
     tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class NodeStarted(Event):
     """A node begins with its inputs settled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class NodeFinished(Event):
     """A node gave its output; ``tokens`` is what it spent, and ``source`` is "store" where it was read and did not run."""
 
@@ -93,7 +117,7 @@ class NodeFinished(Event):
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class NodeFailed(Event):
     """A node raised, or was cancelled because a sibling raised, or the kickoff was cut off.
 
@@ -106,7 +130,7 @@ class NodeFailed(Event):
     is_cancelled: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class NodeWaiting(Event):
     """A node waits for a person, and this kickoff does not wait with it.
 
@@ -119,19 +143,19 @@ class NodeWaiting(Event):
     until: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class NodeSkipped(Event):
     """A node lies on a route that was not taken."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class RouteTaken(Event):
     """A router decided."""
 
     route: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class TaskStarted(Event):
     """A crew begins a task."""
 
@@ -140,7 +164,7 @@ class TaskStarted(Event):
     agent: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class TaskFinished(TaskStarted):
     """A task has its answer; ``source`` is "store" where it was read and not done."""
 
@@ -148,19 +172,19 @@ class TaskFinished(TaskStarted):
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class TaskSkipped(TaskStarted):
     """The condition of a task was not met."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class TaskFailed(TaskStarted):
     """A task has no answer."""
 
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class ModelCallStarted(Event):
     """A model is asked: one attempt.
 
@@ -181,14 +205,14 @@ class ModelCallStarted(Event):
     messages: Sequence[Any] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class ModelText(ModelCallStarted):
     """A piece of an answer that is being written; of an attempt that then fails too."""
 
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class ModelCallFinished(ModelCallStarted):
     """A model answered.
 
@@ -210,7 +234,7 @@ class ModelCallFinished(ModelCallStarted):
     answer: Any = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class ModelCallFailed(ModelCallStarted):
     """A model call failed, after ``seconds``; ``usage`` is what it took all the same, a ``UsageMetrics``.
 
@@ -226,7 +250,7 @@ class ModelCallFailed(ModelCallStarted):
     retry_in: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class ToolCallStarted(Event):
     """A tool is called; ``arguments`` as the model wrote them."""
 
@@ -238,7 +262,7 @@ class ToolCallStarted(Event):
     arguments: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class ToolCallFinished(ToolCallStarted):
     """A tool gave its result, after ``seconds``; ``is_cached`` where it was known from before."""
 
@@ -247,7 +271,7 @@ class ToolCallFinished(ToolCallStarted):
     is_cached: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@_event
 class ToolCallFailed(ToolCallStarted):
     """A tool failed, and the model was told so."""
 
@@ -260,8 +284,7 @@ Observer = Callable[[Event], None]
 
 
 # ---- made quickly ----------------------------------------------------------------------------------------------
-# Every node has these two. The __init__ of a frozen dataclass goes through object.__setattr__ for each field: 0.8 and
-# 1.3 µs, where setting the slots takes 0.4 and 0.5, of the 3 µs that a node takes by hand.
+# Every node has these two: to call a class with keywords takes as long again as to set the slots.
 
 _new = object.__new__
 _run, _node, _at = (vars(Event)[name].__set__ for name in ("run", "node", "at"))
