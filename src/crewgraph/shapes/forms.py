@@ -169,7 +169,7 @@ class Record:
         slots: the keys.
         extra: what further keys hold; ``None`` where a source has none and a sink ignores them, "forbid" where a sink
             refuses them.
-        only_text: whether keys that are no text are refused.
+        only_text: whether only a dict will do, and keys that are no text are refused.
         takes_objects: whether the attributes of any object do as well.
     """
 
@@ -178,6 +178,11 @@ class Record:
     extra: Form | Literal["forbid"] | None = None
     only_text: bool = False
     takes_objects: bool = False
+
+    @property
+    def refuses_keys(self) -> bool:
+        """Whether keys that are no text are refused: also where further keys are kept, for they become attributes."""
+        return self.only_text or not (self.extra is None or self.extra == "forbid")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

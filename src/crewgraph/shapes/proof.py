@@ -179,7 +179,7 @@ class _Proof:
                 if (
                     any(slot.is_required for slot in target.slots)
                     or target.extra == "forbid"
-                    or (target.only_text and not are_texts(source.key))
+                    or (target.refuses_keys and not are_texts(source.key))
                 ):
                     return ANY_SAYS_NOTHING if isinstance(named(source.value), Anything | Opaque) else UNPROVEN
                 taken = [slot.form for slot in target.slots if any(_may_be(key, source.key) for key in slot.keys)]

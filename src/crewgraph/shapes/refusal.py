@@ -281,7 +281,7 @@ def _record_answers(value: Mapping[Any, Any], form: Record, depth: int) -> Itera
 
 
 def _extra(key: Any, value: Any, form: Record, depth: int) -> Answer:
-    if form.only_text and not isinstance(key, str):
+    if form.refuses_keys and not isinstance(key, str):
         return Refusal("invalid_key", key, form)
     if form.extra == "forbid":
         return Refusal("extra_forbidden", value, form, {"field": key})

@@ -128,6 +128,12 @@ class Closed(BaseModel):
     a: int
 
 
+class Loosened(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    a: bool = True
+
+
 class OpenNumbers(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, float]
@@ -625,6 +631,7 @@ MISFITS: list[tuple[Any, Any, str]] = [
     (dict[str, Any], Literal["a"], "not every dict is 'a'"),
     (list[int], Hashable, "a list is no Hashable"),
     (dict[int, int], Loose, "keys that are no text"),
+    (dict[int, bool], Loosened, "keys that are no text"),
     (dict[str, int], Optionals, "in 'b': an int is no str"),
     (dict[str, str], dict[str, int], "in its values: not every str is an int"),
     (dict[str, list[str]], dict[str, list[int]], "in its values: not every str is an int"),
