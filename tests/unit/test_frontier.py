@@ -12,16 +12,19 @@ from hypothesis import strategies as st
 from crewgraph.frontier import DONE, IDLE, READY, SKIPPED, Frontier, Wiring
 
 
-def wired(count: int, *edges: Any, passive: str = "") -> Frontier:
+def wiring(count: int, *edges: Any, passive: str = "") -> Wiring:
     """Edges as (source, target) or (source, target, route)."""
     successors: list[list[tuple[int, str | None]]] = [[] for _ in range(count)]
     indegrees = [0] * count
     for source, target, *route in edges:
         successors[source].append((target, route[0] if route else None))
         indegrees[target] += 1
-    return Frontier(
-        Wiring(tuple(map(tuple, successors)), tuple(indegrees), tuple(str(node) in passive for node in range(count)))
-    )
+    return Wiring(tuple(map(tuple, successors)), tuple(indegrees), tuple(str(node) in passive for node in range(count)))
+
+
+def wired(count: int, *edges: Any, passive: str = "") -> Frontier:
+    """The beginning of a run through them."""
+    return Frontier(wiring(count, *edges, passive=passive))
 
 
 # ---- by hand ---------------------------------------------------------------------------------------------------
@@ -181,6 +184,34 @@ def walk(frontier: Frontier, data: st.DataObject, routes: dict[int, str]) -> lis
         released += new
         ready += new
     return released
+
+
+@pytest.mark.parametrize(
+    ("edges", "is_line"),
+    [
+        ([(0, 1), (1, 2)], True),
+        ([(0, 1, "x"), (0, 2, "y")], True),
+        ([(0, 1, "x"), (0, 2, "x")], False),
+        ([(0, 1, "x"), (0, 2)], False),
+        ([(0, 1), (0, 2)], False),
+        ([(0, 2), (1, 2)], False),
+    ],
+)
+def test_a_line_never_forks(edges: list[Any], is_line: bool) -> None:
+    """Routes of different names exclude each other; two beginnings do not."""
+    assert wiring(3, *edges).is_line is is_line
+
+
+@given(dags(), st.data())
+def test_in_a_line_one_node_is_ready_at_a_time(dag: tuple[int, list[Any], str], data: st.DataObject) -> None:
+    """Whatever routes are taken; who waits for a second one waits in vain."""
+    count, edges, passive = dag
+    graph = wiring(count, *edges, passive=passive)
+    frontier = Frontier(graph)
+    ready = frontier.start()
+    while ready:
+        assert len(ready) == 1 or not graph.is_line
+        ready = ready[1:] + frontier.done(ready[0], data.draw(st.sampled_from("xyz")))
 
 
 @given(dags(), st.data())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import FrozenInstanceError
+import pickle
+from dataclasses import MISSING, Field, FrozenInstanceError, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,6 +55,16 @@ def test_every_event_is_public_frozen_and_says_what_happened(kind: type[Event]) 
     assert kind.__doc__
     with pytest.raises(FrozenInstanceError):
         event.run = 4  # type: ignore[misc]
+    with pytest.raises(TypeError, match=rf"{kind.__name__}.__init__\(\) got an unexpected keyword argument 'runs'"):
+        kind(runs=3)  # type: ignore[call-arg]
+    assert replace(event, run=5).run == 5
+    assert pickle.loads(pickle.dumps(event)) == event
+    assert all(getattr(kind(), each.name) == default_of(each) for each in fields(kind))
+
+
+def default_of(each: Field[Any]) -> object:
+    """What a field holds that nobody gives."""
+    return each.default if each.default_factory is MISSING else each.default_factory()
 
 
 def test_an_event_is_equal_to_one_that_says_the_same() -> None:

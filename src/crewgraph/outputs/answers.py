@@ -111,9 +111,10 @@ class CrewOutput(Answer):
                 that it may be written when somebody looks.
         """
         made = object.__new__(cls)  # as `later`, in half its time: every event of a step that ended has one
-        made.__dict__["json_dict"] = keys
+        own = vars(made)
+        own["json_dict"] = keys
         if raw is not None:
-            made.__dict__["raw"] = raw
+            own["raw"] = raw
         return made
 
     def _rest(self) -> dict[str, Any]:
