@@ -17,7 +17,7 @@ __all__ = ["Handoff", "isolated", "json_object", "structured", "taken"]
 
 _CONTAINERS = (dict, list, tuple, set, deque)
 _SCALARS = {str, int, float, bool, NoneType}
-"""Most values are of these, and to see that takes a third of the time of seeing that one is no container."""
+"""Most values are of these, which is seen sooner than that one is no container."""
 MAX_JSON = 1_000_000
 """Characters of raw text that are looked at for a JSON object."""
 

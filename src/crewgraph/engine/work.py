@@ -153,7 +153,7 @@ class Performer:
         self.told.tell(run, RouteTaken, node, route=mark.route)
         self.told.tell(run, NodeFinished, node)
         if is_declared:
-            return run, run.settle(node, None, mark.route)
+            return run, run.settle(node, route=mark.route)
         subrun = run_inside(run, node, switch, mark.route, pipeline)
         return subrun, subrun.start()
 

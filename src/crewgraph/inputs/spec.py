@@ -65,7 +65,7 @@ class InputField:
 
 @dataclass(slots=True)
 class Row:
-    """A row of inputs, looked at. There is one for each input, and a frozen one takes three times as long to make.
+    """A row of inputs, looked at. There is one for each input, and a frozen one takes longer to make.
 
     Attributes:
         values: the values to run with, coerced where the inputs are declared.

