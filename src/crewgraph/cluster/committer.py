@@ -42,9 +42,11 @@ LOST = """SELECT DISTINCT n.run FROM jsonb_populate_recordset(NULL::nodes, %s::j
           JOIN nodes o USING (run, node, item, attempt)
           WHERE (n.fingerprint, n.status, n.output, n.route, n.started, n.ended)
                 IS DISTINCT FROM (o.fingerprint, o.status, o.output, o.route, o.started, o.ended)"""
-# Who froze and thaws later, or was cancelled meanwhile, has nothing to say about the run any more.
+# Who froze and thaws later, so that another walks the run, or was cancelled meanwhile has nothing to say about it any more.
 UPDATE = """UPDATE runs SET status = %s, error = %s, ended = %s, definition = %s
-            WHERE run = %s AND status IN ('queued', 'running') AND EXISTS (SELECT FROM tickets t WHERE t.run = runs.run AND t.workflow = %s)"""
+            WHERE run = %s AND status IN ('queued', 'running') AND EXISTS (
+              SELECT FROM tickets t JOIN dbos.workflow_status s ON s.workflow_uuid = t.workflow
+              WHERE t.run = runs.run AND t.workflow = %s AND s.executor_id = %s)"""
 
 FURTHER = """UPDATE dbos.workflow_status SET recovery_attempts = 1
              WHERE workflow_uuid = %s AND status = 'PENDING' AND recovery_attempts > 1"""
@@ -76,10 +78,12 @@ class Committer:
 
     Args:
         address: of the database.
+        name: of the worker.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, name: str) -> None:
         self._address = address
+        self._name = name
         self._queue = SimpleQueue[tuple[Entries, Future[bool]] | None]()
         self._connection: Any = connected(address)
         self._is_closed = threading.Event()
@@ -168,7 +172,7 @@ class Committer:
                     lost = {run for (run,) in cursor.execute(LOST, (text,)).fetchall()}
             ends = sorted((end for entries in batch for end in entries.ends), key=lambda end: end[4])
             for end in ends:
-                cursor.execute(UPDATE, end)
+                cursor.execute(UPDATE, (*end, self._name))
             for workflow in sorted(entries.further for entries in batch if entries.further is not None):
                 cursor.execute(FURTHER, (workflow,))
         return lost

@@ -48,6 +48,9 @@ THREADS = 32
 """Of DBOS, which would make one for each run."""
 ATTEMPTS = 4
 """How often a run is begun anew whose workers die with it before a node of it has ended."""
+UNDER_WAY = ("queued", "running")
+"""How a run stands that is to be walked. One that has ended or waits comes once more where its worker died before the engine
+was told: walked again it would run what had failed, or go on behind a decision and could not say so, for an end stays."""
 OVERTAKEN = 3
 """How often a run is walked anew because another worker had written a node of it."""
 
@@ -130,7 +133,7 @@ class Worker:
         with connected(self.address) as connection, translated(self.address):
             for each in self.served.values():  # so that its runs can be looked at, and put back, where its code is not
                 describe(connection, each.definition, described(each.plan, each.own), each.structure)
-        self.committer, self.reader = Committer(self.address), Reader(self.address)
+        self.committer, self.reader = Committer(self.address, self.name), Reader(self.address)
         self.limiter = Limiter(self.address, self.name, self.dead_after)
         self.limiter.start()
         try:
@@ -213,6 +216,8 @@ class Worker:
             slots = {node.name: DBOS.reserve_step() for node in served.plan.nodes}
             if workflow != DBOS.workflow_id:
                 return {"run": number, "status": "superseded"}
+            if known.status not in UNDER_WAY:
+                return {"run": number, "status": known.status}
             steps = {name: _step(slot) for name, slot in slots.items()}
             assert self.committer is not None, "it was started"
             assert self.janitor is not None, "it was started"

@@ -84,6 +84,19 @@ def test_a_worker_that_stood_still_does_not_take_itself_for_dead(store: str, wor
         assert connection.execute(query).fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize(("who", "status"), [("me", "waiting"), ("gone-1-1", "queued")])
+def test_who_thaws_says_nothing_about_a_run(store: str, who: str, status: str) -> None:
+    """Of a run that was taken over only the worker that has it says how it stands: else the other's end would not count."""
+    (run,) = submitted(store, 1)
+    claimed(store, "me")
+    with connected(store) as connection:
+        (workflow,) = connection.execute("SELECT workflow FROM tickets").fetchone()
+    committer = Committer(store, who)
+    assert asyncio.run(committer.commit(Entries(run, [], [("waiting", None, 1.0, "a definition", run, workflow)])))
+    committer.close()
+    assert statuses(store) == [status]
+
+
 # ---- a database that is away -----------------------------------------------------------------------------------
 
 
@@ -119,7 +132,7 @@ def node(run: int, *, status: Any = "ok") -> Entries:
 async def test_a_worker_waits_for_its_database(server: Server, database: str, monkeypatch: Any) -> None:
     """What it has to write is written when the database is back, and what it asks is answered then."""
     monkeypatch.setattr(reader, "PAUSE", 0.05)
-    committer, asked = Committer(database), Reader(database)
+    committer, asked = Committer(database, "me"), Reader(database)
     with pytest.raises(StoreError, match="there is no run 1 any more"):
         await asked.known(1)
     server.stop("immediate")
@@ -139,7 +152,7 @@ async def test_a_worker_waits_for_its_database(server: Server, database: str, mo
 @pytest.mark.anyio
 async def test_what_cannot_be_written_is_nothing_to_others(database: str) -> None:
     """Rows of many runs go into one statement; one that the database or nobody takes is refused alone."""
-    committer = Committer(database)
+    committer = Committer(database, "me")
     broken = {3: node(3, status=None), 7: Entries(7, [("too short",)], [])}
     tasks = [committer.commit(broken.get(run) or node(run)) for run in range(12)]
     done = await asyncio.gather(*tasks, return_exceptions=True)
@@ -153,7 +166,7 @@ async def test_what_cannot_be_written_is_nothing_to_others(database: str) -> Non
 @pytest.mark.anyio
 async def test_rows_of_others_are_told_from_our_own(database: str) -> None:
     """Where another worker was first its row counts; one that is equal is ours, after a reply that was lost."""
-    committer = Committer(database)
+    committer = Committer(database, "me")
     assert await committer.commit(node(20))
     assert await committer.commit(node(20))
     assert not await committer.commit(node(20, status="failed"))

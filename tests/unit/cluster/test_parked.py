@@ -17,7 +17,9 @@ from click.testing import CliRunner
 from crewgraph import Approval, Decision, Pipeline, Procedure, Route, Router, step
 from crewgraph.cli import cli
 from crewgraph.cluster import book, janitor
+from crewgraph.cluster.names import queue_of, structure_of
 from crewgraph.cluster.worker import Served, Worker
+from crewgraph.compiler import compile_pipeline
 from crewgraph.errors import KickoffError, StoreError
 from crewgraph.store import WaitingRun, decide, log, stored_runs, waiting
 from crewgraph.store.postgres import connected
@@ -211,6 +213,47 @@ def test_while_something_else_of_it_is_at_work(store: str, worker: object) -> No
         kicked.result()
     ends(store, "slow", 6)
     assert ran.count("slow 6") == 1
+
+
+def orphaned(store: str, name: str, i: int) -> Callable[[], bool]:
+    """Let the worker of a run that is through have died before the engine knew; returns whether it came to another one."""
+    own = "(SELECT workflow FROM tickets JOIN runs USING (run) WHERE pipeline = %s AND id = %s)"
+    what = (name, str(i))
+    with connected(store) as connection:
+        connection.execute(
+            "UPDATE dbos.workflow_status SET status = 'PENDING', executor_id = 'gone-1-1', queue_name = %s"
+            f" WHERE workflow_uuid = {own}",
+            (queue_of(name, structure_of(compile_pipeline(PIPELINES[name]))), *what),
+        )
+
+    def is_through() -> bool:
+        with connected(store) as connection:
+            query = f"SELECT status FROM dbos.workflow_status WHERE workflow_uuid = {own}"
+            return bool(connection.execute(query, what).fetchone() == ("SUCCESS",))
+
+    return is_through
+
+
+def test_a_worker_dies_right_after_it_was_put_away(store: str, worker: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run comes to another one, which leaves it where it is: when it is decided it goes on, as any that waits."""
+    parked(store, "letters", 13)
+    with monkeypatch.context() as patch:
+        patch.setattr(janitor, "go_on", lambda _: None)
+        decide(store, "13", "approved", key="letters")
+        until(orphaned(store, "letters", 13))
+        ends(store, "letters", 13, "waiting")
+        assert ran.count("b 13") == 0
+    ends(store, "letters", 13)
+    assert (ran.count("b 13"), numbers(store, "letters", 13)) == (1, 2)
+
+
+def test_a_worker_dies_right_after_a_failure(store: str, worker: object) -> None:
+    """What had failed is not run once more because of that."""
+    with pytest.raises(KickoffError, match="the line is dead"):
+        parked(store, "mended", 14)
+    until(orphaned(store, "mended", 14))
+    ends(store, "mended", 14, "failed")
+    assert ran.count("fails 14") == 1
 
 
 @pytest.fixture
