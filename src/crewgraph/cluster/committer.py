@@ -42,9 +42,10 @@ LOST = """SELECT DISTINCT n.run FROM jsonb_populate_recordset(NULL::nodes, %s::j
           JOIN nodes o USING (run, node, item, attempt)
           WHERE (n.fingerprint, n.status, n.output, n.route, n.started, n.ended)
                 IS DISTINCT FROM (o.fingerprint, o.status, o.output, o.route, o.started, o.ended)"""
-# Who froze and thaws later, so that another walks the run, or was cancelled meanwhile has nothing to say about it any more.
+# Who froze and thaws later, so that another walks the run, or was cancelled meanwhile has nothing to say about it any more. Who
+# walks it does, also where the other said in the last moment that it waits: what waits is not walked.
 UPDATE = """UPDATE runs SET status = %s, error = %s, ended = %s, definition = %s
-            WHERE run = %s AND status IN ('queued', 'running') AND EXISTS (
+            WHERE run = %s AND status IN ('queued', 'running', 'waiting') AND EXISTS (
               SELECT FROM tickets t JOIN dbos.workflow_status s ON s.workflow_uuid = t.workflow
               WHERE t.run = runs.run AND t.workflow = %s AND s.executor_id = %s)"""
 
