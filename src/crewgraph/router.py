@@ -114,7 +114,7 @@ class Router(BaseModel, Stage):
         pending = iter(self.routes.items())
         for name, route in pending:
             verdict = _decided(name, route, values)
-            if inspect.isawaitable(verdict):
+            if not isinstance(verdict, bool) and inspect.isawaitable(verdict):  # to ask the latter takes a microsecond
                 return self._route_async(name, route, verdict, pending, values)
             if verdict:
                 return route.pipeline, name

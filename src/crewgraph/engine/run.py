@@ -133,7 +133,7 @@ class Run:
 
     def begin(self, node: int, started: float | None = None) -> Mark:
         """Note that a node begins: now, or when it began."""
-        known = self.marks.get(node)
+        known = self._marks.get(node)
         return known or self._marks.setdefault(node, Mark(self.now() if started is None else started))
 
     def was_read(self, node: int) -> bool:
@@ -346,21 +346,21 @@ class Run:
     @property
     def tokens(self) -> int:
         """How many all nodes took."""
-        return self.own_tokens + sum(run.tokens for run in self.subruns.values())
+        return sum((run.tokens for run in self.subruns.values()), self.own_tokens)
 
     @property
     def own_tokens(self) -> int:
         """The same, without those of runs inside of this one."""
         nodes = [node for node, gave in self.gave.items() if not isinstance(gave, dict)]  # keys alone took nothing
-        nodes += [node for node in self._marks if node not in self.gave]
-        return sum(usage.total_tokens for usage in map(self.usage_of, nodes) if usage is not None)
+        nodes += [node for node, mark in self._marks.items() if (mark.account or mark.error) and node not in self.gave]
+        return sum(usage.total_tokens for usage in map(self.usage_of, nodes) if usage is not None) if nodes else 0
 
     def usage_of(self, node: int) -> UsageMetrics | None:
         """Tokens of one node; ``None`` for routers and where nothing is known."""
         gave = self.gave.get(node)
         if gave is not None:
             return UsageMetrics.nothing() if isinstance(gave, dict) else gave.token_usage
-        mark = self.marks.get(node)
+        mark = self._marks.get(node)
         if mark and mark.account and (mark.account.calls or mark.account.usage.total_tokens):
             return mark.account.usage
         error = mark.error if mark else None  # that of a budget tells what everybody had spent under it

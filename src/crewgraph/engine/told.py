@@ -61,7 +61,8 @@ class Told:
 
     def ended(self, run: Run, error: str | None) -> None:
         """Tell how a run ended, and of the nodes on routes that it did not take; nothing is summed up for nobody."""
-        if self.job.observer is None:
+        observer = self.job.observer
+        if observer is None:
             return
         tokens = run.tokens
         if error is not None:
@@ -69,7 +70,7 @@ class Told:
             return
         states = run.frontier.state
         skipped = [node for node, state in enumerate(states) if state == SKIPPED] if SKIPPED in states else ()
-        for node in skipped:
-            if isinstance(run.plan.nodes[node], Work | Switch):
-                self.tell(run, NodeSkipped, node)
+        for kind in map(run.plan.nodes.__getitem__, skipped):
+            if isinstance(kind, Work | Switch):
+                self.hand(observer, NodeSkipped(run=run.index, node=kind.name, at=run.now()))
         self.tell(run, RunWaiting if run.unsettled and run.questions else RunFinished, tokens=tokens)

@@ -144,8 +144,10 @@ class Performer:
     async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
         """Ask a router; a pipeline that nobody declared becomes a run inside this one."""
         verdict: Any = switch.router.route(isolated(run.values(node)))
-        pipeline, route = await verdict if inspect.isawaitable(verdict) else verdict
-        mark = run.marks[node]
+        if not isinstance(verdict, tuple) and inspect.isawaitable(verdict):  # as in the router
+            verdict = await verdict
+        pipeline, route = verdict
+        mark = run.begin(node)
         mark.ended, mark.route = run.now(), str(route)
         is_declared = declares(switch, route, pipeline)
         if run.log is not None and is_declared:
