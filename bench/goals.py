@@ -82,8 +82,8 @@ def _tenfold(figures: Figures) -> float | None:
 
 def _stream(figures: Figures) -> float | None:
     """Megabytes that a long stream takes more than a short one."""
-    peaks = [line["mb"] for line in sorted(figures.lines("memory"), key=lambda line: line["inputs"])]
-    return peaks[-1] - peaks[0] if len(peaks) > 1 else None
+    few, many = (figures.line("memory", inputs=inputs) for inputs in (1_000, 100_000))
+    return float(many["mb"] - few["mb"]) if few and many else None
 
 
 def _call(figures: Figures, way: str) -> Line | None:

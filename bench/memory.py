@@ -1,6 +1,6 @@
-"""How much more memory a stream of many inputs takes than one of few: results are read one by one and let go.
+"""What a stream of many inputs takes beside one of few: memory, time to the first result, runs a second.
 
-Run from the checkout: ``PYTHONPATH=src python -m bench.memory [few] [many] [--json]``.
+Results are read one by one and let go. Run from the checkout: ``PYTHONPATH=src python -m bench.memory [few] [many] [--json]``.
 """
 
 from __future__ import annotations
@@ -11,39 +11,53 @@ import json
 import resource
 import subprocess
 import sys
+import time
+from typing import Any
 
 from bench.journal import chain
 
 
-async def read(count: int) -> int:
+async def read(count: int) -> dict[str, float]:
     """Read a stream of so many runs of five steps."""
-    pipeline, read = chain(0.0), 0
+    pipeline, read, first, busy = chain(0.0), 0, 0.0, 0.0
+    begin = time.perf_counter()
     async for run in pipeline.stream({"n": n} for n in range(count)):
+        if not read:
+            first, busy = time.perf_counter() - begin, time.process_time()
         read += run.ok
-    return read
+    busy = time.process_time() - busy
+    assert read == count
+    return {
+        "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "first_ms": first * 1e3,
+        "per_core_s": (count - 1) / busy,
+    }
 
 
-def peak(count: int) -> float:
-    """Megabytes that reading so many takes at most, in a process of its own."""
-    return float(subprocess.check_output([sys.executable, "-m", "bench.memory", "--one", str(count)], text=True))
+def alone(count: int) -> dict[str, Any]:
+    """The same in a process of its own."""
+    told = subprocess.check_output([sys.executable, "-m", "bench.memory", "--one", str(count)], text=True)
+    return {"inputs": count, **json.loads(told)}
 
 
 def main() -> None:
-    """Print the peaks."""
+    """Print what each count takes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("counts", type=int, nargs="*", default=[1_000, 100_000])
+    parser.add_argument("counts", type=int, nargs="*", default=[1_000, 100_000, 1_000_000])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one is not None:
-        assert asyncio.run(read(options.one)) == options.one
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(json.dumps(asyncio.run(read(options.one))))
         return
-    peaks = {count: peak(count) for count in options.counts}
-    for count, megabytes in peaks.items():
-        print(
-            json.dumps({"inputs": count, "mb": megabytes}) if options.json else f"{count:9,} inputs {megabytes:7.1f} MB"
-        )
+    for found in map(alone, options.counts):
+        if options.json:
+            print(json.dumps(found), flush=True)
+        else:
+            words = (
+                "{inputs:9,} inputs {mb:7.1f} MB, first result after {first_ms:.0f} ms, {per_core_s:,.0f} runs a second"
+            )
+            print(words.format(**found), flush=True)
 
 
 if __name__ == "__main__":

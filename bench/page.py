@@ -281,7 +281,10 @@ TITLES = {
     ),
     "model": ("Calls of a model", "Against a server in another process, so that its time does not count."),
     "journal": ("With a store", "The same kickoff with and without a store, in turns."),
-    "memory": ("Streams", "The most memory that reading a stream of five-node runs takes, in a process of its own."),
+    "memory": (
+        "Streams",
+        "What reading a stream of five-node runs takes, in a process of its own: the most memory, the time to the first result with all that is imported for it, and runs a second of the processor from then on.",
+    ),
     "imports": (
         "Start",
         "Seconds of the processor, each in a new process: imports without Python's own, commands with it.",
@@ -293,6 +296,8 @@ NAMES = {
     "model_us": "model, µs",
     "own_us": "crewgraph, µs",
     "mb": "MB",
+    "first_ms": "first result, ms",
+    "per_core_s": "runs a second",
     "s": "s",
     "s_kept": "s with a store",
     "cpu_ms": "ms of CPU",
