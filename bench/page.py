@@ -138,8 +138,8 @@ def _goals(figures: Figures) -> str:
     line = figures.line("ours", work="w1")
     if line is not None:
         parts.append(
-            f"Goals in seconds were set on a machine on which the loop by hand takes {SET_AT} µs a node of W1. On this one, "
-            f"which others use as well, it takes {line['by_hand_us']:.1f} µs."
+            f"Goals in seconds were set on a machine on which the loop by hand takes {SET_AT} µs a node of W1. On that of the "
+            f"figures here, which others use as well, it takes {line['by_hand_us']:.1f} µs."
         )
     return "\n\n".join(parts)
 

@@ -13,11 +13,11 @@ from crewgraph.errors import ValueMisfit
 from crewgraph.inputs import Declared
 from crewgraph.outputs import CrewOutput
 
-__all__ = ["Handoff", "isolated", "json_object", "structured", "taken"]
+__all__ = ["SCALARS", "Handoff", "isolated", "json_object", "structured", "taken"]
 
 _CONTAINERS = (dict, list, tuple, set, deque)
-_SCALARS = {str, int, float, bool, NoneType}
-"""Most values are of these, which is seen sooner than that one is no container."""
+SCALARS = frozenset({str, int, float, bool, NoneType})
+"""Types of values that nobody can write on. Most are of these, which is seen sooner than that one is no container."""
 MAX_JSON = 1_000_000
 """Characters of raw text that are looked at for a JSON object."""
 
@@ -86,7 +86,7 @@ def isolated(values: Mapping[str, Any]) -> dict[str, Any]:
     Objects of other kinds are handed over as they are. Where all values are plain, it is a shallow copy.
     """
     for value in values.values():
-        if type(value) not in _SCALARS and isinstance(value, _CONTAINERS):
+        if type(value) not in SCALARS and isinstance(value, _CONTAINERS):
             break
     else:
         return dict(values)

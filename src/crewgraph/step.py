@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from types import NoneType
 from typing import Any, ClassVar, overload
 
 from pydantic import BaseModel
@@ -13,7 +12,7 @@ from pydantic import BaseModel
 from crewgraph import outputs
 from crewgraph.definition import of_type, told
 from crewgraph.errors import TemplateError, ValueMisfit
-from crewgraph.handoff import Handoff, taken
+from crewgraph.handoff import SCALARS, Handoff, taken
 from crewgraph.hints import hints_of, models_in, without_none
 from crewgraph.inputs import Declared, declared, is_declarable
 from crewgraph.node import Interface, Need, Problem, needs_of
@@ -135,7 +134,7 @@ class Step(Stage):
         for key, wanted, check in self._simple:
             value = read(of, key, _CARE)
             kind = type(value)
-            if kind not in _PLAIN:
+            if kind not in SCALARS:
                 return None
             if kind is not wanted and check is not None:  # else it is of the very type that is declared
                 try:
@@ -309,9 +308,8 @@ def _parameters(function: Callable[..., Any], where: str) -> tuple[dict[str, ins
     return parameters, tuple(problems)
 
 
-_SURE = frozenset({float, bool, NoneType})
-_PLAIN = _SURE | {str, int}
-"""Types of values that nobody can write on, and of which text can be made: of some without looking at the value."""
+_SURE = SCALARS - {str, int}
+"""Types of values of which text can be made without looking at the value."""
 _CARE = (("\0", None, None),)
 """In place of the parameters of a function that takes them in any other way than by name: no value is called so."""
 MAX_INT = 10**18

@@ -212,12 +212,12 @@ class Worker:
         number = known.run
         assert self.reader is not None, "it was started"
         for _ in range(OVERTAKEN):
-            # Numbers of steps are drawn in the order of the plan before anything runs: branches may end in any order.
-            slots = {node.name: DBOS.reserve_step() for node in served.plan.nodes}
             if workflow != DBOS.workflow_id:
                 return {"run": number, "status": "superseded"}
             if known.status not in UNDER_WAY:
                 return {"run": number, "status": known.status}
+            # Numbers of steps are drawn in the order of the plan before anything runs: branches may end in any order.
+            slots = {node.name: DBOS.reserve_step() for node in served.plan.nodes}
             steps = {name: _step(slot) for name, slot in slots.items()}
             assert self.committer is not None, "it was started"
             assert self.janitor is not None, "it was started"

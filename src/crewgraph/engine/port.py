@@ -96,8 +96,7 @@ class Job:
     @property
     def is_over_budget(self) -> bool:
         """Whether a budget around all runs is used up, so that no further input is begun."""
-        meters = self.scope.meters
-        return bool(meters) and any(meter.exceeded is not None or meter.deadline <= monotonic() for meter in meters)
+        return any(meter.exceeded is not None or meter.deadline <= monotonic() for meter in self.scope.meters)
 
     def around(self, index: int) -> Scope:
         """What surrounds one run: the kickoff, and what is declared for each input."""

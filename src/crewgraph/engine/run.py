@@ -353,7 +353,7 @@ class Run:
         """The same, without those of runs inside of this one."""
         nodes = [node for node, gave in self.gave.items() if not isinstance(gave, dict)]  # keys alone took nothing
         nodes += [node for node, mark in self._marks.items() if (mark.account or mark.error) and node not in self.gave]
-        return sum(usage.total_tokens for usage in map(self.usage_of, nodes) if usage is not None) if nodes else 0
+        return sum(usage.total_tokens for usage in map(self.usage_of, nodes) if usage is not None)
 
     def usage_of(self, node: int) -> UsageMetrics | None:
         """Tokens of one node; ``None`` for routers and where nothing is known."""
@@ -369,7 +369,7 @@ class Run:
 
     def calls_of(self, node: int) -> list[Call]:
         """Every model and tool call of one node."""
-        mark = self.marks.get(node)
+        mark = self._marks.get(node)
         return mark.account.calls if mark and mark.account else []
 
 

@@ -69,8 +69,8 @@ class Told:
             self.tell(run, RunFailed, error=error, tokens=tokens)
             return
         states = run.frontier.state
-        skipped = [node for node, state in enumerate(states) if state == SKIPPED] if SKIPPED in states else ()
-        for kind in map(run.plan.nodes.__getitem__, skipped):
-            if isinstance(kind, Work | Switch):
+        kinds = zip(run.plan.nodes, states, strict=True) if SKIPPED in states else ()
+        for kind, state in kinds:
+            if state == SKIPPED and isinstance(kind, Work | Switch):
                 self.hand(observer, NodeSkipped(run=run.index, node=kind.name, at=run.now()))
         self.tell(run, RunWaiting if run.unsettled and run.questions else RunFinished, tokens=tokens)

@@ -144,9 +144,7 @@ class Performer:
     async def choose(self, run: Run, node: int, switch: Switch) -> tuple[Run, list[int]]:
         """Ask a router; a pipeline that nobody declared becomes a run inside this one."""
         verdict: Any = switch.router.route(isolated(run.values(node)))
-        if not isinstance(verdict, tuple) and inspect.isawaitable(verdict):  # as in the router
-            verdict = await verdict
-        pipeline, route = verdict
+        pipeline, route = await verdict if inspect.isawaitable(verdict) else verdict
         mark = run.begin(node)
         mark.ended, mark.route = run.now(), str(route)
         is_declared = declares(switch, route, pipeline)
